@@ -1,1 +1,4 @@
 //! placeholder
+
+pub mod pending;
+pub mod shared;
