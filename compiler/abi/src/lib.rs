@@ -1,1 +1,24 @@
-//! placeholder
+//! What compiled code and the VM must agree on, as plain data.
+//!
+//! The compiler writes these descriptions and the VM reads them; neither room depends on the other.
+//!
+//! * [`types`]: value, reference and function types of WebAssembly.
+//! * [`module`]: the description of a module, without its code.
+//! * [`layout`]: where each field of an instance's context lies, computed on both sides by one function.
+//! * [`trap`]: why compiled code may stop, and the table of places where it can.
+//! * [`builtin`]: the VM's functions that compiled code calls.
+//! * [`host`]: how compiled code calls host functions and how the host enters compiled code.
+//! * [`object`]: the sections of an object file, its version and its seal.
+//!
+//! # Not here
+//!
+//! Anything that only one side needs.
+#![forbid(unsafe_code)]
+
+pub mod builtin;
+pub mod host;
+pub mod layout;
+pub mod module;
+pub mod object;
+pub mod trap;
+pub mod types;

@@ -1,0 +1,69 @@
+//! The VM's functions that compiled code calls for what is too large to be inline.
+//!
+//! The context holds the address of a table of function pointers, indexed by [`Builtin`].
+//! Every entry but [`Builtin::Raise`] has the system's C convention
+//! `fn(context, u64, …) -> HostReturn` (see [`crate::host::HostReturn`]), with [`Builtin::arity`] words after
+//! the context; integers are zero-extended.
+//! A non-zero status means that the VM has recorded a trap: the stub then calls [`Builtin::Raise`],
+//! which takes nothing and does not return.
+
+macro_rules! builtins {
+    ($($(#[$doc:meta])* $name:ident = $index:literal, $arity:literal;)*) => {
+        /// A function of the VM, by its index in the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Builtin {
+            $($(#[$doc])* $name = $index,)*
+        }
+
+        impl Builtin {
+            /// All of them, in the table's order.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// How many words it takes after the context.
+            #[must_use]
+            pub const fn arity(self) -> usize {
+                match self {
+                    $(Self::$name => $arity,)*
+                }
+            }
+        }
+    };
+}
+
+builtins! {
+    /// Abandons the guest's frames up to the innermost entry: the trap is recorded already.
+    Raise = 0, 0;
+    /// `(memory, delta pages) -> old pages, or u64::MAX`.
+    MemoryGrow = 1, 2;
+    /// `(memory to, memory from, to, from, bytes)`.
+    MemoryCopy = 2, 5;
+    /// `(memory, to, byte, bytes)`.
+    MemoryFill = 3, 4;
+    /// `(memory, segment, to, from, bytes)`.
+    MemoryInit = 4, 5;
+    /// `(segment)`.
+    DataDrop = 5, 1;
+    /// `(table, element, delta) -> old length, or u64::MAX`.
+    TableGrow = 6, 3;
+    /// `(table, to, element, length)`.
+    TableFill = 7, 4;
+    /// `(table to, table from, to, from, length)`.
+    TableCopy = 8, 5;
+    /// `(table, segment, to, from, length)`.
+    TableInit = 9, 5;
+    /// `(segment)`.
+    ElemDrop = 10, 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Builtin;
+
+    #[test]
+    fn indices_are_positions() {
+        for (position, builtin) in Builtin::ALL.iter().enumerate() {
+            assert_eq!(*builtin as usize, position);
+        }
+    }
+}
