@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Builds the guests to guests/*/build/NAME.wasm.
+#   guests/build.sh              all that are committed
+#   guests/build.sh NAME...      those functions, kernels or programs
+# Needs guests/toolchain.sh to have run.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+chain="$here/../target/guest-toolchain"
+export FAASM_SYSROOT="$chain/sysroot"
+[ -d "$FAASM_SYSROOT" ] || { echo "run guests/toolchain.sh first" >&2; exit 1; }
+
+target=(--target=wasm32-wasip1 --sysroot="$FAASM_SYSROOT" -resource-dir "$FAASM_SYSROOT"
+    --no-wasm-opt -Wall -Wextra -Wno-unused-command-line-argument)
+# The stack lies below the data, so that it runs out below address 0 and not into
+# the data. The name section stays, for backtraces.
+link=(-Wl,--stack-first -Wl,-z,stack-size=65536 -Wl,--strip-debug)
+sdk=(-I "$here/c/include" -nostartfiles "$here"/c/lib/*.c
+    -Wl,--export=malloc -Wl,--export=free -Wl,--export-table)
+
+# What uses the SDK's headers is a function; the rest are plain WASI programs.
+build_c() {
+    local source=$1 name out extra=()
+    name=$(basename "${source%.*}")
+    out="$here/c/build/$name.wasm"
+    case "$name" in
+        hello | hello-cpp | wasi-check) ;;
+        *) extra=("${sdk[@]}") ;;
+    esac
+    case "$source" in
+        *.cpp) clang++-22 "${target[@]}" -std=c++23 -Os -fno-exceptions "$source" -Wl,--strip-all "${link[@]}" -o "$out" ;;
+        *) clang-22 "${target[@]}" -std=gnu23 -O3 "$source" "${extra[@]}" "${link[@]}" -o "$out" ;;
+    esac
+    chmod 644 "$out"
+}
+
+# Kernels need no libc: each is one file with `int64_t run(int32_t n)`.
+build_kernel() {
+    local source=$1 name flavour flags
+    name=$(basename "${source%.*}")
+    for flavour in scalar simd; do
+        flags=(-mno-simd128)
+        [ "$flavour" = simd ] && flags=(-msimd128)
+        clang-22 --target=wasm32-unknown-unknown -std=c23 -O3 "${flags[@]}" -mbulk-memory \
+            -Wall -Wextra -ffreestanding -ffp-contract=off -nostdlib --no-wasm-opt \
+            -Wl,--no-entry -Wl,--export=run "${link[@]}" \
+            "$source" -o "$here/kernels/build/$flavour/$name.wasm"
+        chmod 644 "$here/kernels/build/$flavour/$name.wasm"
+    done
+}
+
+wanted() {
+    local name=$1 each
+    shift
+    [ $# = 0 ] && return 0
+    for each in "$@"; do [ "$each" = "$name" ] && return 0; done
+    return 1
+}
+
+mkdir -p "$here/c/build" "$here/kernels/build/scalar" "$here/kernels/build/simd"
+for source in "$here"/c/functions/*.c "$here"/c/functions/*.cpp "$here"/c/misbehaving/*.c; do
+    if wanted "$(basename "${source%.*}")" "$@"; then
+        echo "building $(basename "${source%.*}")" >&2
+        build_c "$source"
+    fi
+done
+for source in "$here"/kernels/*.c; do
+    name=$(basename "${source%.*}")
+    if [ "$name" != native-main ] && [ -e "$source" ] && wanted "$name" "$@"; then
+        echo "building kernel $name" >&2
+        build_kernel "$source"
+    fi
+done
+for recipe in "$here"/quickjs "$here"/sqlite; do
+    if [ -x "$recipe/build.sh" ] && wanted "$(basename "$recipe")" "$@"; then
+        echo "building $(basename "$recipe")" >&2
+        "$recipe/build.sh"
+    fi
+done
