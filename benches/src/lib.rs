@@ -1,1 +1,223 @@
-//! placeholder
+//! The harness of the benchmarks: ours and the rival in alternation, medians and ratios.
+//!
+//! # Protocol
+//!
+//! 1. Each side is run until one sample takes at least [`SAMPLE`], which fixes how often it repeats per sample.
+//! 2. Samples alternate, and the side that goes first alternates too, so that drift and neighbours hit both.
+//! 3. The median of each side's samples counts, and the ratio ours / rival: smaller is better, always.
+//!
+//! Time is the thread's processor time unless work happens on other threads, since wall time on a shared machine
+//! measures the neighbours.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+/// The shortest sample.
+pub const SAMPLE: Duration = Duration::from_millis(4);
+/// Samples of each side.
+pub const SAMPLES: usize = 31;
+
+/// Which clock counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Processor time of the calling thread.
+    Thread,
+    /// Time on the wall, for work on several threads.
+    Wall,
+}
+
+/// One line of a benchmark's results. `ours` and `rival` are medians in `unit`; `ratio` is ours / rival.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Stable name.
+    pub name: String,
+    /// Unit of both figures, such as `ns`.
+    pub unit: &'static str,
+    /// Our median.
+    pub ours: f64,
+    /// The rival's median.
+    pub rival: f64,
+    /// Who the rival is, with its version.
+    pub rival_name: String,
+    /// ours / rival: smaller is better.
+    pub ratio: f64,
+}
+
+/// A benchmark: rows that are measured one after the other.
+#[derive(Debug)]
+pub struct Bench {
+    name: &'static str,
+    rival_name: String,
+    rows: Vec<Row>,
+}
+
+impl Bench {
+    /// A benchmark of this name against this rival.
+    #[must_use]
+    pub fn new(name: &'static str, rival_name: impl Into<String>) -> Self {
+        println!("{name:<28} {:>12} {:>12} {:>7}", "ours", "rival", "ratio");
+        Self { name, rival_name: rival_name.into(), rows: Vec::new() }
+    }
+
+    /// Measures one row in nanoseconds: each closure does the work once.
+    pub fn row(&mut self, name: &str, clock: Clock, ours: impl FnMut(), rival: impl FnMut()) {
+        let rival_name = self.rival_name.clone();
+        self.row_against(name, &rival_name, clock, (ours, rival));
+    }
+
+    /// Measures one row against another rival than the benchmark's.
+    pub fn row_against(
+        &mut self,
+        name: &str,
+        rival_name: &str,
+        clock: Clock,
+        (ours, rival): (impl FnMut(), impl FnMut()),
+    ) {
+        let (ours, rival) = alternate(clock, ours, rival);
+        self.push(name, rival_name, ours, rival);
+    }
+
+    /// Adds a row that was measured elsewhere, in nanoseconds.
+    pub fn push(&mut self, name: &str, rival_name: &str, ours: f64, rival: f64) {
+        let ratio = ours / rival;
+        println!("{name:<28} {:>12} {:>12} {ratio:>7.3}", human(ours), human(rival));
+        self.rows.push(Row {
+            name: name.to_owned(),
+            unit: "ns",
+            ours,
+            rival,
+            rival_name: rival_name.to_owned(),
+            ratio,
+        });
+    }
+
+    /// Adds a row with the geometric mean of the ratios of the rows so far whose names start with `prefix`.
+    pub fn geomean(&mut self, name: &str, prefix: &str) {
+        let rows = self.rows.iter().filter(|row| row.name.starts_with(prefix));
+        let (mut ours, mut rival, mut count) = (0.0, 0.0, 0.0);
+        for row in rows {
+            ours += row.ours.ln();
+            rival += row.rival.ln();
+            count += 1.0;
+        }
+        if count > 0.0 {
+            let rival_name = self.rival_name.clone();
+            self.push(name, &rival_name, f64::exp(ours / count), f64::exp(rival / count));
+        }
+    }
+
+    /// Writes the rows to `target/bench/NAME.json`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn finish(self) -> Result<()> {
+        let folder = target().join("bench");
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{}.json", self.name));
+        let json = serde_json::to_string_pretty(&self.rows)?;
+        std::fs::write(&path, json).with_context(|| format!("writing {}", path.display()))?;
+        println!("written: target/bench/{}.json", self.name);
+        Ok(())
+    }
+}
+
+/// The root of the workspace.
+#[must_use]
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or_else(|| here.to_path_buf(), Path::to_path_buf)
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Medians of both sides in nanoseconds per run.
+fn alternate(clock: Clock, mut ours: impl FnMut(), mut rival: impl FnMut()) -> (f64, f64) {
+    let repeat_ours = calibrate(clock, &mut ours);
+    let repeat_rival = calibrate(clock, &mut rival);
+    let (mut samples_ours, mut samples_rival) = (Vec::new(), Vec::new());
+    for round in 0..SAMPLES {
+        if round % 2 == 0 {
+            samples_ours.push(sample(clock, repeat_ours, &mut ours));
+            samples_rival.push(sample(clock, repeat_rival, &mut rival));
+        } else {
+            samples_rival.push(sample(clock, repeat_rival, &mut rival));
+            samples_ours.push(sample(clock, repeat_ours, &mut ours));
+        }
+    }
+    (median(&mut samples_ours), median(&mut samples_rival))
+}
+
+/// How often to repeat so that a sample is long enough to be measured.
+fn calibrate(clock: Clock, work: &mut impl FnMut()) -> u32 {
+    let mut repeat = 1;
+    while repeat < 1 << 28 {
+        let took = f64::from(repeat) * sample(clock, repeat, work);
+        if took >= SAMPLE.as_secs_f64() * 1e9 {
+            break;
+        }
+        repeat *= 2;
+    }
+    repeat
+}
+
+/// Nanoseconds per run over `repeat` runs.
+fn sample(clock: Clock, repeat: u32, work: &mut impl FnMut()) -> f64 {
+    let start = now(clock);
+    for _ in 0..repeat {
+        work();
+    }
+    (now(clock) - start).as_secs_f64() * 1e9 / f64::from(repeat)
+}
+
+fn now(clock: Clock) -> Duration {
+    thread_local! {
+        static START: Instant = Instant::now();
+    }
+    match clock {
+        Clock::Wall => START.with(Instant::elapsed),
+        Clock::Thread => {
+            let time = clock_gettime(ClockId::ThreadCPUTime);
+            Duration::try_from(time).unwrap_or_default()
+        }
+    }
+}
+
+fn median(samples: &mut [f64]) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+fn human(nanoseconds: f64) -> String {
+    match nanoseconds {
+        n if n < 1e3 => format!("{n:.2} ns"),
+        n if n < 1e6 => format!("{:.2} µs", n / 1e3),
+        n if n < 1e9 => format!("{:.2} ms", n / 1e6),
+        n => format!("{:.2} s", n / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slower_side_has_the_larger_median() {
+        let spin = |n: u64| {
+            move || {
+                (0..n).for_each(|i| {
+                    let _ = std::hint::black_box(i);
+                })
+            }
+        };
+        let (ours, rival) = alternate(Clock::Thread, spin(100), spin(10_000));
+        assert!(ours < rival, "{ours} {rival}");
+    }
+}

@@ -1,0 +1,2 @@
+//! birth
+fn main() {}

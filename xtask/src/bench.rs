@@ -1,0 +1,46 @@
+//! `cargo xtask bench NAME`: ours and the rival in alternation in one run.
+
+use anyhow::{Result, bail};
+
+use crate::shell::{cargo, run};
+
+/// The benchmarks there are; each is `benches/compare/benches/NAME.rs`.
+const BENCHES: &[(&str, &str)] = &[
+    ("call", "calls in and out of compiled code, and indirect ones"),
+    ("birth", "a Faaslet's birth, a call and its reset"),
+    ("compile", "compiling modules, on one thread and on two"),
+    ("codegen", "kernels compiled by us, by the rival and by gcc"),
+];
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Benchmarks by name; without one, what there is.
+    names: Vec<String>,
+    /// All of them.
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+}
+
+pub(crate) fn run_benches(options: &Options) -> Result<()> {
+    let known = BENCHES.iter().map(|(name, _)| *name);
+    let chosen: Vec<&str> = if options.all {
+        known.clone().collect()
+    } else {
+        options.names.iter().map(String::as_str).collect()
+    };
+    if chosen.is_empty() {
+        for (name, what) in BENCHES {
+            println!("{name:8} {what}");
+        }
+        return Ok(());
+    }
+    for name in chosen {
+        if !known.clone().any(|k| k == name) {
+            bail!("there is no benchmark `{name}`: `cargo xtask bench` lists them");
+        }
+        let mut bench = cargo(["bench", "--quiet", "-p", "faasm-compare", "--bench", name]);
+        run(&format!("benchmark {name} (results in target/bench/{name}.json)"), &mut bench)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask guests`: the guest toolchain and the programs that run inside.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::shell::{root, run};
+
+/// Which guests to build.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Guests by name; without one, all small ones.
+    names: Vec<String>,
+    /// Also build and run the programs that are too large to commit (CPython).
+    #[arg(long)]
+    test: bool,
+}
+
+pub(crate) fn build(options: &Options) -> Result<()> {
+    let script = |name: &str| {
+        let mut command = Command::new("bash");
+        command.current_dir(root()).arg(root().join("guests").join(name));
+        command
+    };
+    run("installing the guest toolchain", &mut script("toolchain.sh"))?;
+    run("building the guests", script("build.sh").args(&options.names))?;
+    if options.test {
+        run("building and running CPython", &mut script("cpython/test.sh"))?;
+    }
+    Ok(())
+}

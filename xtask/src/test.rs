@@ -1,0 +1,51 @@
+//! `cargo xtask test`, `spec` and `bless`.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::shell::{cargo, cargo_tool, run, with_path};
+
+/// What to test.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only these packages.
+    #[arg(short, long)]
+    package: Vec<String>,
+    /// Only tests whose name contains this.
+    filter: Option<String>,
+}
+
+/// Runs all tests, each in a process of its own: signal handlers and namespaces are process-wide.
+pub(crate) fn run_tests(options: &Options, bless: bool) -> Result<()> {
+    let tools = cargo_tool("cargo-nextest")?;
+    let mut tests = cargo(["nextest", "run", "--no-fail-fast"]);
+    select(&mut tests, options);
+    if bless {
+        tests.env("BLESS", "1");
+    }
+    run("running the tests", with_path(&mut tests, tools.as_deref()))?;
+    let mut docs = cargo(["test", "--quiet", "--doc"]);
+    run("running the examples in the documentation", select(&mut docs, options))
+}
+
+fn select<'a>(command: &'a mut Command, options: &Options) -> &'a mut Command {
+    for package in &options.package {
+        command.args(["-p", package]);
+    }
+    command.args(options.filter.as_deref())
+}
+
+pub(crate) fn all(options: &Options) -> Result<()> {
+    run_tests(options, false)
+}
+
+pub(crate) fn bless() -> Result<()> {
+    run_tests(&Options { package: Vec::new(), filter: None }, true)
+}
+
+/// Runs the specification suite and prints its counts.
+pub(crate) fn spec(files: &[String]) -> Result<()> {
+    let mut suite = cargo(["run", "--release", "-p", "faasm-spec-tests", "--"]);
+    run("running the specification suite", suite.args(files))
+}
