@@ -49,8 +49,9 @@ static int memory_holds_marker(void)
 {
     uint64_t wanted = marker();
     uint32_t words = __builtin_wasm_memory_size(0) * (PAGE / 8);
-    volatile uint64_t* memory = (volatile uint64_t*)PAGE;
-    for (uint32_t i = 0; i < words - PAGE / 8; i++) {
+    volatile uint64_t* memory = 0;
+    __asm__("" : "+r"(memory)); /* address 0 is an address like others here */
+    for (uint32_t i = 0; i < words; i++) {
         if (memory[i] == wanted) {
             return 1;
         }
@@ -95,7 +96,7 @@ static void mark(void)
     memset(zeroed, 0xa5, sizeof zeroed);
     mark_stack();
     for (int i = 0; i < 40; i++) {
-        uint64_t* block = malloc(PAGE);
+        volatile uint64_t* block = malloc(PAGE);
         for (int j = 0; block != NULL && j < PAGE / 8; j++) {
             block[j] = marker();
         }
