@@ -1,4 +1,28 @@
-//! placeholder
+//! The walls around guests: memory, code, stacks, faults and interrupts.
+//!
+//! * [`slot`]: one reservation of address space, in which a guest lives; [`image`]: sealed pages from which slots are
+//!   born; [`dirty`]: which pages a guest wrote, and their restoration; [`shared`]: memory that several guests share.
+//! * [`code`]: executable pages and the places in them that may fault; [`walls`]: what is a guest's own.
+//! * [`activation`]: a stay of a thread inside guest code: entry, raising, suspension; [`fault`]: the signal handler;
+//!   [`interrupt`] and [`watchdog`]: ending a guest that does not end by itself.
+//! * [`pending`]: a value that will be there later; [`wait`]: waiting for it from inside a guest.
+//!
+//! # Not here
+//!
+//! WebAssembly: this crate moves bytes and pages.
 
+pub mod activation;
+pub mod code;
+pub mod dirty;
+pub mod fault;
+pub mod image;
+pub mod interrupt;
 pub mod pending;
 pub mod shared;
+pub mod slot;
+pub mod wait;
+pub mod walls;
+pub mod watchdog;
+
+/// Bytes of a page of the host.
+pub const HOST_PAGE: usize = 4096;
