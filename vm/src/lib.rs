@@ -1,1 +1,61 @@
-//! placeholder
+//! The VM: it gives WebAssembly's meaning to the walls that `faasm-sfi` builds.
+//!
+//! ```text
+//! sealed object ─Module::load→ Module ─Linker::instantiate→ Instance in a Store ─Func::call→ values or a Trap
+//!                                                               │
+//!                                                Store::capture └→ Captured ─birth→ Store ─recycle→ (back)
+//! ```
+//!
+//! # Invariants
+//!
+//! * A store is one reservation ([`faasm_sfi`]'s slot) and its contents do not depend on the address, except for the
+//!   fields that hold addresses of code and host functions, which are equal for all stores born from one [`Captured`].
+//! * Memories never move, and a guest pointer is a number until [`GuestMemory`] has checked it.
+//! * Compiled code runs on the guest stack in its store; host functions run there too, after their stub has checked
+//!   that there is room.
+//! * Handles ([`Func`], [`Instance`], [`Memory`], [`Table`], [`Global`]) are plain numbers that are checked against
+//!   the store they are used with.
+//!
+//! # Not here
+//!
+//! Operating system calls (they are `faasm-sfi`'s) and code generation (`faasm-compiler`'s).
+
+mod backtrace;
+mod caller;
+mod capture;
+mod engine;
+mod externs;
+mod func;
+mod guest_memory;
+mod host;
+mod instance;
+mod linker;
+mod module;
+mod run;
+mod store;
+mod trap;
+mod value;
+
+pub use backtrace::{Backtrace, Frame};
+pub use caller::{Caller, MapError, WaitError};
+pub use capture::{BirthError, CaptureError, Captured};
+pub use engine::{Engine, EngineConfig, EngineError};
+pub use externs::{AccessError, Extern, Global, Memory, Table};
+pub use faasm_abi::module::{ExportItem, ImportKind, ModuleInfo};
+pub use faasm_abi::object::SealKey;
+pub use faasm_abi::trap::TrapCode;
+pub use faasm_abi::types::{
+    FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
+};
+pub use faasm_sfi::pending::Pending;
+pub use faasm_sfi::shared::SharedRegion;
+pub use func::{Func, TypedFunc, TypedFuncError};
+pub use guest_memory::{GuestMemory, GuestMemoryError};
+pub use host::{HostResult, IntoHostFunc};
+pub use instance::Instance;
+pub use linker::{InstantiateError, LinkError, Linker, MissingImport};
+pub use module::{LoadError, Module};
+pub use run::{Run, Suspended};
+pub use store::{AsStore, Interrupt, Store, StoreError, StoreLimits};
+pub use trap::{Trap, TrapKind};
+pub use value::{Scalar, Val, Values};
