@@ -1,1 +1,18 @@
-//! placeholder
+//! WebAssembly in, native objects out: validation, translation to Cranelift's IR, code generation, ELF.
+//!
+//! `validate` checks a module and describes it; `compile` makes an object file of it, as `faasm_abi::object` lays
+//! down.
+//! What compiled code may rely on, and the conventions of its calls, are in `faasm_abi`.
+//!
+//! # Not here
+//!
+//! Memory mapping and execution: nothing that this crate makes runs in it.
+#![forbid(unsafe_code)]
+
+mod env;
+mod error;
+mod options;
+mod translate;
+
+pub use error::{CompileError, ValidateError};
+pub use options::{CompileOptions, Cpu, OptLevel, Target};

@@ -48,6 +48,8 @@ pub mod header {
     pub const FIRST_FUNCREF: i32 = -52;
     /// `u32`: index of this instance in its store.
     pub const INSTANCE: i32 = -56;
+    /// `u32`: always 0, the null reference. What an index beyond a table reads when it is executed speculatively.
+    pub const NULL: i32 = -64;
     /// Bytes of the header.
     pub const SIZE: i32 = 64;
 }

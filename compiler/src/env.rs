@@ -1,0 +1,59 @@
+//! What all functions of a module share while they are translated.
+
+use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use faasm_abi::layout::{ContextLayout, ContextTooLarge};
+use faasm_abi::module::{ModuleInfo, Shape};
+use faasm_abi::types::{FuncType, ValType};
+
+/// Namespaces of the names by which code calls other code.
+pub(crate) mod namespace {
+    /// Functions of the module, by function index.
+    pub(crate) const FUNCTION: u32 = 0;
+    /// Builtin stubs, by number.
+    pub(crate) const BUILTIN: u32 = 1;
+}
+
+/// The module, its layout and its target.
+pub(crate) struct Env<'a> {
+    pub(crate) info: &'a ModuleInfo,
+    pub(crate) layout: ContextLayout,
+    pub(crate) shape: Shape,
+    pub(crate) isa: &'a dyn TargetIsa,
+    /// The signature of each function type in compiled code.
+    pub(crate) signatures: Vec<Signature>,
+}
+
+impl<'a> Env<'a> {
+    pub(crate) fn new(
+        info: &'a ModuleInfo,
+        isa: &'a dyn TargetIsa,
+    ) -> Result<Self, ContextTooLarge> {
+        Ok(Self {
+            info,
+            layout: ContextLayout::of(info)?,
+            shape: info.shape(),
+            isa,
+            signatures: info.types.iter().map(signature).collect(),
+        })
+    }
+}
+
+/// The signature of a function type in compiled code: the `Tail` convention, and only what WebAssembly passes.
+pub(crate) fn signature(ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.extend(ty.params.iter().map(|&ty| AbiParam::new(ir_type(ty))));
+    signature.returns.extend(ty.results.iter().map(|&ty| AbiParam::new(ir_type(ty))));
+    signature
+}
+
+/// The IR's type for a WebAssembly type.
+pub(crate) const fn ir_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 | ValType::Ref(_) => types::I32,
+        ValType::I64 => types::I64,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
+    }
+}

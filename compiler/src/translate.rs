@@ -1,0 +1,213 @@
+//! Translation of function bodies to Cranelift's IR: the operand stack becomes SSA values.
+//!
+//! # Invariants
+//!
+//! * Bodies are validated before they come here: what validation guarantees is not checked again.
+//! * Nothing here recurses on the nesting of the body.
+//! * The context pointer is never kept in a value over a call, except to restore it after a foreign call.
+//! * A vector on the operand stack is an `I8X16`, a reference an `I32`.
+
+mod bulk;
+mod calls;
+mod context;
+mod control;
+mod memory;
+mod numeric;
+mod operators;
+mod reference;
+mod simd;
+mod table;
+mod trap;
+mod variable;
+
+use std::collections::HashMap;
+
+use cranelift_codegen::ir::{
+    self, BlockArg, Function, InstBuilder, MemFlagsData, Type, Value, types,
+};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use faasm_abi::types::FuncType;
+use wasmparser::FunctionBody;
+
+pub(crate) use context::Region;
+pub(crate) use memory::MemoryAccess;
+pub(crate) use trap::user_trap;
+
+use crate::env::{Env, ir_type};
+use crate::error::CompileError;
+use control::Frame;
+
+/// What a translation allocates and the next one can use again.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    builder: FunctionBuilderContext,
+    stack: Vec<Value>,
+    frames: Vec<Frame>,
+    args: Vec<BlockArg>,
+}
+
+/// Translates one function body.
+pub(crate) struct FuncTranslator<'m, 'f> {
+    /// Where the IR goes.
+    pub(crate) builder: FunctionBuilder<'f>,
+    /// The module.
+    pub(crate) env: &'m Env<'m>,
+    stack: &'f mut Vec<Value>,
+    frames: &'f mut Vec<Frame>,
+    args: &'f mut Vec<BlockArg>,
+    /// Whether the current position can be reached; if not, operators are skipped.
+    reachable: bool,
+    /// Blocks opened while skipping.
+    skipped: usize,
+    /// The context pointer, if it was read in this call-free region.
+    context: Option<Value>,
+    functions: HashMap<(u32, u32), ir::FuncRef>,
+    signatures: HashMap<u32, ir::SigRef>,
+}
+
+/// Translates `body`, a function of type `ty`, into `func`, which is empty.
+pub(crate) fn translate(
+    env: &Env<'_>,
+    scratch: &mut Scratch,
+    func: &mut Function,
+    ty: &FuncType,
+    body: &FunctionBody<'_>,
+) -> Result<(), CompileError> {
+    let Scratch { builder, stack, frames, args } = scratch;
+    stack.clear();
+    frames.clear();
+    let mut f = FuncTranslator {
+        builder: FunctionBuilder::new(func, builder),
+        env,
+        stack,
+        frames,
+        args,
+        reachable: true,
+        skipped: 0,
+        context: None,
+        functions: HashMap::new(),
+        signatures: HashMap::new(),
+    };
+    f.prologue(ty, body).map_err(CompileError::Body)?;
+    f.operators(body)?;
+    f.builder.seal_all_blocks();
+    f.builder.finalize(env.isa.frontend_config());
+    Ok(())
+}
+
+impl FuncTranslator<'_, '_> {
+    /// Makes the entry block, its parameters and the locals.
+    fn prologue(&mut self, ty: &FuncType, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.builder.switch_to_block(entry);
+        self.builder.seal_block(entry);
+        for (at, &param) in ty.params.iter().enumerate() {
+            let variable = self.builder.declare_var(ir_type(param));
+            let value = self.builder.block_params(entry)[at];
+            self.builder.def_var(variable, value);
+        }
+        self.declare_locals(body)?;
+        self.frames.push(Frame::function(ty.results.len()));
+        Ok(())
+    }
+
+    fn declare_locals(&mut self, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
+        for local in body.get_locals_reader()? {
+            let (count, ty) = local?;
+            let ty = local_type(ty);
+            let zero = self.zero(ty);
+            for _ in 0..count {
+                let variable = self.builder.declare_var(ty);
+                self.builder.def_var(variable, zero);
+            }
+        }
+        Ok(())
+    }
+
+    fn operators(&mut self, body: &FunctionBody<'_>) -> Result<(), CompileError> {
+        let mut reader = body.get_operators_reader().map_err(CompileError::Body)?;
+        while !reader.eof() {
+            let op = reader.read().map_err(CompileError::Body)?;
+            if self.reachable {
+                operators::translate(self, &op)?;
+            } else {
+                control::skip(self, &op);
+            }
+        }
+        Ok(())
+    }
+
+    fn zero(&mut self, ty: Type) -> Value {
+        match ty {
+            types::F32 => self.builder.ins().f32const(0.0),
+            types::F64 => self.builder.ins().f64const(0.0),
+            types::I8X16 => {
+                let zero = self.builder.func.dfg.constants.insert([0; 16][..].into());
+                self.builder.ins().vconst(ty, zero)
+            }
+            _ => self.builder.ins().iconst(ty, 0),
+        }
+    }
+
+    fn local(index: u32) -> Variable {
+        // Locals are declared first and in order, so indices agree.
+        Variable::from_u32(index)
+    }
+
+    /// Pushes a value; vectors are pushed with [`Self::push_v128`].
+    pub(crate) fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    /// Pops the top of the operand stack.
+    pub(crate) fn pop(&mut self) -> Value {
+        // Validation guarantees an operand.
+        self.stack.pop().expect("validated: the operand stack is not empty")
+    }
+
+    /// Pops two operands, in the order in which they were pushed.
+    pub(crate) fn pop2(&mut self) -> (Value, Value) {
+        let second = self.pop();
+        (self.pop(), second)
+    }
+
+    /// Pops three operands, in the order in which they were pushed.
+    pub(crate) fn pop3(&mut self) -> (Value, Value, Value) {
+        let third = self.pop();
+        let (first, second) = self.pop2();
+        (first, second, third)
+    }
+
+    /// Pops a vector as lanes of `ty`.
+    pub(crate) fn pop_as(&mut self, ty: Type) -> Value {
+        let value = self.pop();
+        self.cast_lanes(value, ty)
+    }
+
+    /// Pushes a vector of any lane type.
+    pub(crate) fn push_v128(&mut self, value: Value) {
+        let bytes = self.cast_lanes(value, types::I8X16);
+        self.push(bytes);
+    }
+
+    /// The same 128 bits as lanes of `ty`.
+    pub(crate) fn cast_lanes(&mut self, value: Value, ty: Type) -> Value {
+        if self.builder.func.dfg.value_type(value) == ty {
+            return value;
+        }
+        let little = MemFlagsData::new().with_endianness(ir::Endianness::Little);
+        self.builder.ins().bitcast(ty, little, value)
+    }
+}
+
+/// The IR's type for a local that wasmparser has read.
+fn local_type(ty: wasmparser::ValType) -> Type {
+    match ty {
+        wasmparser::ValType::I64 => types::I64,
+        wasmparser::ValType::F32 => types::F32,
+        wasmparser::ValType::F64 => types::F64,
+        wasmparser::ValType::V128 => types::I8X16,
+        wasmparser::ValType::I32 | wasmparser::ValType::Ref(_) => types::I32,
+    }
+}

@@ -1,0 +1,220 @@
+//! Calls (WebAssembly specification, section 4.4.8 *Control Instructions*, and 4.4.10 *Function Calls*).
+//!
+//! # Protocol
+//!
+//! A call of an own function is a direct one: the context pointer stays in its register.
+//! A *foreign* call, of an import or through a reference:
+//! 1. finds the code and the callee's context;
+//! 2. sets the context register to the callee's;
+//! 3. calls; the callee leaves in the register what it found there;
+//! 4. sets the register to the caller's context, which is kept in a value over this call only.
+//!
+//! A foreign tail call is a real one if the callee's context turns out to be the caller's own, as for all functions of
+//! the same instance and for the host's; otherwise somebody must restore the context after it, so it is an ordinary
+//! call followed by a return and takes stack.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Signature,
+    UserExternalName, Value, types,
+};
+use faasm_abi::layout::{funcref, header, imported_function};
+use faasm_abi::trap::TrapCode;
+
+use super::table::Element;
+use super::{FuncTranslator, user_trap};
+use crate::env::{Env, namespace};
+
+/// Code, and the context with which to call it.
+struct Foreign {
+    code: Value,
+    context: Value,
+}
+
+/// `call`.
+pub(super) fn call(f: &mut FuncTranslator<'_, '_>, function: u32) {
+    let ty = f.env.info.functions[function as usize];
+    let Some(callee) = f.own_function(function) else {
+        let foreign = f.imported_function(function);
+        return f.foreign_call(ty, &foreign);
+    };
+    let args = f.args_from(ty);
+    let call = f.builder.ins().call(callee, &f.stack[args..]);
+    f.forget_context();
+    f.finish_call(args, call);
+}
+
+/// `return_call`.
+pub(super) fn return_call(f: &mut FuncTranslator<'_, '_>, function: u32) {
+    let ty = f.env.info.functions[function as usize];
+    let Some(callee) = f.own_function(function) else {
+        let foreign = f.imported_function(function);
+        return f.foreign_return_call(ty, &foreign);
+    };
+    let args = f.args_from(ty);
+    f.builder.ins().return_call(callee, &f.stack[args..]);
+    f.reachable = false;
+}
+
+/// `call_indirect`.
+pub(super) fn call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32) {
+    let foreign = f.table_function(ty, table);
+    f.foreign_call(ty, &foreign);
+}
+
+/// `return_call_indirect`.
+pub(super) fn return_call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32) {
+    let foreign = f.table_function(ty, table);
+    f.foreign_return_call(ty, &foreign);
+}
+
+impl FuncTranslator<'_, '_> {
+    /// A reference to code of this object.
+    pub(super) fn function_ref(
+        &mut self,
+        name: (u32, u32),
+        signature: impl FnOnce(&Env<'_>) -> Signature,
+    ) -> FuncRef {
+        if let Some(&function) = self.functions.get(&name) {
+            return function;
+        }
+        let (namespace, index) = name;
+        let signature = self.builder.import_signature(signature(self.env));
+        let user =
+            self.builder.func.declare_imported_user_function(UserExternalName { namespace, index });
+        let function = self.builder.import_function(ExtFuncData {
+            name: ExternalName::user(user),
+            signature,
+            colocated: true,
+            patchable: false,
+        });
+        self.functions.insert(name, function);
+        function
+    }
+
+    fn own_function(&mut self, function: u32) -> Option<FuncRef> {
+        let info = self.env.info;
+        if function < info.imported.functions {
+            return None;
+        }
+        let ty = info.functions[function as usize] as usize;
+        Some(self.function_ref((namespace::FUNCTION, function), |env| env.signatures[ty].clone()))
+    }
+
+    fn signature_ref(&mut self, ty: u32) -> SigRef {
+        if let Some(&signature) = self.signatures.get(&ty) {
+            return signature;
+        }
+        let signature = self.env.signatures[ty as usize].clone();
+        let signature = self.builder.import_signature(signature);
+        self.signatures.insert(ty, signature);
+        signature
+    }
+
+    fn imported_function(&mut self, function: u32) -> Foreign {
+        let entry = self.env.layout.imported_functions[function as usize];
+        Foreign {
+            code: self.fixed_field(types::I64, entry + imported_function::CODE),
+            context: self.place_at(entry + imported_function::CONTEXT),
+        }
+    }
+
+    /// Pops an index and yields the function there; traps unless it is one of type `ty`.
+    fn table_function(&mut self, ty: u32, table: u32) -> Foreign {
+        let index = self.pop();
+        let element = self.element(table, index);
+        let flags = self.element_flags();
+        let reference = self.builder.ins().load(types::I32, flags, element.address, 0);
+        let descriptor = self.descriptor(reference);
+        let of_descriptor = MemFlagsData::trusted().with_readonly();
+        let actual = self.builder.ins().load(types::I32, of_descriptor, descriptor, funcref::TYPE);
+        let expected = self.canonical_type(ty);
+        let fits = self.builder.ins().icmp(IntCC::Equal, actual, expected);
+        self.trap_unless_callable(fits, &element, reference);
+        self.resolve(descriptor)
+    }
+
+    /// The address of a reference's descriptor. Null has one too: its type is none.
+    fn descriptor(&mut self, reference: Value) -> Value {
+        let table = self.place_at(header::FUNCREFS);
+        let reference = self.builder.ins().uextend(types::I64, reference);
+        let distance = self.builder.ins().ishl_imm_u(reference, i64::from(funcref::SIZE_LOG2));
+        self.builder.ins().iadd(table, distance)
+    }
+
+    /// The store's id of a type of this module.
+    fn canonical_type(&mut self, ty: u32) -> Value {
+        // The layout has placed an entry for each type, so the offset is in range.
+        let offset = i32::try_from(ty).unwrap_or(i32::MAX).saturating_mul(4);
+        self.fixed_field(types::I32, self.env.layout.types.saturating_add(offset))
+    }
+
+    /// One branch on the hot path; on the cold one it is found out which of the three traps it is.
+    fn trap_unless_callable(&mut self, fits: Value, element: &Element, reference: Value) {
+        let cold = self.builder.create_block();
+        let next = self.builder.create_block();
+        self.builder.set_cold_block(cold);
+        self.builder.ins().brif(fits, next, &[], cold, &[]);
+        self.fall_into(cold);
+        self.builder.ins().trapnz(element.beyond, user_trap(TrapCode::UndefinedElement));
+        self.builder.ins().trapz(reference, user_trap(TrapCode::UninitializedElement));
+        self.builder.ins().trap(user_trap(TrapCode::IndirectCallTypeMismatch));
+        self.fall_into(next);
+    }
+
+    /// The code and the context of a descriptor.
+    fn resolve(&mut self, descriptor: Value) -> Foreign {
+        let flags = MemFlagsData::trusted().with_readonly();
+        let code = self.builder.ins().load(types::I64, flags, descriptor, funcref::CODE);
+        let distance = self.builder.ins().sload32(flags, descriptor, funcref::CONTEXT);
+        let distance = self.builder.ins().ishl_imm_u(distance, i64::from(funcref::CONTEXT_SHIFT));
+        let anchor = self.place_at(header::ANCHOR);
+        Foreign { code, context: self.builder.ins().iadd(anchor, distance) }
+    }
+
+    /// Where on the operand stack the arguments of a call begin.
+    fn args_from(&self, ty: u32) -> usize {
+        self.stack.len() - self.env.info.types[ty as usize].params.len()
+    }
+
+    fn finish_call(&mut self, args: usize, call: Inst) {
+        self.stack.truncate(args);
+        self.stack.extend_from_slice(self.builder.inst_results(call));
+    }
+
+    /// Calls with the callee's context and restores the own.
+    fn foreign_call_inst(&mut self, ty: u32, foreign: &Foreign) -> Inst {
+        let own = self.context();
+        let signature = self.signature_ref(ty);
+        let args = self.args_from(ty);
+        self.builder.ins().set_pinned_reg(foreign.context);
+        let call = self.builder.ins().call_indirect(signature, foreign.code, &self.stack[args..]);
+        self.builder.ins().set_pinned_reg(own);
+        self.forget_context();
+        call
+    }
+
+    fn foreign_call(&mut self, ty: u32, foreign: &Foreign) {
+        let args = self.args_from(ty);
+        let call = self.foreign_call_inst(ty, foreign);
+        self.finish_call(args, call);
+    }
+
+    fn foreign_return_call(&mut self, ty: u32, foreign: &Foreign) {
+        let own = self.context();
+        let same = self.builder.ins().icmp(IntCC::Equal, foreign.context, own);
+        let tail = self.builder.create_block();
+        let other = self.builder.create_block();
+        self.builder.set_cold_block(other);
+        self.builder.ins().brif(same, tail, &[], other, &[]);
+        self.fall_into(tail);
+        let signature = self.signature_ref(ty);
+        let args = self.args_from(ty);
+        self.builder.ins().return_call_indirect(signature, foreign.code, &self.stack[args..]);
+        self.fall_into(other);
+        let call = self.foreign_call_inst(ty, foreign);
+        let results = self.builder.inst_results(call).to_vec();
+        self.builder.ins().return_(&results);
+        self.reachable = false;
+    }
+}

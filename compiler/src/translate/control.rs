@@ -1,0 +1,379 @@
+//! Structured control: blocks, loops, branches (WebAssembly specification, section 4.4.8 *Control Instructions*).
+//!
+//! # Invariants
+//!
+//! * A frame's exit block is made at the first branch to it: a block that nothing branches to costs nothing.
+//! * Under the body of an `if` lie its parameters twice on the operand stack: the lower copies are for `else`.
+
+use std::collections::HashMap;
+
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Type, Value};
+use faasm_abi::trap::TrapCode;
+use faasm_abi::types::FuncType;
+use wasmparser::{BlockType, BrTable, Operator};
+
+use super::{FuncTranslator, local_type, user_trap};
+use crate::env::ir_type;
+use crate::error::CompileError;
+
+/// A structured block that is open.
+#[derive(Debug)]
+pub(super) struct Frame {
+    kind: Kind,
+    /// The type; `None` is the function's own.
+    ty: Option<BlockType>,
+    n_params: usize,
+    n_results: usize,
+    /// Height of the operand stack below what the body works with.
+    height: usize,
+    /// Where branches out of it go, once there is one.
+    exit: Option<Block>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// The function's body: a branch to it returns.
+    Function,
+    Block,
+    Loop {
+        header: Block,
+    },
+    /// The first half of an `if`, with the context pointer as known before it.
+    If {
+        otherwise: Block,
+        context: Option<Value>,
+    },
+    /// The second half.
+    Else,
+}
+
+impl Frame {
+    pub(super) const fn function(n_results: usize) -> Self {
+        Self { kind: Kind::Function, ty: None, n_params: 0, n_results, height: 0, exit: None }
+    }
+
+    /// Height of the operand stack below the block's parameters.
+    const fn base(&self) -> usize {
+        match self.kind {
+            Kind::If { .. } | Kind::Else => self.height - self.n_params,
+            _ => self.height,
+        }
+    }
+}
+
+/// Follows the nesting of operators that cannot be reached.
+pub(super) fn skip(f: &mut FuncTranslator<'_, '_>, op: &Operator<'_>) {
+    match op {
+        Operator::Block { .. }
+        | Operator::Loop { .. }
+        | Operator::If { .. }
+        | Operator::TryTable { .. } => f.skipped += 1,
+        Operator::End if f.skipped > 0 => f.skipped -= 1,
+        Operator::End => end(f),
+        Operator::Else if f.skipped == 0 => else_(f),
+        _ => {}
+    }
+}
+
+/// `block`.
+pub(super) fn block(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
+    f.open(Kind::Block, ty);
+}
+
+/// `loop`.
+pub(super) fn loop_(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
+    let header = f.builder.create_block();
+    for ty in f.param_types(ty) {
+        f.builder.append_block_param(header, ty);
+    }
+    f.open(Kind::Loop { header }, ty);
+    let n_params = f.frame(0).n_params;
+    f.jump(header, n_params);
+    f.truncate(f.frame(0).height);
+    f.enter(header);
+}
+
+/// `if`.
+pub(super) fn if_(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
+    let condition = f.pop();
+    let then = f.builder.create_block();
+    let otherwise = f.builder.create_block();
+    f.builder.ins().brif(condition, then, &[], otherwise, &[]);
+    let n_params = f.param_types(ty).len();
+    f.stack.extend_from_within(f.stack.len() - n_params..);
+    f.open(Kind::If { otherwise, context: f.context }, ty);
+    f.fall_into(then);
+}
+
+/// `else`.
+pub(super) fn else_(f: &mut FuncTranslator<'_, '_>) {
+    let Some(mut frame) = f.frames.pop() else { return };
+    let Kind::If { otherwise, context } = frame.kind else { return };
+    if f.reachable {
+        let exit = f.exit_of(&mut frame);
+        f.jump(exit, frame.n_results);
+    }
+    f.truncate(frame.height);
+    f.stack.extend_from_within(frame.height - frame.n_params..);
+    frame.kind = Kind::Else;
+    f.frames.push(frame);
+    f.builder.switch_to_block(otherwise);
+    f.builder.seal_block(otherwise);
+    f.context = context;
+    f.reachable = true;
+}
+
+/// `end`.
+pub(super) fn end(f: &mut FuncTranslator<'_, '_>) {
+    let Some(mut frame) = f.frames.pop() else { return };
+    match frame.kind {
+        Kind::Function => return end_function(f, &frame),
+        Kind::Loop { header } => f.builder.seal_block(header),
+        Kind::If { otherwise, .. } => end_without_else(f, &mut frame, otherwise),
+        Kind::Block | Kind::Else => {}
+    }
+    let base = frame.base();
+    if let Some(exit) = frame.exit {
+        if f.reachable {
+            f.jump(exit, frame.n_results);
+        }
+        f.truncate(base);
+        f.enter(exit);
+        f.builder.seal_block(exit);
+    } else if f.reachable {
+        // The results are on top; what lies between them and the base are copies of an `if`'s parameters.
+        let results = f.stack.len() - frame.n_results;
+        f.stack.drain(base..results);
+    } else {
+        f.truncate(base);
+    }
+}
+
+/// An `if` without `else` passes its parameters on as its results.
+fn end_without_else(f: &mut FuncTranslator<'_, '_>, frame: &mut Frame, otherwise: Block) {
+    let exit = f.exit_of(frame);
+    if f.reachable {
+        f.jump(exit, frame.n_results);
+    }
+    f.truncate(frame.height);
+    f.enter(otherwise);
+    f.builder.seal_block(otherwise);
+    f.jump(exit, frame.n_params);
+    f.reachable = false;
+}
+
+fn end_function(f: &mut FuncTranslator<'_, '_>, frame: &Frame) {
+    if f.reachable {
+        f.return_top(frame.n_results);
+    }
+    if let Some(exit) = frame.exit {
+        f.truncate(0);
+        f.enter(exit);
+        f.builder.seal_block(exit);
+        f.return_top(frame.n_results);
+    }
+}
+
+/// `br`.
+pub(super) fn br(f: &mut FuncTranslator<'_, '_>, depth: u32) {
+    if matches!(f.frame(depth).kind, Kind::Function) {
+        return return_(f);
+    }
+    let (target, n_args) = f.branch_target(depth);
+    f.jump(target, n_args);
+    f.reachable = false;
+}
+
+/// `br_if`.
+pub(super) fn br_if(f: &mut FuncTranslator<'_, '_>, depth: u32) {
+    let condition = f.pop();
+    let (target, n_args) = f.branch_target(depth);
+    let next = f.builder.create_block();
+    f.take_args(n_args);
+    f.builder.ins().brif(condition, target, f.args.iter(), next, &[]);
+    f.fall_into(next);
+}
+
+/// `br_table`.
+pub(super) fn br_table(
+    f: &mut FuncTranslator<'_, '_>,
+    table: &BrTable<'_>,
+) -> Result<(), CompileError> {
+    let index = f.pop();
+    let mut edges = Edges::default();
+    let default = edges.block(f, table.default());
+    let mut entries = Vec::with_capacity(table.len() as usize);
+    for depth in table.targets() {
+        let block = edges.block(f, depth.map_err(CompileError::Body)?);
+        entries.push(f.builder.func.dfg.block_call(block, &[]));
+    }
+    let default = f.builder.func.dfg.block_call(default, &[]);
+    let table = f.builder.create_jump_table(JumpTableData::new(default, &entries));
+    f.builder.ins().br_table(index, table);
+    edges.finish(f);
+    f.reachable = false;
+    Ok(())
+}
+
+/// The blocks that a `br_table` goes to: where a target takes arguments, one for each target that passes them on, so
+/// that the arguments are not repeated for each entry.
+#[derive(Default)]
+struct Edges {
+    blocks: HashMap<u32, Block>,
+    in_order: Vec<(u32, Block)>,
+}
+
+impl Edges {
+    fn block(&mut self, f: &mut FuncTranslator<'_, '_>, depth: u32) -> Block {
+        if let Some(&block) = self.blocks.get(&depth) {
+            return block;
+        }
+        let (target, n_args) = f.branch_target(depth);
+        let block = if n_args == 0 {
+            target
+        } else {
+            let edge = f.builder.create_block();
+            self.in_order.push((depth, edge));
+            edge
+        };
+        self.blocks.insert(depth, block);
+        block
+    }
+
+    fn finish(self, f: &mut FuncTranslator<'_, '_>) {
+        for (depth, edge) in self.in_order {
+            f.builder.switch_to_block(edge);
+            f.builder.seal_block(edge);
+            let (target, n_args) = f.branch_target(depth);
+            f.jump(target, n_args);
+        }
+    }
+}
+
+/// `return`.
+pub(super) fn return_(f: &mut FuncTranslator<'_, '_>) {
+    f.return_top(f.frames[0].n_results);
+    f.reachable = false;
+}
+
+/// `unreachable`.
+pub(super) fn unreachable(f: &mut FuncTranslator<'_, '_>) {
+    f.builder.ins().trap(user_trap(TrapCode::Unreachable));
+    f.reachable = false;
+}
+
+/// `select`, typed or not.
+pub(super) fn select(f: &mut FuncTranslator<'_, '_>) {
+    let (first, second, condition) = f.pop3();
+    let value = f.builder.ins().select(condition, first, second);
+    f.push(value);
+}
+
+impl FuncTranslator<'_, '_> {
+    fn open(&mut self, kind: Kind, ty: BlockType) {
+        let (n_params, n_results) = self.arity(ty);
+        let height = self.stack.len() - n_params;
+        self.frames.push(Frame { kind, ty: Some(ty), n_params, n_results, height, exit: None });
+    }
+
+    fn frame(&self, depth: u32) -> &Frame {
+        &self.frames[self.frames.len() - 1 - depth as usize]
+    }
+
+    fn truncate(&mut self, height: usize) {
+        self.stack.truncate(height);
+    }
+
+    fn function_type(&self, ty: BlockType) -> Option<&FuncType> {
+        match ty {
+            BlockType::FuncType(index) => self.env.info.types.get(index as usize),
+            _ => None,
+        }
+    }
+
+    fn arity(&self, ty: BlockType) -> (usize, usize) {
+        match ty {
+            BlockType::Empty => (0, 0),
+            BlockType::Type(_) => (0, 1),
+            BlockType::FuncType(_) => {
+                self.function_type(ty).map_or((0, 0), |ty| (ty.params.len(), ty.results.len()))
+            }
+        }
+    }
+
+    fn param_types(&self, ty: BlockType) -> Vec<Type> {
+        self.function_type(ty)
+            .map(|ty| ty.params.iter().map(|&ty| ir_type(ty)).collect())
+            .unwrap_or_default()
+    }
+
+    fn result_types(&self, ty: Option<BlockType>) -> Vec<Type> {
+        match ty {
+            None => {
+                self.builder.func.signature.returns.iter().map(|param| param.value_type).collect()
+            }
+            Some(BlockType::Empty) => Vec::new(),
+            Some(BlockType::Type(ty)) => vec![local_type(ty)],
+            Some(ty) => self
+                .function_type(ty)
+                .map(|ty| ty.results.iter().map(|&ty| ir_type(ty)).collect())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn exit_of(&mut self, frame: &mut Frame) -> Block {
+        if let Some(exit) = frame.exit {
+            return exit;
+        }
+        let exit = self.builder.create_block();
+        for ty in self.result_types(frame.ty) {
+            self.builder.append_block_param(exit, ty);
+        }
+        frame.exit = Some(exit);
+        exit
+    }
+
+    /// Where a branch to the block at `depth` goes, and with how many operands.
+    fn branch_target(&mut self, depth: u32) -> (Block, usize) {
+        let at = self.frames.len() - 1 - depth as usize;
+        if let Kind::Loop { header } = self.frames[at].kind {
+            return (header, self.frames[at].n_params);
+        }
+        let mut frame = std::mem::replace(&mut self.frames[at], Frame::function(0));
+        let exit = self.exit_of(&mut frame);
+        let n_results = frame.n_results;
+        self.frames[at] = frame;
+        (exit, n_results)
+    }
+
+    /// Makes the top `n` operands the arguments of a branch.
+    fn take_args(&mut self, n: usize) {
+        self.args.clear();
+        let from = self.stack.len() - n;
+        self.args.extend(self.stack[from..].iter().map(|&value| BlockArg::Value(value)));
+    }
+
+    fn jump(&mut self, target: Block, n_args: usize) {
+        self.take_args(n_args);
+        self.builder.ins().jump(target, self.args.iter());
+    }
+
+    fn return_top(&mut self, n: usize) {
+        let from = self.stack.len() - n;
+        self.builder.ins().return_(&self.stack[from..]);
+    }
+
+    /// Goes on in `block`, which several places may branch to, with its parameters on the operand stack.
+    fn enter(&mut self, block: Block) {
+        self.builder.switch_to_block(block);
+        self.stack.extend_from_slice(self.builder.block_params(block));
+        self.forget_context();
+        self.reachable = true;
+    }
+
+    /// Goes on in `block`, which only the last branch goes to: what was known before it holds.
+    pub(super) fn fall_into(&mut self, block: Block) {
+        self.builder.switch_to_block(block);
+        self.builder.seal_block(block);
+    }
+}
