@@ -44,18 +44,9 @@ pub enum WaitError {
 
 /// Makes a pair: the side that will have the value, and the side that waits for it.
 pub fn pending<T: Send>() -> (Completer<T>, Pending<T>) {
-    let shared = Arc::new(Shared {
-        cell: Mutex::new(Cell::Waiting(Vec::new())),
-        done: Condvar::new(),
-    });
-    (
-        Completer {
-            shared: Some(Arc::clone(&shared)),
-        },
-        Pending {
-            state: State::Shared(shared),
-        },
-    )
+    let shared =
+        Arc::new(Shared { cell: Mutex::new(Cell::Waiting(Vec::new())), done: Condvar::new() });
+    (Completer { shared: Some(Arc::clone(&shared)) }, Pending { state: State::Shared(shared) })
 }
 
 /// A value that is here or will be; see the module's page.
@@ -91,9 +82,7 @@ enum Cell<T> {
 impl<T> Pending<T> {
     /// A value that is here already: costs no allocation and no lock.
     pub fn ready(value: T) -> Self {
-        Self {
-            state: State::Ready(value),
-        }
+        Self { state: State::Ready(value) }
     }
 
     /// Whether the value, or the news that it will not come, is here.
@@ -115,9 +104,7 @@ impl<T> Pending<T> {
             State::Ready(value) => Ok(Ok(value)),
             State::Shared(shared) => match shared.take() {
                 Some(outcome) => Ok(outcome),
-                None => Err(Self {
-                    state: State::Shared(shared),
-                }),
+                None => Err(Self { state: State::Shared(shared) }),
             },
         }
     }
@@ -146,10 +133,7 @@ impl<T> Pending<T> {
             State::Ready(value) => Ok(value),
             State::Shared(shared) => {
                 shared.wait(deadline);
-                shared
-                    .take()
-                    .ok_or(WaitError::Deadline)?
-                    .map_err(WaitError::from)
+                shared.take().ok_or(WaitError::Deadline)?.map_err(WaitError::from)
             }
         }
     }
@@ -193,9 +177,7 @@ impl<T: Send + 'static> Pending<T> {
         match self.state {
             State::Ready(value) => f(Ok(value)),
             State::Shared(shared) => {
-                let watched = Self {
-                    state: State::Shared(Arc::clone(&shared)),
-                };
+                let watched = Self { state: State::Shared(Arc::clone(&shared)) };
                 watched.on_done(Box::new(move || {
                     if let Some(outcome) = shared.take() {
                         f(outcome);
@@ -218,9 +200,7 @@ impl<T> Completer<T> {
     /// stays `true` while a `map` or `then` hangs on it, even one whose result nobody holds.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.shared
-            .as_ref()
-            .is_some_and(|shared| Arc::strong_count(shared) > 1)
+        self.shared.as_ref().is_some_and(|shared| Arc::strong_count(shared) > 1)
     }
 }
 
@@ -268,10 +248,7 @@ impl<T> Shared<T> {
                     let Some(left) = deadline.checked_duration_since(Instant::now()) else {
                         return;
                     };
-                    self.done
-                        .wait_timeout(cell, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    self.done.wait_timeout(cell, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
@@ -280,17 +257,13 @@ impl<T> Shared<T> {
 
 impl<T> fmt::Debug for Pending<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending")
-            .field("done", &self.is_done())
-            .finish_non_exhaustive()
+        f.debug_struct("Pending").field("done", &self.is_done()).finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Debug for Completer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Completer")
-            .field("wanted", &self.is_wanted())
-            .finish_non_exhaustive()
+        f.debug_struct("Completer").field("wanted", &self.is_wanted()).finish_non_exhaustive()
     }
 }
 

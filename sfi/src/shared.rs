@@ -118,16 +118,8 @@ impl SharedRegion {
         set_file_len(&fd, len)?;
         seal(&fd)?;
         let base = map(&fd, max)?;
-        let inner = Inner {
-            fd,
-            base,
-            len: AtomicUsize::new(len),
-            max,
-            growth: Mutex::new(()),
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { fd, base, len: AtomicUsize::new(len), max, growth: Mutex::new(()) };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The region's present length in bytes: whole pages, and never less than an earlier answer.
@@ -172,11 +164,7 @@ impl SharedRegion {
             Some(wanted) if wanted <= max => wanted,
             _ => return Err(RegionError::TooLong { asked: len, max }),
         };
-        let _growth = self
-            .inner
-            .growth
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _growth = self.inner.growth.lock().unwrap_or_else(PoisonError::into_inner);
         if wanted > self.len() {
             set_file_len(&self.inner.fd, wanted)?;
             self.inner.len.store(wanted, Ordering::Release);
@@ -229,8 +217,7 @@ impl SharedRegion {
         self.write_bytes(offset, head_bytes);
         let mut at = offset + head;
         for chunk in word_bytes.as_chunks::<WORD>().0 {
-            self.word(at)
-                .store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
+            self.word(at).store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
             at += WORD;
         }
         self.write_bytes(at, tail_bytes);
@@ -249,9 +236,7 @@ impl SharedRegion {
         let end = start + words * WORD;
         let word = u64::from_ne_bytes([byte; WORD]);
         (offset..start).for_each(|at| self.byte(at).store(byte, Ordering::Relaxed));
-        (start..end)
-            .step_by(WORD)
-            .for_each(|at| self.word(at).store(word, Ordering::Relaxed));
+        (start..end).step_by(WORD).for_each(|at| self.word(at).store(word, Ordering::Relaxed));
         (end..offset + len).for_each(|at| self.byte(at).store(byte, Ordering::Relaxed));
         Ok(())
     }
@@ -285,11 +270,7 @@ impl SharedRegion {
         let region = self.len();
         match offset.checked_add(len) {
             Some(end) if end <= region => Ok(()),
-            _ => Err(RegionError::OutOfBounds {
-                offset,
-                len,
-                region,
-            }),
+            _ => Err(RegionError::OutOfBounds { offset, len, region }),
         }
     }
 
@@ -354,19 +335,13 @@ fn whole_pages(len: usize) -> Option<usize> {
 }
 
 fn os(call: &'static str) -> RegionError {
-    RegionError::Os {
-        call,
-        source: io::Error::last_os_error(),
-    }
+    RegionError::Os { call, source: io::Error::last_os_error() }
 }
 
 fn memfd() -> Result<OwnedFd, RegionError> {
     // SAFETY: the name is a NUL-terminated constant; the call has no other precondition.
     let fd = unsafe {
-        libc::memfd_create(
-            c"faasm-region".as_ptr(),
-            libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
-        )
+        libc::memfd_create(c"faasm-region".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING)
     };
     if fd < 0 {
         return Err(os("memfd_create"));
@@ -377,10 +352,7 @@ fn memfd() -> Result<OwnedFd, RegionError> {
 
 fn set_file_len(fd: &OwnedFd, len: usize) -> Result<(), RegionError> {
     let Ok(file_len) = libc::off_t::try_from(len) else {
-        return Err(RegionError::TooLong {
-            asked: len,
-            max: isize::MAX.unsigned_abs(),
-        });
+        return Err(RegionError::TooLong { asked: len, max: isize::MAX.unsigned_abs() });
     };
     // SAFETY: the descriptor is open; the call touches no memory of ours.
     match unsafe { libc::ftruncate(fd.as_raw_fd(), file_len) } {
@@ -392,11 +364,7 @@ fn set_file_len(fd: &OwnedFd, len: usize) -> Result<(), RegionError> {
 fn seal(fd: &OwnedFd) -> Result<(), RegionError> {
     // SAFETY: the descriptor is open; the call touches no memory of ours.
     match unsafe {
-        libc::fcntl(
-            fd.as_raw_fd(),
-            libc::F_ADD_SEALS,
-            libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL,
-        )
+        libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL)
     } {
         0 => Ok(()),
         _ => Err(os("fcntl(F_ADD_SEALS)")),
@@ -404,21 +372,11 @@ fn seal(fd: &OwnedFd) -> Result<(), RegionError> {
 }
 
 fn map(fd: &OwnedFd, len: usize) -> Result<NonNull<u8>, RegionError> {
-    let (protection, flags) = (
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_SHARED | libc::MAP_NORESERVE,
-    );
+    let (protection, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_NORESERVE);
     // SAFETY: a new mapping at an address of the kernel's choice replaces nothing; the descriptor is open.
-    let base = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            len,
-            protection,
-            flags,
-            fd.as_raw_fd(),
-            0,
-        )
-    };
+    let base =
+        unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, fd.as_raw_fd(), 0) };
     if base == libc::MAP_FAILED {
         return Err(os("mmap"));
     }

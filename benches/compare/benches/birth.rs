@@ -7,7 +7,7 @@ mod engines;
 
 use std::fmt::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use engines::{Ours, RIVAL};
 use faasm_benches::{Bench, Clock};
 use wasmtime::{Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
         faasm_vm::Store::for_module(&ours.engine, &module, faasm_vm::StoreLimits::default(), ())?;
     let linker = faasm_vm::Linker::<()>::new(&ours.engine);
     let instance = linker.instantiate(&mut store, &module)?;
-    let noop = instance.func(&store, "noop")?.typed::<(), ()>(&store)?;
+    let noop = instance.func(&store, "noop").context("noop")?.typed::<(), ()>(&store)?;
     let proto = store.capture()?;
     drop(store);
 
@@ -68,7 +68,7 @@ fn main() -> Result<()> {
 fn our_cycle(proto: &faasm_vm::Captured, noop: &faasm_vm::TypedFunc<(), ()>) -> Result<()> {
     let mut store = proto.birth(())?;
     noop.call(&mut store, ())?;
-    store.recycle()?;
+    store.recycle();
     Ok(())
 }
 

@@ -4,7 +4,7 @@ mod engines;
 
 use std::hint::black_box;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use engines::{Ours, RIVAL};
 use faasm_benches::{Bench, Clock};
 
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
 
     let mut bench = Bench::new("call", RIVAL);
     {
-        let our = instance.func(&store, "sum")?.typed::<(i32, i32), i32>(&store)?;
+        let our = instance.func(&store, "sum").context("sum")?.typed::<(i32, i32), i32>(&store)?;
         let their = their_instance.get_typed_func::<(i32, i32), i32>(&mut their_store, "sum")?;
         bench.row(
             "host_to_wasm",
@@ -66,7 +66,7 @@ fn main() -> Result<()> {
         );
     }
     for (row, export) in [("wasm_to_host", "out"), ("call_indirect", "indirect")] {
-        let our = instance.func(&store, export)?.typed::<(i32,), i32>(&store)?;
+        let our = instance.func(&store, export).context(export)?.typed::<(i32,), i32>(&store)?;
         let their = their_instance.get_typed_func::<(i32,), i32>(&mut their_store, export)?;
         assert_eq!(our.call(&mut store, (CALLS,))?, their.call(&mut their_store, (CALLS,))?);
         bench.row_per(

@@ -68,7 +68,7 @@ fn load_ours(ours: &Ours, wasm: &[u8]) -> Result<OurKernel> {
     let limits = faasm_vm::StoreLimits::default();
     let mut store = faasm_vm::Store::for_module(&ours.engine, &module, limits, ())?;
     let instance = faasm_vm::Linker::new(&ours.engine).instantiate(&mut store, &module)?;
-    let run = instance.func(&store, "run")?.typed(&store)?;
+    let run = instance.func(&store, "run").context("run")?.typed(&store)?;
     Ok(OurKernel { store, run })
 }
 

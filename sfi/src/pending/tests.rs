@@ -79,29 +79,19 @@ fn a_dropped_completer_is_news_and_not_silence() {
         let _completer = completer;
         panic!("the work is lost");
     });
-    assert_eq!(
-        waiting.block(Some(far())),
-        Err(WaitError::Abandoned(Abandoned))
-    );
+    assert_eq!(waiting.block(Some(far())), Err(WaitError::Abandoned(Abandoned)));
     assert!(lost.join().is_err());
 }
 
 #[test]
 fn blocking_ends_at_the_deadline() {
     let (completer, waiting) = pending::<u8>();
-    assert_eq!(
-        waiting.block(Some(Instant::now())),
-        Err(WaitError::Deadline)
-    );
+    assert_eq!(waiting.block(Some(Instant::now())), Err(WaitError::Deadline));
     completer.complete(1);
 
     let (completer, waiting) = pending();
     completer.complete(2);
-    assert_eq!(
-        waiting.block(Some(Instant::now())),
-        Ok(2),
-        "a value that is here is taken"
-    );
+    assert_eq!(waiting.block(Some(Instant::now())), Ok(2), "a value that is here is taken");
 }
 
 #[test]
@@ -121,11 +111,7 @@ fn a_value_crosses_threads_in_both_orders() {
         waiting.on_done(counting(&count));
         assert_eq!(waiting.block(Some(far())), Ok(vec![1, 2, 3]));
         other.join().unwrap();
-        assert_eq!(
-            count.load(Ordering::SeqCst),
-            1,
-            "exactly once, whichever came first"
-        );
+        assert_eq!(count.load(Ordering::SeqCst), 1, "exactly once, whichever came first");
     }
 }
 
@@ -148,9 +134,7 @@ fn map_and_then_follow_both_ready_and_late_values() {
 
     let (first, waiting) = pending::<u32>();
     let (second, inner) = pending::<u32>();
-    let chained = waiting
-        .map(|n| n * 10)
-        .then(move |n| inner.map(move |m| n + m));
+    let chained = waiting.map(|n| n * 10).then(move |n| inner.map(move |m| n + m));
     first.complete(4);
     let chained = chained.try_take().unwrap_err();
     second.complete(2);
@@ -170,11 +154,7 @@ fn abandonment_passes_through_a_chain_and_frees_it() {
     });
     drop(completer);
     assert_eq!(chained.block(None), Err(WaitError::Abandoned(Abandoned)));
-    assert_eq!(
-        Arc::strong_count(&held),
-        1,
-        "the chain's own things are gone"
-    );
+    assert_eq!(Arc::strong_count(&held), 1, "the chain's own things are gone");
 
     let (completer, waiting) = pending::<u32>();
     let chained = Pending::ready(()).then(move |()| waiting);

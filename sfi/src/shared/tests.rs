@@ -15,14 +15,8 @@ fn lengths_are_whole_pages_and_start_at_zero_bytes() {
     assert_eq!((region.len(), region.max_len()), (page(), page()));
     assert_eq!(region.read_vec(0, page()).unwrap(), vec![0; page()]);
     assert!(SharedRegion::create(0, 0).unwrap().is_empty());
-    assert!(matches!(
-        SharedRegion::create(page() + 1, page()),
-        Err(RegionError::TooLong { .. })
-    ));
-    assert!(matches!(
-        SharedRegion::create(0, usize::MAX),
-        Err(RegionError::TooLong { .. })
-    ));
+    assert!(matches!(SharedRegion::create(page() + 1, page()), Err(RegionError::TooLong { .. })));
+    assert!(matches!(SharedRegion::create(0, usize::MAX), Err(RegionError::TooLong { .. })));
 }
 
 #[test]
@@ -35,21 +29,13 @@ fn copies_are_exact_at_every_alignment_and_length() {
             region.write(offset, &pattern[..len]).unwrap();
             let mut expected = vec![0xee; 64];
             expected[offset..offset + len].copy_from_slice(&pattern[..len]);
-            assert_eq!(
-                region.read_vec(0, 64).unwrap(),
-                expected,
-                "write of {len} at {offset}"
-            );
+            assert_eq!(region.read_vec(0, 64).unwrap(), expected, "write of {len} at {offset}");
             let mut out = vec![0; len];
             region.read(offset, &mut out).unwrap();
             assert_eq!(out, &pattern[..len], "read of {len} at {offset}");
             region.fill(offset, len, 7).unwrap();
             expected[offset..offset + len].fill(7);
-            assert_eq!(
-                region.read_vec(0, 64).unwrap(),
-                expected,
-                "fill of {len} at {offset}"
-            );
+            assert_eq!(region.read_vec(0, 64).unwrap(), expected, "fill of {len} at {offset}");
         }
     }
 }
@@ -60,19 +46,12 @@ fn bounds_hold_at_the_edge_and_against_overflow() {
     let end = page();
     region.write(end - 1, &[1]).unwrap();
     region.write(end, &[]).unwrap();
-    for (offset, len) in [
-        (end, 1),
-        (end - 1, 2),
-        (usize::MAX, 1),
-        (usize::MAX - 3, 8),
-        (end + 1, 0),
-    ] {
+    for (offset, len) in
+        [(end, 1), (end - 1, 2), (usize::MAX, 1), (usize::MAX - 3, 8), (end + 1, 0)]
+    {
         let bytes = vec![0; len];
         assert!(
-            matches!(
-                region.write(offset, &bytes),
-                Err(RegionError::OutOfBounds { .. })
-            ),
+            matches!(region.write(offset, &bytes), Err(RegionError::OutOfBounds { .. })),
             "write {offset} {len}"
         );
         assert!(region.read_vec(offset, len).is_err(), "read {offset} {len}");
@@ -82,28 +61,10 @@ fn bounds_hold_at_the_edge_and_against_overflow() {
         region.read_vec(8, usize::MAX).is_err(),
         "a huge length is refused before it is allocated"
     );
-    assert!(matches!(
-        region.atomic_u32(end - 2),
-        Err(RegionError::OutOfBounds { .. })
-    ));
-    assert!(matches!(
-        region.atomic_u64(end - 4),
-        Err(RegionError::OutOfBounds { .. })
-    ));
-    assert!(matches!(
-        region.atomic_u32(2),
-        Err(RegionError::Misaligned {
-            offset: 2,
-            align: 4
-        })
-    ));
-    assert!(matches!(
-        region.atomic_u64(4),
-        Err(RegionError::Misaligned {
-            offset: 4,
-            align: 8
-        })
-    ));
+    assert!(matches!(region.atomic_u32(end - 2), Err(RegionError::OutOfBounds { .. })));
+    assert!(matches!(region.atomic_u64(end - 4), Err(RegionError::OutOfBounds { .. })));
+    assert!(matches!(region.atomic_u32(2), Err(RegionError::Misaligned { offset: 2, align: 4 })));
+    assert!(matches!(region.atomic_u64(4), Err(RegionError::Misaligned { offset: 4, align: 8 })));
 }
 
 #[test]
@@ -118,14 +79,8 @@ fn growth_keeps_bytes_and_shows_in_every_handle() {
     assert_eq!(other.read_vec(0, 4).unwrap(), b"kept");
     other.write(2 * page() - 1, &[9]).unwrap();
     assert_eq!(region.read_vec(2 * page() - 1, 1).unwrap(), [9]);
-    assert!(matches!(
-        region.grow_to(3 * page() + 1),
-        Err(RegionError::TooLong { .. })
-    ));
-    assert!(matches!(
-        region.grow_to(usize::MAX),
-        Err(RegionError::TooLong { .. })
-    ));
+    assert!(matches!(region.grow_to(3 * page() + 1), Err(RegionError::TooLong { .. })));
+    assert!(matches!(region.grow_to(usize::MAX), Err(RegionError::TooLong { .. })));
     assert!(region.same_as(&other));
 }
 
@@ -134,9 +89,7 @@ fn nobody_can_shrink_or_freeze_a_region() {
     let region = SharedRegion::create(2 * page(), 2 * page()).unwrap();
     let fd = region.fd().try_clone_to_owned().unwrap();
     let shrink = set_file_len(&fd, page()).unwrap_err();
-    let RegionError::Os { source, .. } = shrink else {
-        panic!("{shrink}")
-    };
+    let RegionError::Os { source, .. } = shrink else { panic!("{shrink}") };
     assert_eq!(source.raw_os_error(), Some(libc::EPERM));
     // SAFETY: the descriptor is open; the call touches no memory of ours.
     let more_seals =
@@ -160,11 +113,7 @@ fn a_second_mapping_of_the_descriptor_is_the_same_memory() {
     drop(region);
     // SAFETY: the mapping holds the file open by itself; it is the one made above, and unmapped once.
     unsafe {
-        assert_eq!(
-            std::ptr::read_volatile(guest.as_ptr().add(200)),
-            42,
-            "it outlives the region"
-        );
+        assert_eq!(std::ptr::read_volatile(guest.as_ptr().add(200)), 42, "it outlives the region");
         assert_eq!(libc::munmap(guest.as_ptr().cast(), page()), 0);
     }
 }
@@ -176,14 +125,8 @@ fn atomics_count_across_threads_and_growth() {
         for _ in 0..2 {
             scope.spawn(|| {
                 for _ in 0..10_000 {
-                    region
-                        .atomic_u32(4)
-                        .unwrap()
-                        .fetch_add(1, Ordering::Relaxed);
-                    region
-                        .atomic_u64(8)
-                        .unwrap()
-                        .fetch_add(1, Ordering::Relaxed);
+                    region.atomic_u32(4).unwrap().fetch_add(1, Ordering::Relaxed);
+                    region.atomic_u64(8).unwrap().fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
@@ -192,9 +135,6 @@ fn atomics_count_across_threads_and_growth() {
     let mut count = [0; 4];
     region.read(4, &mut count).unwrap();
     assert_eq!(u32::from_ne_bytes(count), 20_000);
-    assert_eq!(
-        region.atomic_u64(8).unwrap().load(Ordering::Relaxed),
-        20_000
-    );
+    assert_eq!(region.atomic_u64(8).unwrap().load(Ordering::Relaxed), 20_000);
     assert_eq!(region.len(), 64 * page());
 }
