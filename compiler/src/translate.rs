@@ -23,7 +23,8 @@ mod variable;
 use std::collections::HashMap;
 
 use cranelift_codegen::ir::{
-    self, BlockArg, Function, InstBuilder, MemFlagsData, Type, Value, types,
+    self, BlockArg, Function, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value,
+    types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use faasm_abi::types::FuncType;
@@ -192,12 +193,27 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// The same 128 bits as lanes of `ty`.
+    ///
+    /// A cast of a cast takes its source, because Cranelift does not simplify them and its patterns do not look
+    /// through them: operators on the same lanes that follow one another are joined without casts.
     pub(crate) fn cast_lanes(&mut self, value: Value, ty: Type) -> Value {
-        if self.builder.func.dfg.value_type(value) == ty {
-            return value;
+        let source = self.cast_source(value);
+        for candidate in [Some(value), source].into_iter().flatten() {
+            if self.builder.func.dfg.value_type(candidate) == ty {
+                return candidate;
+            }
         }
         let little = MemFlagsData::new().with_endianness(ir::Endianness::Little);
-        self.builder.ins().bitcast(ty, little, value)
+        self.builder.ins().bitcast(ty, little, source.unwrap_or(value))
+    }
+
+    /// What `value` is a cast of, if it is one.
+    fn cast_source(&self, value: Value) -> Option<Value> {
+        let dfg = &self.builder.func.dfg;
+        match dfg.insts[dfg.value_def(value).inst()?] {
+            InstructionData::LoadNoOffset { opcode: Opcode::Bitcast, arg, .. } => Some(arg),
+            _ => None,
+        }
     }
 }
 
