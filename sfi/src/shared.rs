@@ -122,6 +122,12 @@ impl SharedRegion {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// The size of a host page in bytes: the grain of lengths and of mapping.
+    #[must_use]
+    pub fn page_size() -> usize {
+        region::page::size()
+    }
+
     /// The region's present length in bytes: whole pages, and never less than an earlier answer.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,0 +1,345 @@
+//! A value in the local tier: bytes in a shared region, and what is known about them.
+//!
+//! # Protocol
+//!
+//! 1. `tracking` is the lock of the copying calls: they copy under it, readers together, writers alone. So each copy
+//!    is whole against every other, on any thread. Guests' own loads and stores through mapped pages take no lock.
+//! 2. Whatever talks to the global tier about the value holds the `gate`'s permit from before it looks at `tracking`
+//!    until its outcome is noted there: one at a time per value, in order. Otherwise a slow fetch could bring back what
+//!    a push has replaced in between.
+//! 3. `tracking` is never held across a call of the global tier.
+//! 4. The marks of what a push sends are taken off before it is sent and put back if it fails, or if the tier loses the
+//!    operation. Writes in between make marks of their own.
+//!
+//! # Not here
+//!
+//! Which values exist, and locks that guests ask for: see `local` and `lock`.
+
+mod mapping;
+mod pull;
+mod push;
+
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use faasm_sfi::pending::Pending;
+use faasm_sfi::shared::{RegionError, SharedRegion};
+
+use crate::gate::Gate;
+use crate::tracking::Tracking;
+use crate::{Address, Condition, GlobalError, GlobalTier, Key, StateError};
+
+pub use mapping::Mapping;
+pub use push::Pushed;
+
+/// What an operation on state gives, now or later.
+pub type Op<T> = Pending<Result<T, StateError>>;
+
+/// A handle to a value; a clone is another handle to the same value.
+///
+/// A handle to a value that has been deleted answers [`StateError::Gone`].
+#[derive(Clone)]
+pub struct Value {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: Address,
+    tier: Arc<dyn GlobalTier>,
+    /// The bytes; at least `tracking.size` of them, and never fewer than before.
+    region: SharedRegion,
+    tracking: RwLock<Tracking>,
+    gate: Gate,
+}
+
+impl Value {
+    /// A value of `size` bytes of which nothing is known, which can grow to `max` bytes.
+    pub(crate) fn create(
+        address: Address,
+        tier: Arc<dyn GlobalTier>,
+        size: usize,
+        max: usize,
+    ) -> Result<Self, StateError> {
+        let key = &address.key;
+        if size > max {
+            return Err(StateError::TooLarge {
+                key: key.clone(),
+                asked: size,
+                max,
+            });
+        }
+        let memory = |source| StateError::Memory {
+            key: key.clone(),
+            source,
+        };
+        let region = SharedRegion::create(size, max).map_err(memory)?;
+        let tracking = RwLock::new(Tracking::new(size));
+        Ok(Self {
+            inner: Arc::new(Inner {
+                address,
+                tier,
+                region,
+                tracking,
+                gate: Gate::default(),
+            }),
+        })
+    }
+
+    /// The value's key.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.inner.address.key
+    }
+
+    /// The value's present size, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.tracking().size
+    }
+
+    /// Whether a push would send anything.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.tracking().is_dirty()
+    }
+
+    /// The bytes, for atomic access. Fetches nothing and marks nothing; see [`Value::map`] for guests.
+    #[must_use]
+    pub fn region(&self) -> &SharedRegion {
+        &self.inner.region
+    }
+
+    /// Makes the value at least `size` bytes long; new bytes are zero until they are fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::TooLarge`], [`StateError::Memory`], [`StateError::Gone`].
+    pub fn grow(&self, size: usize) -> Result<(), StateError> {
+        let mut tracking = self.writing()?;
+        if size > tracking.size {
+            self.resize(&mut tracking, size)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Copies the bytes from `offset` on that are here, without fetching any: those never fetched nor written are zero.
+    /// After [`Value::ensure`] this is a read.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::OutOfBounds`], [`StateError::Gone`].
+    pub fn read_local(&self, offset: usize, into: &mut [u8]) -> Result<(), StateError> {
+        let tracking = self.reading()?;
+        self.check(&tracking, offset, into.len())?;
+        self.inner
+            .region
+            .read(offset, into)
+            .map_err(|source| self.memory(source))
+    }
+
+    /// Copies `len` bytes from `offset` on, fetching first what has not been pulled yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::OutOfBounds`], [`StateError::Gone`], [`StateError::Global`].
+    pub fn read(&self, offset: usize, len: usize) -> Op<Vec<u8>> {
+        let value = self.clone();
+        self.ensure(offset, len).map(move |ensured| {
+            ensured?;
+            let tracking = value.reading()?;
+            value.check(&tracking, offset, len)?;
+            value
+                .inner
+                .region
+                .read_vec(offset, len)
+                .map_err(|source| value.memory(source))
+        })
+    }
+
+    /// Writes `bytes` at `offset`, inside the value; local only.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::OutOfBounds`], [`StateError::Gone`].
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<(), StateError> {
+        let mut tracking = self.writing()?;
+        let range = self.check(&tracking, offset, bytes.len())?;
+        self.put(offset, bytes)?;
+        tracking.wrote(range);
+        Ok(())
+    }
+
+    /// Makes `bytes` the whole value, with their length as its size; local only. The next push, of any kind, replaces
+    /// the global value.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::TooLarge`], [`StateError::Memory`], [`StateError::Gone`].
+    pub fn set(&self, bytes: &[u8]) -> Result<(), StateError> {
+        let mut tracking = self.writing()?;
+        self.make_room(tracking.size, bytes.len())?;
+        self.put(0, bytes)?;
+        tracking.replace(bytes.len());
+        Ok(())
+    }
+
+    /// Marks `len` bytes from `offset` on as dirty, for those who write through a pointer.
+    ///
+    /// From the first flag on, until the last mapping of the value ends, mapped pages are no longer taken as dirty for
+    /// being mapped: its writers are trusted to flag what they write.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::OutOfBounds`], [`StateError::Gone`].
+    pub fn flag_dirty(&self, offset: usize, len: usize) -> Result<(), StateError> {
+        let mut tracking = self.writing()?;
+        let range = self.check(&tracking, offset, len)?;
+        tracking.flag(range);
+        Ok(())
+    }
+
+    /// Whether the local tier may forget the value: nobody has a handle but the caller, and nothing would be lost.
+    pub(crate) fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.inner) == 1 && !self.tracking().is_in_use()
+    }
+
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Deletes the value in the global tier, then makes all handles to it dead.
+    pub(crate) fn delete(&self) -> Op<()> {
+        let value = self.clone();
+        self.inner.gate.enter().then(move |permit| {
+            let deleted = value
+                .inner
+                .tier
+                .delete(&value.inner.address, Condition::Always);
+            deleted.map(move |deleted| {
+                let _permit = permit;
+                deleted.map_err(|source| value.global(source))?;
+                value
+                    .inner
+                    .tracking
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .gone = true;
+                Ok(())
+            })
+        })
+    }
+
+    fn tracking(&self) -> RwLockReadGuard<'_, Tracking> {
+        // What is done under the lock leaves it whole, also where it ends early.
+        self.inner
+            .tracking
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reading(&self) -> Result<RwLockReadGuard<'_, Tracking>, StateError> {
+        let tracking = self.tracking();
+        if tracking.gone {
+            Err(StateError::Gone {
+                key: self.key().clone(),
+            })
+        } else {
+            Ok(tracking)
+        }
+    }
+
+    fn writing(&self) -> Result<RwLockWriteGuard<'_, Tracking>, StateError> {
+        let tracking = self
+            .inner
+            .tracking
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if tracking.gone {
+            Err(StateError::Gone {
+                key: self.key().clone(),
+            })
+        } else {
+            Ok(tracking)
+        }
+    }
+
+    /// The range of `len` bytes from `offset` on, if the value has them.
+    fn check(
+        &self,
+        tracking: &Tracking,
+        offset: usize,
+        len: usize,
+    ) -> Result<Range<usize>, StateError> {
+        let size = tracking.size;
+        match offset.checked_add(len) {
+            Some(end) if end <= size => Ok(offset..end),
+            _ => Err(StateError::OutOfBounds {
+                key: self.key().clone(),
+                offset,
+                len,
+                size,
+            }),
+        }
+    }
+
+    fn resize(&self, tracking: &mut Tracking, size: usize) -> Result<(), StateError> {
+        self.make_room(tracking.size, size)?;
+        tracking.resize(size);
+        Ok(())
+    }
+
+    /// Gives the region room for `size` bytes, and zeroes those past the present end that were used before: by a
+    /// longer value, or by a guest that wrote past the value's end in its last page.
+    fn make_room(&self, present: usize, size: usize) -> Result<(), StateError> {
+        let region = &self.inner.region;
+        let max = region.max_len();
+        if size > max {
+            return Err(StateError::TooLarge {
+                key: self.key().clone(),
+                asked: size,
+                max,
+            });
+        }
+        let used = region.len();
+        region.grow_to(size).map_err(|source| self.memory(source))?;
+        if size > present {
+            let stale = size.min(used).saturating_sub(present);
+            region
+                .fill(present, stale, 0)
+                .map_err(|source| self.memory(source))?;
+        }
+        Ok(())
+    }
+
+    fn put(&self, offset: usize, bytes: &[u8]) -> Result<(), StateError> {
+        self.inner
+            .region
+            .write(offset, bytes)
+            .map_err(|source| self.memory(source))
+    }
+
+    fn memory(&self, source: RegionError) -> StateError {
+        StateError::Memory {
+            key: self.key().clone(),
+            source,
+        }
+    }
+
+    fn global(&self, source: GlobalError) -> StateError {
+        StateError::Global {
+            key: self.key().clone(),
+            source,
+        }
+    }
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let size = self.size();
+        f.debug_struct("Value")
+            .field("at", &self.inner.address)
+            .field("size", &size)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! Whole pages of a value, to be mapped into a guest's memory.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::PoisonError;
+
+use faasm_sfi::shared::SharedRegion;
+
+use super::{Op, Value};
+use crate::StateError;
+
+/// Which pages of which region to map, and where in them the bytes lie that were asked for.
+///
+/// Keep it for as long as the pages stay mapped: while one exists, the value is not forgotten, and its mapped pages
+/// count as dirty at every push, unless their writers flag ([`Value::flag_dirty`]).
+pub struct Mapping {
+    value: Value,
+    /// At whole host pages, inside the region.
+    pages: Range<usize>,
+    /// Offset of the first byte asked for, from the start of `pages`.
+    within: usize,
+}
+
+impl Value {
+    /// The pages that hold `len` bytes from `offset` on, fetched first as far as they have not been pulled yet.
+    ///
+    /// The guest can reach all bytes of these pages: others of the same value, and past its end bytes that mean nothing
+    /// and are zero again when the value grows over them.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::NothingToMap`] for no bytes; else as of [`Value::ensure`].
+    pub fn map(&self, offset: usize, len: usize) -> Op<Mapping> {
+        let value = self.clone();
+        self.ensure(offset, len).map(move |ensured| {
+            ensured?;
+            value.mapping(offset, len)
+        })
+    }
+
+    fn mapping(&self, offset: usize, len: usize) -> Result<Mapping, StateError> {
+        let mut tracking = self.writing()?;
+        let range = self.check(&tracking, offset, len)?;
+        if range.is_empty() {
+            return Err(StateError::NothingToMap {
+                key: self.key().clone(),
+            });
+        }
+        let page = SharedRegion::page_size();
+        let start = range.start - range.start % page;
+        let pages = start..range.end.next_multiple_of(page);
+        tracking.map(&pages);
+        Ok(Mapping {
+            value: self.clone(),
+            pages,
+            within: offset - start,
+        })
+    }
+}
+
+impl Mapping {
+    /// The value that is mapped.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The memory to map.
+    #[must_use]
+    pub fn region(&self) -> &SharedRegion {
+        self.value.region()
+    }
+
+    /// The bytes of the region to map: whole host pages.
+    #[must_use]
+    pub fn pages(&self) -> Range<usize> {
+        self.pages.clone()
+    }
+
+    /// Where in the mapped pages the first byte lies that was asked for.
+    #[must_use]
+    pub fn within(&self) -> usize {
+        self.within
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        self.value
+            .inner
+            .tracking
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .unmap();
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapping")
+            .field("value", &self.value)
+            .field("pages", &self.pages)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! From the global tier to the local one: lazy fetches of what is missing, pulls of everything, and the refresh that
+//! follows a partial push.
+
+use std::ops::Range;
+
+use faasm_sfi::pending::Pending;
+
+use super::{Op, Value};
+use crate::{Fetched, StateError, Version};
+
+impl Value {
+    /// Has `len` bytes from `offset` on here: fetches the pages of them that have never been pulled, and nothing that
+    /// has. A value that nobody has pushed is zero.
+    ///
+    /// If the global value is longer than this one, this one grows to its size.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::OutOfBounds`], [`StateError::Gone`], [`StateError::Global`]; [`StateError::TooLarge`] when the
+    /// global value is over this host's limit.
+    pub fn ensure(&self, offset: usize, len: usize) -> Op<()> {
+        let range = match self.missing(offset, len) {
+            Ok((_, missing)) if missing.is_empty() => return Pending::ready(Ok(())),
+            Ok((range, _)) => range,
+            Err(error) => return Pending::ready(Err(error)),
+        };
+        let value = self.clone();
+        self.inner.gate.enter().then(move |permit| {
+            // Others may have fetched while this waited at the gate.
+            let missing = match value.missing(range.start, range.len()) {
+                Ok((_, missing)) if missing.is_empty() => return Pending::ready(Ok(())),
+                Ok((_, missing)) => missing,
+                Err(error) => return Pending::ready(Err(error)),
+            };
+            let fetched = value.inner.tier.get(&value.inner.address, &missing);
+            fetched.map(move |fetched| {
+                let _permit = permit;
+                let fetched = fetched.map_err(|source| value.global(source))?;
+                value.admit(&missing, fetched.as_ref())
+            })
+        })
+    }
+
+    /// Fetches the whole value, whatever is known here, and overwrites it: size and bytes are the global ones then,
+    /// and nothing is dirty. The version that was pulled, or `None` if nobody has pushed the value: then what is here
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Gone`], [`StateError::Global`], [`StateError::TooLarge`], [`StateError::Memory`].
+    pub fn pull(&self) -> Op<Option<Version>> {
+        let value = self.clone();
+        self.inner.gate.enter().then(move |permit| {
+            if let Err(error) = value.reading().map(drop) {
+                return Pending::ready(Err(error));
+            }
+            let everything = 0..usize::MAX;
+            let fetched = value
+                .inner
+                .tier
+                .get(&value.inner.address, std::slice::from_ref(&everything));
+            fetched.map(move |fetched| {
+                let _permit = permit;
+                let fetched = fetched.map_err(|source| value.global(source))?;
+                fetched.map(|fetched| value.overwrite(&fetched)).transpose()
+            })
+        })
+    }
+
+    /// Fetches again, under the caller's permit, what has been pulled before. `true` if that is done.
+    pub(super) fn refresh(&self) -> Pending<bool> {
+        let pulled = match self.reading() {
+            Ok(tracking) => tracking.pulled_runs(),
+            Err(_) => return Pending::ready(false),
+        };
+        let value = self.clone();
+        let fetched = self.inner.tier.get(&self.inner.address, &pulled);
+        fetched.map(move |fetched| match fetched {
+            Ok(Some(fetched)) => value.renew(&pulled, &fetched).is_ok(),
+            Ok(None) | Err(_) => false,
+        })
+    }
+
+    fn missing(
+        &self,
+        offset: usize,
+        len: usize,
+    ) -> Result<(Range<usize>, Vec<Range<usize>>), StateError> {
+        let tracking = self.reading()?;
+        let range = self.check(&tracking, offset, len)?;
+        let missing = tracking.missing(range.clone());
+        Ok((range, missing))
+    }
+
+    /// Takes what a lazy fetch of `asked` found, but for bytes that are dirty here.
+    fn admit(&self, asked: &[Range<usize>], fetched: Option<&Fetched>) -> Result<(), StateError> {
+        let mut tracking = self.writing()?;
+        if tracking.replaced {
+            return Ok(());
+        }
+        let Some(fetched) = fetched else {
+            tracking.fetched(asked, Version::ABSENT);
+            return Ok(());
+        };
+        if fetched.patch.size() > tracking.size {
+            self.resize(&mut tracking, fetched.patch.size())?;
+        }
+        for (offset, bytes) in fetched.patch.chunks() {
+            for clean in tracking.dirty.clean_runs_in(offset..offset + bytes.len()) {
+                self.put(
+                    clean.start,
+                    &bytes[clean.start - offset..clean.end - offset],
+                )?;
+            }
+        }
+        tracking.fetched(asked, fetched.version);
+        Ok(())
+    }
+
+    /// The same for a refresh: all that was ever pulled is of one version then.
+    fn renew(&self, pulled: &[Range<usize>], fetched: &Fetched) -> Result<(), StateError> {
+        self.admit(pulled, Some(fetched))?;
+        let mut tracking = self.writing()?;
+        if !tracking.replaced {
+            tracking.base = Some(fetched.version);
+        }
+        Ok(())
+    }
+
+    fn overwrite(&self, fetched: &Fetched) -> Result<Version, StateError> {
+        let mut tracking = self.writing()?;
+        let size = fetched.patch.size();
+        self.make_room(tracking.size, size)?;
+        for (offset, bytes) in fetched.patch.chunks() {
+            self.put(offset, bytes)?;
+        }
+        tracking.pulled_whole(size, fetched.version);
+        Ok(fetched.version)
+    }
+}

@@ -1,0 +1,250 @@
+//! From the local tier to the global one.
+
+use std::ops::Range;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use faasm_sfi::pending::Pending;
+
+use super::{Op, Value};
+use crate::gate::Permit;
+use crate::tracking::{Batch, Extent};
+use crate::{Condition, Patch, StateError, Version, Written};
+
+/// What a push did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// How many bytes were sent.
+    pub bytes: usize,
+    /// The version that the push made; `None` if there was nothing to push.
+    pub version: Option<Version>,
+    /// Others had pushed in between, and what they wrote could not be fetched. The push itself happened; the next push
+    /// or pull fetches it.
+    pub stale: bool,
+}
+
+impl Pushed {
+    const NOTHING: Self = Self {
+        bytes: 0,
+        version: None,
+        stale: false,
+    };
+}
+
+/// A push on its way: until it is known to have happened, dropping this puts the marks back. It lets the next operation
+/// in after that, as fields are dropped after `drop`.
+struct InFlight {
+    value: Value,
+    /// Taken when the push has happened.
+    batch: Option<Batch>,
+    /// Put back too, if there are any.
+    flags: Option<TakenFlags>,
+    _permit: Permit,
+}
+
+/// The bytes of a mask that were zeroed: set again when this is dropped.
+struct TakenFlags {
+    mask: Value,
+    runs: Vec<Range<usize>>,
+}
+
+impl Value {
+    /// Sends the whole value, if anything of it is dirty: all bytes that are known here, and none that were never
+    /// fetched. A value mapped into a guest is dirty at all its mapped pages, unless its writers flag.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Gone`], [`StateError::Memory`]; [`StateError::Global`]: the marks are as before, and the source
+    /// says whether the write may have happened.
+    pub fn push(&self) -> Op<Pushed> {
+        self.push_extent(Extent::Full)
+    }
+
+    /// Sends the dirty bytes, exactly. If others have pushed since this value was last in step with the global tier,
+    /// what was pulled before is then fetched again, so that their writes become visible here.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Value::push`].
+    pub fn push_partial(&self) -> Op<Pushed> {
+        self.push_extent(Extent::Dirty)
+    }
+
+    /// Sends the bytes at which `mask`, a value of the same size, is not zero, dirty or not, and makes those bytes of
+    /// the mask zero. A flag that another thread sets meanwhile is sent now or stays for the next time.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Value::push`], and [`StateError::MaskSize`]. If the push fails the mask's bytes are 1 again.
+    pub fn push_masked(&self, mask: &Self) -> Op<Pushed> {
+        let (value, mask) = (self.clone(), mask.clone());
+        let (size, mask_size) = (value.size(), mask.size());
+        if size != mask_size {
+            let (key, mask) = (self.key().clone(), mask.key().clone());
+            return Pending::ready(Err(StateError::MaskSize {
+                key,
+                size,
+                mask,
+                mask_size,
+            }));
+        }
+        mask.ensure(0, mask_size)
+            .then(move |ensured| match ensured {
+                Ok(()) => value.push_taken(mask, mask_size),
+                Err(error) => Pending::ready(Err(error)),
+            })
+    }
+
+    fn push_taken(&self, mask: Value, size: usize) -> Op<Pushed> {
+        let value = self.clone();
+        self.inner
+            .gate
+            .enter()
+            .then(move |permit| match mask.take_flags(size) {
+                Ok(flags) => value.send(Extent::Only(flags.runs.clone()), Some(flags), permit),
+                Err(error) => Pending::ready(Err(error)),
+            })
+    }
+
+    fn push_extent(&self, extent: Extent) -> Op<Pushed> {
+        let value = self.clone();
+        self.inner
+            .gate
+            .enter()
+            .then(move |permit| value.send(extent, None, permit))
+    }
+
+    fn send(&self, extent: Extent, flags: Option<TakenFlags>, permit: Permit) -> Op<Pushed> {
+        let (batch, patch) = match self.collect(extent) {
+            Ok(Some(collected)) => collected,
+            Ok(None) => return Pending::ready(Ok(Pushed::NOTHING)),
+            Err(error) => return Pending::ready(Err(error)),
+        };
+        let (tier, address, bytes) = (&self.inner.tier, &self.inner.address, patch.len());
+        let written = if batch.replaced {
+            tier.set(address, patch.into_bytes(), Condition::Always)
+        } else {
+            tier.set_ranges(address, patch, Condition::Always)
+        };
+        let in_flight = InFlight {
+            value: self.clone(),
+            batch: Some(batch),
+            flags,
+            _permit: permit,
+        };
+        written.then(move |written| match written {
+            Ok(written) => in_flight.settle(written, bytes),
+            Err(source) => Pending::ready(Err(in_flight.value.global(source))),
+        })
+    }
+
+    /// Takes the marks off what is to be sent, and copies it, in one hold of the lock.
+    fn collect(&self, extent: Extent) -> Result<Option<(Batch, Patch)>, StateError> {
+        let mut tracking = self.writing()?;
+        let Some(batch) = tracking.take(extent) else {
+            return Ok(None);
+        };
+        let region = &self.inner.region;
+        match Patch::gather(batch.size, &batch.runs, |offset, into| {
+            region.read(offset, into)
+        }) {
+            Ok(patch) => Ok(Some((batch, patch))),
+            Err(source) => {
+                tracking.put_back(&batch);
+                Err(self.memory(source))
+            }
+        }
+    }
+
+    /// Zeroes this value, a mask of `size` bytes, and says where it was not zero. Word by word and atomically: guests
+    /// set flags through pointers meanwhile.
+    fn take_flags(&self, size: usize) -> Result<TakenFlags, StateError> {
+        let _writing = self.writing()?;
+        let mut taken = TakenFlags {
+            mask: self.clone(),
+            runs: Vec::new(),
+        };
+        for offset in (0..size).step_by(size_of::<u64>()) {
+            let word = self
+                .inner
+                .region
+                .atomic_u64(offset)
+                .map_err(|source| self.memory(source))?;
+            if word.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            let flags = word.swap(0, Ordering::Acquire).to_ne_bytes();
+            for (at, _) in (offset..size).zip(flags).filter(|(_, flag)| *flag != 0) {
+                taken.note(at);
+            }
+        }
+        Ok(taken)
+    }
+}
+
+impl InFlight {
+    /// Notes that the push has happened, and fetches what others wrote if anybody has.
+    fn settle(mut self, written: Written, bytes: usize) -> Op<Pushed> {
+        let pushed = Pushed {
+            bytes,
+            version: Some(written.after),
+            stale: false,
+        };
+        let Some(batch) = self.batch.take() else {
+            return Pending::ready(Ok(pushed));
+        };
+        if let Some(flags) = &mut self.flags {
+            flags.runs.clear();
+        }
+        let in_step = match self.value.writing() {
+            Ok(mut tracking) => tracking.pushed(&batch, written.before, written.after),
+            Err(error) => return Pending::ready(Err(error)),
+        };
+        if in_step {
+            return Pending::ready(Ok(pushed));
+        }
+        self.value.refresh().map(move |done| {
+            drop(self);
+            Ok(Pushed {
+                stale: !done,
+                ..pushed
+            })
+        })
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let Some(batch) = self.batch.take() else {
+            return;
+        };
+        let mut tracking = self
+            .value
+            .inner
+            .tracking
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        tracking.put_back(&batch);
+    }
+}
+
+impl TakenFlags {
+    fn note(&mut self, at: usize) {
+        match self.runs.last_mut() {
+            Some(last) if last.end == at => last.end += 1,
+            _ => self.runs.push(at..at + 1),
+        }
+    }
+}
+
+impl Drop for TakenFlags {
+    fn drop(&mut self) {
+        for run in &self.runs {
+            let set = self.mask.inner.region.fill(run.start, run.len(), 1);
+            debug_assert!(
+                set.is_ok(),
+                "a region never shrinks, and the flags were in it"
+            );
+        }
+    }
+}
