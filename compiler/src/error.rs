@@ -17,6 +17,9 @@ pub enum ValidateError {
         #[source]
         source: wasmparser::Error,
     },
+    /// It validates, but its description cannot express what it uses.
+    #[error("the module uses {0}, which is not supported yet")]
+    Unknown(String),
     /// A limit of ours is smaller than the specification's.
     #[error("the module has more than 4 GiB of {0}")]
     TooLarge(&'static str),

@@ -1,6 +1,6 @@
 //! WebAssembly in, native objects out: validation, translation to Cranelift's IR, code generation, ELF.
 //!
-//! `validate` checks a module and describes it; `compile` makes an object file of it, as `faasm_abi::object` lays
+//! [`validate`] checks a module and describes it; [`compile`] makes an object file of it, as `faasm_abi::object` lays
 //! down.
 //! What compiled code may rely on, and the conventions of its calls, are in `faasm_abi`.
 //!
@@ -9,10 +9,21 @@
 //! Memory mapping and execution: nothing that this crate makes runs in it.
 #![forbid(unsafe_code)]
 
+mod compile;
 mod env;
 mod error;
+mod function;
+mod isa;
+mod object;
 mod options;
+mod stubs;
+mod symbols;
+mod text;
 mod translate;
+mod unwind;
+mod validate;
 
+pub use compile::compile;
 pub use error::{CompileError, ValidateError};
 pub use options::{CompileOptions, Cpu, OptLevel, Target};
+pub use validate::{Validated, validate};

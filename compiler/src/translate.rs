@@ -30,9 +30,10 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use faasm_abi::types::FuncType;
 use wasmparser::FunctionBody;
 
-pub(crate) use context::Region;
+pub(crate) use bulk::builtin_signature;
+use context::Region;
 pub(crate) use memory::MemoryAccess;
-pub(crate) use trap::user_trap;
+pub(crate) use trap::{from_ir, user_trap};
 
 use crate::env::{Env, ir_type};
 use crate::error::CompileError;
@@ -74,9 +75,24 @@ pub(crate) fn translate(
     ty: &FuncType,
     body: &FunctionBody<'_>,
 ) -> Result<(), CompileError> {
+    scratch.stack.clear();
+    scratch.frames.clear();
+    let result = translate_with(env, scratch, func, ty, body);
+    if result.is_err() {
+        // What a translation leaves half done must not meet the next one.
+        scratch.builder = FunctionBuilderContext::new();
+    }
+    result
+}
+
+fn translate_with(
+    env: &Env<'_>,
+    scratch: &mut Scratch,
+    func: &mut Function,
+    ty: &FuncType,
+    body: &FunctionBody<'_>,
+) -> Result<(), CompileError> {
     let Scratch { builder, stack, frames, args } = scratch;
-    stack.clear();
-    frames.clear();
     let mut f = FuncTranslator {
         builder: FunctionBuilder::new(func, builder),
         env,

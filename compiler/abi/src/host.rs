@@ -21,7 +21,7 @@
 //! function with the importer's context: they check that the guest stack has the room which the import's descriptor
 //! declares (else trap with `StackOverflow`), call the host function, and raise if its status is not zero.
 //!
-//! * *array*: system C convention `fn(environment, context, values) -> status`, `values` as above.
+//! * *array*: system C convention `fn(environment, context, values) -> u64 status`, `values` as above.
 //! * *native* (if [`crate::types::FuncType::is_native`]): `fn(environment, context, parameters…) -> HostReturn`,
 //!   each parameter in its own type (references are 32-bit integers), the result in [`HostReturn::value`]:
 //!   integers and references zero-extended, floats as bits.

@@ -1,0 +1,176 @@
+//! The driver: from a validated module to an object, function by function on all threads.
+
+use std::num::NonZeroUsize;
+
+use cranelift_codegen::ir::UserExternalName;
+use faasm_abi::builtin::Builtin;
+use faasm_abi::module::ModuleInfo;
+use faasm_abi::object::{CodeInfo, CodeRange, HostStubs};
+use rayon::prelude::*;
+
+use crate::env::{Env, namespace};
+use crate::error::CompileError;
+use crate::function::{Code, Worker};
+use crate::options::CompileOptions;
+use crate::symbols::{self, Symbols};
+use crate::validate::Validated;
+use crate::{isa, object, stubs, text, translate};
+
+/// A piece of code of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// A defined function, by its function index.
+    Function(u32),
+    /// The stub of a builtin.
+    Builtin(Builtin),
+    /// The array stub of an imported function.
+    HostArray(u32),
+    /// The native stub of an imported function.
+    HostNative(u32),
+    /// The entry of a type.
+    Entry(u32),
+}
+
+/// Compiles a module to the bytes of an object, which carries no seal yet.
+///
+/// The bytes depend on the module, the target, the processor's features and the effort only.
+///
+/// # Errors
+///
+/// [`CompileError`] when the target is not supported or one of the code generator's limits is exceeded.
+pub fn compile(module: &Validated<'_>, options: &CompileOptions) -> Result<Vec<u8>, CompileError> {
+    let isa = isa::build(options)?;
+    let env = Env::new(module.info(), &*isa).map_err(CompileError::Context)?;
+    let units = plan(env.info);
+    let job = Job { env: &env, module, symbols: Symbols::new(env.info) };
+    let codes = job.run(&units, options.threads)?;
+    let text = text::assemble(&env, codes, |name| label(env.info, name))?;
+    let info = object::describe(&env, code_info(&units, &text.ranges));
+    let symbols = &job.symbols;
+    object::write(
+        &env,
+        &text,
+        &object::Contents { units: &units, symbols, info, data: module.data() },
+    )
+}
+
+/// All code of the object, in its order: functions first, then builtins, so that [`label`] can compute positions.
+fn plan(info: &ModuleInfo) -> Vec<Unit> {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let mut units: Vec<Unit> =
+        (info.imported.functions..count(info.functions.len())).map(Unit::Function).collect();
+    units.extend(symbols::builtins().map(Unit::Builtin));
+    for function in 0..info.imported.functions {
+        units.push(Unit::HostArray(function));
+        if info.function_type(function).is_some_and(faasm_abi::types::FuncType::is_native) {
+            units.push(Unit::HostNative(function));
+        }
+    }
+    units.extend(entry_types(info).into_iter().map(Unit::Entry));
+    units
+}
+
+/// The types of escaping functions, each structure once, by its lowest index.
+fn entry_types(info: &ModuleInfo) -> Vec<u32> {
+    let mut lowest = std::collections::HashMap::new();
+    for (ty, index) in info.types.iter().zip(0..) {
+        lowest.entry(ty).or_insert(index);
+    }
+    let mut types: Vec<u32> = info
+        .escaping
+        .iter()
+        .filter_map(|&function| lowest.get(info.function_type(function)?).copied())
+        .collect();
+    types.sort_unstable();
+    types.dedup();
+    types
+}
+
+/// The position in the plan of what code calls by name.
+fn label(info: &ModuleInfo, name: &UserExternalName) -> Option<usize> {
+    let imported = info.imported.functions as usize;
+    match name.namespace {
+        namespace::FUNCTION => (name.index as usize).checked_sub(imported),
+        namespace::BUILTIN => {
+            let stub = symbols::builtins().position(|builtin| builtin as u32 == name.index)?;
+            Some(info.functions.len() - imported + stub)
+        }
+        _ => None,
+    }
+}
+
+/// What all units of a compilation share.
+struct Job<'a> {
+    env: &'a Env<'a>,
+    module: &'a Validated<'a>,
+    symbols: Symbols<'a>,
+}
+
+impl Job<'_> {
+    fn run(
+        &self,
+        units: &[Unit],
+        threads: Option<NonZeroUsize>,
+    ) -> Result<Vec<Code>, CompileError> {
+        let parallel = || -> Vec<_> {
+            let units = units.par_iter();
+            units.map_init(Worker::new, |worker, &unit| self.generate(worker, unit)).collect()
+        };
+        let codes: Vec<_> = match threads.map(NonZeroUsize::get) {
+            Some(1) => {
+                let mut worker = Worker::new();
+                units.iter().map(|&unit| self.generate(&mut worker, unit)).collect()
+            }
+            Some(threads) => rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .map_err(|_| CompileError::Threads(threads))?
+                .install(parallel),
+            None => parallel(),
+        };
+        // The first error in the module's order, whichever thread found its own first.
+        codes.into_iter().collect()
+    }
+
+    fn generate(&self, worker: &mut Worker, unit: Unit) -> Result<Code, CompileError> {
+        let env = self.env;
+        worker.context.clear();
+        let (func, scratch) = (&mut worker.context.func, &mut worker.stubs);
+        match unit {
+            Unit::Function(index) => {
+                let ty = env.info.functions[index as usize] as usize;
+                let body = &self.module.bodies()[(index - env.info.imported.functions) as usize];
+                func.signature = env.signatures[ty].clone();
+                translate::translate(env, &mut worker.scratch, func, &env.info.types[ty], body)?;
+            }
+            Unit::Builtin(builtin) => stubs::builtin(env, scratch, func, builtin),
+            Unit::HostArray(index) => stubs::array(env, scratch, func, imported(env.info, index)),
+            Unit::HostNative(index) => stubs::native(env, scratch, func, imported(env.info, index)),
+            Unit::Entry(ty) => stubs::entry(env, scratch, func, &env.info.types[ty as usize]),
+        }
+        worker.generate(env, || self.symbols.of(unit))
+    }
+}
+
+fn imported(info: &ModuleInfo, function: u32) -> (u32, &faasm_abi::types::FuncType) {
+    (function, &info.types[info.functions[function as usize] as usize])
+}
+
+/// Says where each unit came to lie.
+fn code_info(units: &[Unit], ranges: &[CodeRange]) -> CodeInfo {
+    let mut info = CodeInfo::default();
+    for (unit, &range) in units.iter().zip(ranges) {
+        match *unit {
+            Unit::Function(_) => info.functions.push(range),
+            Unit::Builtin(_) => {}
+            Unit::HostArray(_) => info.host_stubs.push(HostStubs { array: range, native: None }),
+            Unit::HostNative(_) => {
+                if let Some(stubs) = info.host_stubs.last_mut() {
+                    stubs.native = Some(range);
+                }
+            }
+            Unit::Entry(ty) => info.entries.push((ty, range)),
+        }
+    }
+    info
+}

@@ -1,0 +1,112 @@
+//! From IR to machine code, one function or stub at a time.
+
+use cranelift_codegen::ir::{ExternalName, UserExternalName, UserFuncName};
+use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
+use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit};
+use cranelift_control::ControlPlane;
+use cranelift_frontend::FunctionBuilderContext;
+use faasm_abi::trap::TrapSite;
+
+use crate::env::Env;
+use crate::error::CompileError;
+use crate::translate::{self, Scratch};
+
+/// Machine code that is not placed yet.
+pub(crate) struct Code {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) calls: Vec<Call>,
+    /// Offsets are from the start of this code.
+    pub(crate) traps: Vec<TrapSite>,
+    pub(crate) unwind: Option<CfaUnwindInfo>,
+}
+
+/// A call of other code of the object.
+pub(crate) struct Call {
+    pub(crate) offset: u32,
+    pub(crate) kind: binemit::Reloc,
+    pub(crate) addend: i64,
+    pub(crate) target: UserExternalName,
+}
+
+/// What a thread keeps from one function to the next.
+pub(crate) struct Worker {
+    pub(crate) context: Context,
+    pub(crate) scratch: Scratch,
+    pub(crate) stubs: FunctionBuilderContext,
+    control: ControlPlane,
+}
+
+impl Worker {
+    pub(crate) fn new() -> Self {
+        Self {
+            context: Context::new(),
+            scratch: Scratch::default(),
+            stubs: FunctionBuilderContext::new(),
+            control: ControlPlane::default(),
+        }
+    }
+
+    /// Compiles what is in `self.context`, whose errors are about `name`.
+    pub(crate) fn generate(
+        &mut self,
+        env: &Env<'_>,
+        name: impl Fn() -> String,
+    ) -> Result<Code, CompileError> {
+        let fail = |reason: String| CompileError::Codegen { function: name(), reason };
+        self.context.func.name = UserFuncName::default();
+        if let Err(error) = self.context.compile(env.isa, &mut self.control) {
+            return Err(fail(format!("{:?}", error.inner)));
+        }
+        let compiled = self.context.take_compiled_code();
+        let compiled = compiled.ok_or_else(|| fail("it made no code".to_owned()))?;
+        let names = self.context.func.params.user_named_funcs();
+        let code = Code {
+            bytes: compiled.buffer.data().to_vec(),
+            calls: compiled
+                .buffer
+                .relocs()
+                .iter()
+                .map(|reloc| call(reloc, |user| names[user].clone()))
+                .collect::<Option<_>>()
+                .ok_or_else(|| fail("it needs a library function".to_owned()))?,
+            traps: traps(&compiled),
+            unwind: unwind(env, &compiled).map_err(fail)?,
+        };
+        self.context.clear();
+        Ok(code)
+    }
+}
+
+/// The call that a relocation is of; `None` for what has no place in an object.
+fn call(
+    reloc: &FinalizedMachReloc,
+    name: impl Fn(cranelift_codegen::ir::UserExternalNameRef) -> UserExternalName,
+) -> Option<Call> {
+    let FinalizedRelocTarget::ExternalName(ExternalName::User(user)) = &reloc.target else {
+        return None;
+    };
+    let (offset, kind, addend) = (reloc.offset, reloc.kind, reloc.addend);
+    Some(Call { offset, kind, addend, target: name(*user) })
+}
+
+fn traps(compiled: &CompiledCode) -> Vec<TrapSite> {
+    let mut sites: Vec<TrapSite> = compiled
+        .buffer
+        .traps()
+        .iter()
+        .filter_map(|trap| {
+            Some(TrapSite { offset: trap.offset, code: translate::from_ir(trap.code)? })
+        })
+        .collect();
+    sites.sort_by_key(|site| site.offset);
+    sites.dedup_by_key(|site| site.offset);
+    sites
+}
+
+fn unwind(env: &Env<'_>, compiled: &CompiledCode) -> Result<Option<CfaUnwindInfo>, String> {
+    match compiled.create_unwind_info(env.isa) {
+        Ok(Some(UnwindInfo::SystemV(info))) => Ok(Some(info)),
+        Ok(_) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,72 @@
+//! Validation: from bytes that anyone may have sent to a module that can be compiled
+//! (WebAssembly specification, chapters 3 *Validation* and 5 *Binary Format*).
+//!
+//! # Invariants
+//!
+//! * Nothing that the bytes hold makes this panic, and what it allocates is proportional to their number.
+//! * What is returned is valid: the translation relies on it.
+
+mod bodies;
+mod convert;
+mod describe;
+mod features;
+
+use faasm_abi::module::ModuleInfo;
+use wasmparser::{FunctionBody, Parser, ValidPayload, Validator};
+
+use crate::error::ValidateError;
+use describe::Description;
+
+/// A module that is valid WebAssembly and uses only what we support.
+#[derive(Debug)]
+pub struct Validated<'a> {
+    info: ModuleInfo,
+    bodies: Vec<FunctionBody<'a>>,
+    data: Vec<&'a [u8]>,
+}
+
+impl<'a> Validated<'a> {
+    /// The module's description.
+    #[must_use]
+    pub fn info(&self) -> &ModuleInfo {
+        &self.info
+    }
+
+    /// The defined functions' bodies, in order.
+    pub(crate) fn bodies(&self) -> &[FunctionBody<'a>] {
+        &self.bodies
+    }
+
+    /// The bytes of each data segment.
+    pub(crate) fn data(&self) -> &[&'a [u8]] {
+        &self.data
+    }
+}
+
+/// Validates a module and describes it.
+///
+/// # Errors
+///
+/// [`ValidateError`] when the bytes are no valid module, or use what is not supported yet.
+pub fn validate(wasm: &[u8]) -> Result<Validated<'_>, ValidateError> {
+    let mut validator = Validator::new_with_features(features::FEATURES);
+    let mut parser = Parser::new(0);
+    parser.set_features(features::FEATURES);
+    let mut description = Description::default();
+    let mut functions = Vec::new();
+    for payload in parser.parse_all(wasm) {
+        let payload = payload.map_err(features::refuse)?;
+        if let ValidPayload::Func(function, body) =
+            validator.payload(&payload).map_err(features::refuse)?
+        {
+            functions.push((function, body));
+        }
+        description.add(&payload)?;
+    }
+    let (mut info, data) = description.finish();
+    let bodies = bodies::validate(functions, &mut info)?;
+    Ok(Validated { info, bodies, data })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! From a module's sections to its description.
+
+use faasm_abi::module::{
+    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, Import,
+    ImportKind, ModuleInfo, SegmentMode,
+};
+use wasmparser::{
+    Data, DataKind, Element, ElementKind, ExternalKind, Global, KnownCustom, Name,
+    NameSectionReader, Payload, Table, TableInit, TypeRef,
+};
+
+use super::convert;
+use super::features::refuse;
+use crate::error::ValidateError;
+
+/// A module's description while its sections are read, and the bytes of its data segments.
+#[derive(Default)]
+pub(super) struct Description<'a> {
+    info: ModuleInfo,
+    data: Vec<&'a [u8]>,
+    data_bytes: u32,
+}
+
+type Done = Result<(), ValidateError>;
+
+impl<'a> Description<'a> {
+    /// Adds a section, which is valid.
+    pub(super) fn add(&mut self, payload: &Payload<'a>) -> Done {
+        match payload {
+            Payload::TypeSection(types) => {
+                each(types.clone().into_iter_err_on_gc_types(), |ty| self.add_type(&ty))
+            }
+            Payload::ImportSection(imports) => {
+                each(imports.clone().into_imports(), |import| self.import(&import))
+            }
+            Payload::FunctionSection(functions) => each(functions.clone(), |ty| {
+                self.info.functions.push(ty);
+                Ok(())
+            }),
+            Payload::TableSection(tables) => each(tables.clone(), |table| self.table(&table)),
+            Payload::MemorySection(memories) => each(memories.clone(), |ty| {
+                self.info.memories.push(convert::memory_type(&ty)?);
+                Ok(())
+            }),
+            Payload::GlobalSection(globals) => each(globals.clone(), |global| self.global(&global)),
+            Payload::ExportSection(exports) => each(exports.clone(), |export| self.export(&export)),
+            Payload::StartSection { func, .. } => {
+                self.info.start = Some(*func);
+                Ok(())
+            }
+            Payload::ElementSection(elements) => {
+                each(elements.clone(), |element| self.element(element))
+            }
+            Payload::DataSection(data) => each(data.clone(), |segment| self.segment(&segment)),
+            Payload::CustomSection(custom) => {
+                if let KnownCustom::Name(names) = custom.as_known() {
+                    // A malformed name section is no reason to refuse a module (specification, appendix 7.4).
+                    let _ = self.names(names);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The description without what depends on function bodies, and the data.
+    pub(super) fn finish(self) -> (ModuleInfo, Vec<&'a [u8]>) {
+        let Self { mut info, data, .. } = self;
+        let n_functions = info.functions.len();
+        info.function_names.retain(|(index, _)| (*index as usize) < n_functions);
+        info.escaping = escaping(&info);
+        (info, data)
+    }
+
+    fn add_type(&mut self, ty: &wasmparser::FuncType) -> Done {
+        self.info.types.push(convert::func_type(ty)?);
+        Ok(())
+    }
+
+    fn import(&mut self, import: &wasmparser::Import<'a>) -> Done {
+        let counts = &mut self.info.imported;
+        let kind = match &import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                counts.functions += 1;
+                self.info.functions.push(*ty);
+                ImportKind::Function(*ty)
+            }
+            TypeRef::Table(ty) => {
+                counts.tables += 1;
+                self.info.tables.push(convert::table_type(ty)?);
+                ImportKind::Table(convert::table_type(ty)?)
+            }
+            TypeRef::Memory(ty) => {
+                counts.memories += 1;
+                self.info.memories.push(convert::memory_type(ty)?);
+                ImportKind::Memory(convert::memory_type(ty)?)
+            }
+            TypeRef::Global(ty) => {
+                counts.globals += 1;
+                self.info.globals.push(convert::global_type(ty)?);
+                ImportKind::Global(convert::global_type(ty)?)
+            }
+            // Validation refuses exceptions; a tag has no place in the description.
+            TypeRef::Tag(_) => return Ok(()),
+        };
+        let (module, name) = (import.module.to_owned(), import.name.to_owned());
+        self.info.imports.push(Import { module, name, kind });
+        Ok(())
+    }
+
+    fn table(&mut self, table: &Table<'a>) -> Done {
+        self.info.tables.push(convert::table_type(&table.ty)?);
+        self.info.table_inits.push(match &table.init {
+            TableInit::RefNull => None,
+            TableInit::Expr(expr) => Some(convert::const_expr(expr)?),
+        });
+        Ok(())
+    }
+
+    fn global(&mut self, global: &Global<'a>) -> Done {
+        self.info.globals.push(convert::global_type(&global.ty)?);
+        self.info.global_inits.push(convert::const_expr(&global.init_expr)?);
+        Ok(())
+    }
+
+    fn export(&mut self, export: &wasmparser::Export<'a>) -> Done {
+        let item = match export.kind {
+            ExternalKind::Func | ExternalKind::FuncExact => ExportItem::Function(export.index),
+            ExternalKind::Table => ExportItem::Table(export.index),
+            ExternalKind::Memory => ExportItem::Memory(export.index),
+            ExternalKind::Global => ExportItem::Global(export.index),
+            ExternalKind::Tag => return Ok(()),
+        };
+        self.info.exports.push(Export { name: export.name.to_owned(), item });
+        Ok(())
+    }
+
+    fn element(&mut self, element: Element<'a>) -> Done {
+        let mode = match &element.kind {
+            ElementKind::Passive => SegmentMode::Passive,
+            ElementKind::Declared => SegmentMode::Declared,
+            ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
+                index: table_index.unwrap_or(0),
+                offset: convert::const_expr(offset_expr)?,
+            },
+        };
+        let (ty, items) = match element.items {
+            wasmparser::ElementItems::Functions(functions) => {
+                let functions: Result<_, _> = functions.into_iter().collect();
+                let functions = ElementItems::Functions(functions.map_err(refuse)?);
+                (faasm_abi::types::RefType::FUNCREF, functions)
+            }
+            wasmparser::ElementItems::Expressions(ty, expressions) => {
+                let mut items = Vec::new();
+                for expression in expressions {
+                    items.push(convert::const_expr(&expression.map_err(refuse)?)?);
+                }
+                (convert::ref_type(ty)?, ElementItems::Expressions(items))
+            }
+        };
+        self.info.elements.push(ElementSegment { mode, element: ty, items });
+        Ok(())
+    }
+
+    fn segment(&mut self, segment: &Data<'a>) -> Done {
+        let mode = match &segment.kind {
+            DataKind::Passive => SegmentMode::Passive,
+            DataKind::Active { memory_index, offset_expr } => SegmentMode::Active {
+                index: *memory_index,
+                offset: convert::const_expr(offset_expr)?,
+            },
+        };
+        let too_large = || ValidateError::TooLarge("data");
+        let length = u32::try_from(segment.data.len()).map_err(|_| too_large())?;
+        let offset = self.data_bytes;
+        self.data_bytes = offset.checked_add(length).ok_or_else(too_large)?;
+        self.info.data.push(DataSegment { mode, offset, length });
+        self.data.push(segment.data);
+        Ok(())
+    }
+
+    fn names(&mut self, names: NameSectionReader<'a>) -> wasmparser::Result<()> {
+        for name in names {
+            match name? {
+                Name::Module { name, .. } => self.info.name = Some(name.to_owned()),
+                Name::Function(functions) => {
+                    let mut named = Vec::new();
+                    for naming in functions {
+                        let naming = naming?;
+                        named.push((naming.index, naming.name.to_owned()));
+                    }
+                    self.info.function_names = named;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Does `add` with each item of a section.
+fn each<T>(
+    items: impl IntoIterator<Item = wasmparser::Result<T>>,
+    mut add: impl FnMut(T) -> Done,
+) -> Done {
+    items.into_iter().try_for_each(|item| add(item.map_err(refuse)?))
+}
+
+/// The functions of which a reference can be made.
+fn escaping(info: &ModuleInfo) -> Vec<u32> {
+    let mut functions: Vec<u32> = info.start.into_iter().collect();
+    functions.extend(info.exports.iter().filter_map(|export| match export.item {
+        ExportItem::Function(index) => Some(index),
+        _ => None,
+    }));
+    let mut expressions: Vec<&ConstExpr> = info.global_inits.iter().collect();
+    expressions.extend(info.table_inits.iter().flatten());
+    for segment in &info.elements {
+        match &segment.items {
+            ElementItems::Functions(indices) => functions.extend(indices),
+            ElementItems::Expressions(items) => expressions.extend(items),
+        }
+    }
+    functions.extend(expressions.iter().flat_map(|expr| &expr.0).filter_map(|op| match op {
+        ConstOp::RefFunc(index) => Some(*index),
+        _ => None,
+    }));
+    functions.sort_unstable();
+    functions.dedup();
+    functions
+}

@@ -1,0 +1,29 @@
+//! Which parts of WebAssembly are accepted, and how others are refused.
+
+use wasmparser::WasmFeatures;
+
+use crate::error::ValidateError;
+
+/// What the translation knows.
+pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::TAIL_CALL);
+
+/// The error for what wasmparser refuses: a part that is not supported yet has its own.
+pub(super) fn refuse(error: wasmparser::Error) -> ValidateError {
+    match error.missing_wasm_feature() {
+        Some(missing) => ValidateError::Unsupported { feature: name(missing), source: error },
+        None => ValidateError::Invalid(error),
+    }
+}
+
+/// The proposals' names, as their repositories are called.
+fn name(features: WasmFeatures) -> String {
+    let names: Vec<_> = features
+        .iter_names()
+        .map(|(name, _)| format!("the {} proposal", name.to_lowercase().replace('_', "-")))
+        .collect();
+    names.join(" and ")
+}

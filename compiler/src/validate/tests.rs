@@ -1,0 +1,82 @@
+use faasm_abi::types::{FuncType, ValType};
+
+use super::*;
+
+fn described(wat: &str) -> ModuleInfo {
+    let wasm = wat::parse_str(wat).unwrap();
+    validate(&wasm).unwrap().info().clone()
+}
+
+fn refused(wat: &str) -> ValidateError {
+    let wasm = wat::parse_str(wat).unwrap();
+    validate(&wasm).unwrap_err()
+}
+
+#[test]
+fn a_module_is_described() {
+    let info = described(
+        r#"(module $m
+            (import "env" "f" (func $f (param i32) (result i64)))
+            (import "env" "g" (global i32))
+            (memory 1 2)
+            (global (mut i32) (i32.add (global.get 0) (i32.const 3)))
+            (func $inner (export "inner"))
+            (data (i32.const 4) "abc") (data "defg"))"#,
+    );
+    assert_eq!(info.name.as_deref(), Some("m"));
+    let params: Box<[_]> = [ValType::I32].into();
+    assert_eq!(info.types[0], FuncType { params, results: [ValType::I64].into() });
+    assert_eq!((info.imported.functions, info.imported.globals), (1, 1));
+    assert_eq!(info.function_name(1), Some("inner"));
+    assert_eq!(info.global_inits[0].0.len(), 3);
+    assert_eq!((info.data[1].offset, info.data[1].length), (3, 4));
+}
+
+#[test]
+fn functions_escape_by_exports_elements_globals_declarations_and_start() {
+    let info = described(
+        r#"(module
+            (func $inner) (func $exported (export "e")) (func $element) (func $declared)
+            (func $in_global) (func $start) (func $in_expression)
+            (table 4 funcref) (elem (i32.const 0) $element)
+            (elem declare func $declared)
+            (elem funcref (ref.func $in_expression) (ref.null func))
+            (global funcref (ref.func $in_global))
+            (start $start))"#,
+    );
+    assert_eq!(info.escaping, [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn tables_grow_if_code_or_others_can_make_them() {
+    let info = described(
+        r#"(module
+            (import "env" "t" (table 1 funcref))
+            (table $still 4 funcref) (table $grown 4 externref)
+            (table (export "a") 4 funcref) (table (export "b") 4 4 funcref)
+            (func (drop (table.grow $grown (ref.null extern) (i32.const 1)))))"#,
+    );
+    assert_eq!(info.growable_tables, [0, 2, 3]);
+}
+
+#[test]
+fn unsupported_proposals_are_named() {
+    for (wat, proposal) in [
+        ("(module (type (struct)))", "gc"),
+        ("(module (memory 1 1 shared))", "threads"),
+        ("(module (tag))", "exceptions"),
+        ("(module (memory 1 (pagesize 1)))", "custom-page-sizes"),
+        ("(module (func (param i32)) (func (param (ref 0))))", "function-references"),
+    ] {
+        let error = refused(wat).to_string();
+        assert!(error.contains("not supported yet") && error.contains(proposal), "{wat}: {error}");
+    }
+}
+
+#[test]
+fn malformed_names_are_no_error() {
+    let mut wasm = wat::parse_str("(module (func))").unwrap();
+    // A custom section "name" whose contents are cut off.
+    wasm.extend_from_slice(b"\x00\x08\x04name\x01\x7f\x05");
+    assert!(validate(&wasm).unwrap().info().function_names.is_empty());
+}
