@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::HOST_PAGE;
+use crate::pages::{self, Access, Refused, Shows};
+
 /// Why code could not be mapped.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
@@ -19,12 +22,23 @@ pub enum CodeError {
     },
 }
 
+impl From<Refused> for CodeError {
+    fn from(refused: Refused) -> Self {
+        Self::Os { call: refused.call, source: refused.source }
+    }
+}
+
 /// Machine code in pages that are readable and executable; unmapped when dropped.
 #[derive(Debug)]
 pub struct CodeImage {
     base: usize,
     len: usize,
+    /// Whole pages, at least one.
+    mapped: usize,
 }
+
+/// What fills the last page: an instruction that traps (x86-64 `int3`).
+const FILLER: u8 = 0xcc;
 
 impl CodeImage {
     /// Copies `text` into fresh pages, which are writable until they become executable.
@@ -33,8 +47,18 @@ impl CodeImage {
     ///
     /// [`CodeError::Os`].
     pub fn new(text: &[u8]) -> Result<Self, CodeError> {
-        let _ = text;
-        todo!()
+        let mapped = text.len().max(1).next_multiple_of(HOST_PAGE);
+        let base = pages::map(mapped, Access::Write, Shows::Zeros)?;
+        let image = Self { base, len: text.len(), mapped };
+        let start = std::ptr::with_exposed_provenance_mut::<u8>(base);
+        // SAFETY: the mapping made above is writable, as long as both pieces together, and nobody else knows it.
+        unsafe {
+            start.copy_from_nonoverlapping(text.as_ptr(), text.len());
+            start.add(text.len()).write_bytes(FILLER, mapped - text.len());
+        }
+        // SAFETY: the pages are this image's; nobody writes them any more.
+        unsafe { pages::protect(base, mapped, Access::Execute) }?;
+        Ok(image)
     }
 
     /// Address of the first byte, a whole page.
@@ -53,6 +77,13 @@ impl CodeImage {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+}
+
+impl Drop for CodeImage {
+    fn drop(&mut self) {
+        // SAFETY: the pages are this image's, and who ran the code kept it. Failing, they stay.
+        let _ = unsafe { pages::unmap(self.base, self.mapped) };
     }
 }
 

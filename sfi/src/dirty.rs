@@ -1,16 +1,34 @@
 //! Which pages of an image's copy were written, and their restoration.
+//!
+//! # Protocol
+//!
+//! 1. A copy-on-write mapping of a file has, for each page, nothing yet, the file's own page, or a copy of its own. Only
+//!    the last can differ from the image, and a copy stays a copy until the mapping goes, also while it is swapped out or
+//!    moved. So the pages to restore are those that are *written, not file, not zero*: never *present* alone, which
+//!    misses pages that are swapped or being moved.
+//! 2. `PAGEMAP_SCAN` (Linux 6.7) finds them with one call. Without it the entries of `/proc/self/pagemap` say the same:
+//!    present or swapped, and not file.
+//! 3. They are copied back in place, so nothing is unmapped, no other processor is interrupted, and the next call finds
+//!    them resident.
 
+use std::fs::File;
 use std::io;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 
+use crate::HOST_PAGE;
 use crate::image::Image;
 use crate::slot::Slot;
+
+mod scan;
 
 /// Why a slot could not be restored: drop it.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The image does not lie inside the slot there.
     #[error(
-        "an image of {image} bytes at offset {offset} does not lie inside a slot of {slot} bytes"
+        "{image} bytes of image at offset {offset} are not whole pages inside a slot of {slot} bytes"
     )]
     OutOfBounds {
         /// Where the image was said to be.
@@ -40,7 +58,18 @@ pub struct Restored {
 
 /// Finds written pages of this process; one per engine, used by any thread.
 #[derive(Debug)]
-pub struct Scanner {}
+pub struct Scanner {
+    pagemap: File,
+    method: Method,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// `PAGEMAP_SCAN`.
+    Scan,
+    /// Reading the page map's entries.
+    Entries,
+}
 
 impl Scanner {
     /// Opens this process's page map. A child made by `fork` needs its own.
@@ -49,7 +78,22 @@ impl Scanner {
     ///
     /// [`RestoreError::Os`].
     pub fn open() -> Result<Self, RestoreError> {
-        todo!()
+        let mut scanner = Self::with_entries()?;
+        if scan::is_known(scanner.pagemap.as_raw_fd()) {
+            scanner.method = Method::Scan;
+        }
+        Ok(scanner)
+    }
+
+    /// As on a kernel without `PAGEMAP_SCAN`: slower, with the same results.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError::Os`].
+    pub fn with_entries() -> Result<Self, RestoreError> {
+        let pagemap = File::open("/proc/self/pagemap")
+            .map_err(|source| RestoreError::Os { call: "open(/proc/self/pagemap)", source })?;
+        Ok(Self { pagemap, method: Method::Entries })
     }
 
     /// Makes every byte of the copy of `image`, mapped at `offset` in `slot`, what it was when it was mapped. Neither
@@ -57,7 +101,7 @@ impl Scanner {
     ///
     /// # Errors
     ///
-    /// [`RestoreError`].
+    /// [`RestoreError`]: the bytes may be anything then.
     ///
     /// # Safety
     ///
@@ -69,7 +113,109 @@ impl Scanner {
         offset: usize,
         image: &Image,
     ) -> Result<Restored, RestoreError> {
-        let _ = (slot, offset, image);
-        todo!()
+        let range = copy_of(slot, offset, image)?;
+        let base = range.start;
+        let mut pages = 0;
+        self.written(range, |dirty| {
+            pages += dirty.len() / HOST_PAGE;
+            // SAFETY: the pages lie in the copy of `image` at `base`, which is writable and nobody else's meanwhile.
+            unsafe { copy_back(dirty, base, image) };
+        })?;
+        Ok(Restored { pages })
+    }
+
+    /// The written pages of the copy of `image` that is mapped at `offset` in `slot`, as ranges of bytes in the image,
+    /// ascending. A page may be among them that was written with what it held before.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`].
+    pub fn written_pages(
+        &self,
+        slot: &Slot,
+        offset: usize,
+        image: &Image,
+    ) -> Result<Vec<Range<usize>>, RestoreError> {
+        let range = copy_of(slot, offset, image)?;
+        let base = range.start;
+        let mut found = Vec::new();
+        self.written(range, |dirty| found.push(dirty.start - base..dirty.end - base))?;
+        Ok(found)
+    }
+
+    /// Calls `each` with ranges of addresses of written pages, ascending.
+    fn written(
+        &self,
+        range: Range<usize>,
+        each: impl FnMut(Range<usize>),
+    ) -> Result<(), RestoreError> {
+        match self.method {
+            Method::Scan => scan::written(self.pagemap.as_raw_fd(), range, each)
+                .map_err(|source| RestoreError::Os { call: "ioctl(PAGEMAP_SCAN)", source }),
+            Method::Entries => read_entries(&self.pagemap, range, each)
+                .map_err(|source| RestoreError::Os { call: "read(/proc/self/pagemap)", source }),
+        }
     }
 }
+
+/// The addresses of a copy of `image`.
+fn copy_of(slot: &Slot, offset: usize, image: &Image) -> Result<Range<usize>, RestoreError> {
+    let fits = offset.checked_add(image.len()).is_some_and(|end| end <= slot.len());
+    if !fits || !offset.is_multiple_of(HOST_PAGE) {
+        return Err(RestoreError::OutOfBounds { offset, image: image.len(), slot: slot.len() });
+    }
+    let start = slot.address() + offset;
+    Ok(start..start + image.len())
+}
+
+/// # Safety
+///
+/// `dirty` is whole pages of the copy of `image` at `base`, writable and nobody else's meanwhile.
+unsafe fn copy_back(dirty: Range<usize>, base: usize, image: &Image) {
+    for at in dirty.step_by(HOST_PAGE) {
+        let offset = at - base;
+        let to = std::ptr::with_exposed_provenance_mut::<u8>(at);
+        if image.is_hole(offset / HOST_PAGE) {
+            // SAFETY: as this function's.
+            unsafe { to.write_bytes(0, HOST_PAGE) };
+        } else {
+            let from = image.bytes()[offset..offset + HOST_PAGE].as_ptr();
+            // SAFETY: as this function's; the image's own mapping is another one.
+            unsafe { to.copy_from_nonoverlapping(from, HOST_PAGE) };
+        }
+    }
+}
+
+/// Bits of an entry of the page map (kernel documentation, *pagemap*).
+mod entry {
+    pub(super) const BYTES: usize = 8;
+    pub(super) const PRESENT: u64 = 1 << 63;
+    pub(super) const SWAPPED: u64 = 1 << 62;
+    pub(super) const FILE: u64 = 1 << 61;
+}
+
+/// The fallback: the entries say all but *zero page*, which is then taken for a written one.
+fn read_entries(
+    pagemap: &File,
+    range: Range<usize>,
+    mut each: impl FnMut(Range<usize>),
+) -> io::Result<()> {
+    let mut entries = [0; 512 * entry::BYTES];
+    let mut at = range.start;
+    while at < range.end {
+        let pages = ((range.end - at) / HOST_PAGE).min(entries.len() / entry::BYTES);
+        let bytes = &mut entries[..pages * entry::BYTES];
+        pagemap.read_exact_at(bytes, (at / HOST_PAGE * entry::BYTES) as u64)?;
+        for entry in bytes.as_chunks().0 {
+            let entry = u64::from_ne_bytes(*entry);
+            if entry & (entry::PRESENT | entry::SWAPPED) != 0 && entry & entry::FILE == 0 {
+                each(at..at + HOST_PAGE);
+            }
+            at += HOST_PAGE;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,18 @@
 //! Sealed pages from which slots are born.
+//!
+//! # Invariants
+//!
+//! 1. An [`Image`] is a memfd that is sealed against writing, shrinking, growing and further sealing: its bytes are the
+//!    same for ever, in every process that holds it. So what is mapped of it, copied on write, needs no second look.
+//! 2. A page that was never written with anything but zeros is a *hole* and takes no memory. Reading one through a
+//!    mapping makes the kernel fill it; the bytes are zero all the same.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
+
+use crate::HOST_PAGE;
+use crate::pages::{self, Access, Refused, Shows};
 
 /// Why an image could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +38,12 @@ pub enum ImageError {
     },
 }
 
+impl From<Refused> for ImageError {
+    fn from(refused: Refused) -> Self {
+        Self::Os { call: refused.call, source: refused.source }
+    }
+}
+
 /// Pages that nobody can change any more. A clone is another handle to the same pages.
 #[derive(Clone, Debug)]
 pub struct Image {
@@ -34,49 +51,86 @@ pub struct Image {
 }
 
 #[derive(Debug)]
-struct Inner {}
+struct Inner {
+    fd: OwnedFd,
+    /// Start of a read-only mapping of `len` bytes that this value owns.
+    address: usize,
+    /// Whole pages, at least one.
+    len: usize,
+    /// By page.
+    written: Box<[bool]>,
+}
 
 impl Image {
-    /// Bytes, whole pages.
+    /// Bytes: whole pages, at least one.
     #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "an image is never empty")]
     pub fn len(&self) -> usize {
-        let _ = &self.inner;
-        todo!()
-    }
-
-    /// Whether there is no page.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.inner.len
     }
 
     /// All bytes. Reading a page that is a hole takes memory for it; see [`Image::is_hole`].
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        todo!()
+        let start = std::ptr::with_exposed_provenance(self.inner.address);
+        // SAFETY: the mapping is readable, `len` bytes long and stays as long as `inner`, which the result borrows; the
+        // file cannot be written or shrunk any more (invariant 1).
+        unsafe { std::slice::from_raw_parts(start, self.inner.len) }
     }
 
-    /// Whether nothing was ever written in this page, so that it is zero and takes no memory.
+    /// Whether nothing but zeros was ever written in this page. Pages beyond the end count as holes.
     #[must_use]
     pub fn is_hole(&self, page: usize) -> bool {
-        let _ = page;
-        todo!()
+        !self.inner.written.get(page).copied().unwrap_or(false)
+    }
+
+    /// The sealed memfd: for mapping it and for handing it to another process.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.inner.fd.as_fd()
+    }
+
+    /// Whether both handles are to the same pages.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's own, and references into it borrow it. Unmapping all of it cannot fail.
+        let _ = unsafe { pages::unmap(self.address, self.len) };
     }
 }
 
 /// An image that is being written.
 #[derive(Debug)]
-pub struct ImageBuilder {}
+pub struct ImageBuilder {
+    fd: OwnedFd,
+    len: usize,
+    written: Box<[bool]>,
+}
+
+static ZEROS: [u8; HOST_PAGE] = [0; HOST_PAGE];
 
 impl ImageBuilder {
-    /// An image of `len` bytes (rounded up to whole pages), all zero.
+    /// An image of `len` bytes (rounded up to whole pages, at least one), all zero.
     ///
     /// # Errors
     ///
     /// [`ImageError::Os`].
     pub fn new(len: usize) -> Result<Self, ImageError> {
-        let _ = len;
-        todo!()
+        let too_long =
+            || Refused { call: "ftruncate", source: io::Error::from_raw_os_error(libc::EFBIG) };
+        let len = len.max(1).checked_next_multiple_of(HOST_PAGE).ok_or_else(too_long)?;
+        let file_len = libc::off_t::try_from(len).map_err(|_| too_long())?;
+        let fd = memfd()?;
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        if unsafe { libc::ftruncate(fd.as_raw_fd(), file_len) } != 0 {
+            return Err(Refused::last("ftruncate").into());
+        }
+        Ok(Self { fd, len, written: vec![false; len / HOST_PAGE].into() })
     }
 
     /// Writes `bytes` at `offset`; zeros where nothing was written take no memory.
@@ -85,8 +139,26 @@ impl ImageBuilder {
     ///
     /// [`ImageError`].
     pub fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), ImageError> {
-        let _ = (offset, bytes);
-        todo!()
+        let end = offset.checked_add(bytes.len()).filter(|&end| end <= self.len);
+        let Some(end) = end else {
+            return Err(ImageError::OutOfBounds { offset, len: bytes.len(), image: self.len });
+        };
+        let mut at = offset;
+        // What is to be written and was not yet: from here to `at`.
+        let mut from = offset;
+        while at < end {
+            let page = at / HOST_PAGE;
+            let next = end.min((page + 1) * HOST_PAGE);
+            let piece = &bytes[at - offset..next - offset];
+            if !self.written[page] && *piece == ZEROS[..piece.len()] {
+                self.write_out(from, &bytes[from - offset..at - offset])?;
+                from = next;
+            } else {
+                self.written[page] = true;
+            }
+            at = next;
+        }
+        self.write_out(from, &bytes[from - offset..])
     }
 
     /// Copies `len` bytes of memory from `address` on to `offset`.
@@ -104,8 +176,9 @@ impl ImageBuilder {
         address: usize,
         len: usize,
     ) -> Result<(), ImageError> {
-        let _ = (offset, address, len);
-        todo!()
+        let start = std::ptr::with_exposed_provenance(address);
+        // SAFETY: readable and not written meanwhile (precondition).
+        self.write(offset, unsafe { std::slice::from_raw_parts(start, len) })
     }
 
     /// Ends the writing for ever.
@@ -114,6 +187,52 @@ impl ImageBuilder {
     ///
     /// [`ImageError::Os`].
     pub fn seal(self) -> Result<Image, ImageError> {
-        todo!()
+        let seals =
+            libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        if unsafe { libc::fcntl(self.fd.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
+            return Err(Refused::last("fcntl(F_ADD_SEALS)").into());
+        }
+        let address = pages::map(self.len, Access::Read, Shows::CopyOf(self.fd.as_fd()))?;
+        let Self { fd, len, written } = self;
+        Ok(Image { inner: Arc::new(Inner { fd, address, len, written }) })
+    }
+
+    /// Writes to the file, all of it. The range is inside the file.
+    fn write_out(&self, offset: usize, mut bytes: &[u8]) -> Result<(), ImageError> {
+        let mut at = offset.cast_signed() as libc::off_t;
+        while !bytes.is_empty() {
+            // SAFETY: the descriptor is open and the bytes are readable.
+            let done = unsafe {
+                libc::pwrite(self.fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at)
+            };
+            match usize::try_from(done) {
+                Ok(done) => {
+                    bytes = &bytes[done..];
+                    at += done.cast_signed() as libc::off_t;
+                }
+                Err(_) => {
+                    let refused = Refused::last("pwrite");
+                    if refused.source.kind() != io::ErrorKind::Interrupted {
+                        return Err(refused.into());
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
+
+fn memfd() -> Result<OwnedFd, Refused> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: the name is a NUL-terminated constant.
+    let fd = unsafe { libc::memfd_create(c"faasm-image".as_ptr(), flags) };
+    if fd < 0 {
+        return Err(Refused::last("memfd_create"));
+    }
+    // SAFETY: the descriptor was made just above and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(test)]
+mod tests;

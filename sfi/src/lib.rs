@@ -17,12 +17,16 @@ pub mod dirty;
 pub mod fault;
 pub mod image;
 pub mod interrupt;
+mod pages;
 pub mod pending;
 pub mod shared;
 pub mod slot;
 pub mod wait;
 pub mod walls;
 pub mod watchdog;
+
+#[cfg(test)]
+mod guest;
 
 /// Bytes of a page of the host.
 pub const HOST_PAGE: usize = 4096;

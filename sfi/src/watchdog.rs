@@ -1,10 +1,60 @@
 //! One thread that interrupts calls whose deadline has passed, and repeats until they end.
+//!
+//! # Protocol
+//!
+//! 1. The thread sleeps until the earliest deadline it knows, which it publishes in `next_look`; whoever sets an earlier
+//!    one wakes it. So a call whose deadline is far away costs no wake-up, and an idle watchdog sleeps for ever.
+//! 2. While it looks at the cells it holds the lock and publishes [`NEVER`]: who sets a deadline meanwhile waits for
+//!    the lock and makes it look again. Both sides use sequentially consistent accesses, so one sees the other.
+//! 3. While a thread is asked to end it looks again every [`TICK`] and signals. A cell that is asked and has no thread
+//!    is looked at once more, a tick later, since a thread that was just entering may not have been seen.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
-/// The thread; it ends when this is dropped. It sleeps until the earliest deadline it knows.
+use crate::fault;
+use crate::interrupt::{Cell, Look};
+
+/// How long a thread that was asked to end has before it is signalled again.
+pub const TICK: Duration = Duration::from_millis(2);
+
+/// The time that does not come.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// The thread; it ends when this is dropped, and then nobody looks at deadlines any more.
 #[derive(Debug)]
-pub struct Watchdog {}
+pub struct Watchdog {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// From which times are counted, in nanoseconds.
+    epoch: Instant,
+    /// When the thread will look by itself.
+    next_look: AtomicU64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    cells: Vec<Listed>,
+    /// A cell changed and is to be looked at.
+    changed: bool,
+    stopped: bool,
+}
+
+#[derive(Debug)]
+struct Listed {
+    cell: Arc<Cell>,
+    /// It was asked to end and had no thread, already at the last look.
+    settled: bool,
+}
 
 impl Watchdog {
     /// Starts the thread.
@@ -13,6 +63,139 @@ impl Watchdog {
     ///
     /// When the system has no thread left.
     pub fn start() -> io::Result<Self> {
-        todo!()
+        let shared = Arc::new(Shared {
+            epoch: Instant::now(),
+            next_look: AtomicU64::new(NEVER),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let of_thread = Arc::clone(&shared);
+        let thread = Builder::new().name("faasm-watchdog".into()).spawn(move || {
+            fault::block_all();
+            of_thread.run();
+        })?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.shared.lock().stopped = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // It holds nothing that a panic could have left torn.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn time_of(&self, instant: Instant) -> u64 {
+        let since = instant.saturating_duration_since(self.epoch).as_nanos();
+        u64::try_from(since).unwrap_or(NEVER).min(NEVER - 1)
+    }
+
+    pub(crate) fn instant_of(&self, time: u64) -> Option<Instant> {
+        (time != NEVER).then(|| self.epoch.checked_add(Duration::from_nanos(time)))?
+    }
+
+    pub(crate) fn next_look(&self) -> u64 {
+        self.next_look.load(Ordering::SeqCst)
+    }
+
+    /// Makes the thread look at `cell` now and from now on.
+    pub(crate) fn attend(&self, cell: &Arc<Cell>) {
+        let mut state = self.lock();
+        if state.stopped {
+            return;
+        }
+        if cell.is_listed.swap(true, Ordering::Relaxed) {
+            state.unsettle(cell);
+        } else {
+            state.cells.push(Listed { cell: Arc::clone(cell), settled: false });
+        }
+        state.changed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let mut state = self.lock();
+        while !state.stopped {
+            state.changed = false;
+            self.next_look.store(NEVER, Ordering::SeqCst);
+            let now = self.time_of(Instant::now());
+            let next = state.look(now);
+            self.next_look.store(next, Ordering::SeqCst);
+            state = self.sleep(state, next);
+        }
+        // The cells hold this value, so it would never be freed.
+        state.cells.clear();
+    }
+
+    /// Until `next`, or until something changes.
+    fn sleep<'a>(&self, mut state: MutexGuard<'a, State>, next: u64) -> MutexGuard<'a, State> {
+        while !state.changed && !state.stopped {
+            let Some(until) = self.instant_of(next) else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
+}
+
+impl State {
+    /// Looks at all cells; returns when to look again.
+    fn look(&mut self, now: u64) -> u64 {
+        let soon = now.saturating_add(TICK.as_nanos().try_into().unwrap_or(NEVER));
+        let mut next = NEVER;
+        self.cells.retain_mut(|listed| {
+            // Only this list holds it, so nobody can use it again.
+            if Arc::strong_count(&listed.cell) == 1 {
+                return false;
+            }
+            next = next.min(listed.look(now, soon));
+            true
+        });
+        next
+    }
+
+    fn unsettle(&mut self, cell: &Arc<Cell>) {
+        if let Some(listed) = self.cells.iter_mut().find(|listed| Arc::ptr_eq(&listed.cell, cell)) {
+            listed.settled = false;
+        }
+    }
+}
+
+impl Listed {
+    fn look(&mut self, now: u64, soon: u64) -> u64 {
+        let settled = self.settled;
+        self.settled = false;
+        match self.cell.look(now) {
+            Look::At(time) if time > now => time,
+            Look::At(_) | Look::Signalled => soon,
+            Look::Asked if settled => {
+                self.settled = true;
+                NEVER
+            }
+            Look::Asked => {
+                self.settled = true;
+                soon
+            }
+        }
     }
 }

@@ -1,0 +1,192 @@
+//! Entry, raising and switching of stacks on x86-64 under the System V convention.
+//!
+//! # Protocol
+//!
+//! 1. [`enter`] and [`resume`] push the six callee-saved registers on the caller's stack and store the stack pointer in
+//!    the activation's first word. Whatever ends the stay restores that stack pointer, puts an `EXIT_` number in `rax`
+//!    and goes to [`landing`], which pops the six and returns to the caller of `enter` or `resume`.
+//! 2. [`suspend`] pushes the same six on the guest's stack and stores that stack pointer in the second word; [`resume`]
+//!    takes it from there, and [`landing`] returns to the caller of `suspend`.
+//! 3. The guest's entry may clobber `r15` (the pinned register of compiled code) and must keep `rbx`, which holds the
+//!    activation meanwhile. It starts with `rbp` zero, where walks over frame pointers end.
+//! 4. The signal handler needs nothing but [`redirect`]: the landing depends on `rsp` and `rax` only.
+
+use std::arch::{asm, naked_asm};
+
+use libc::{REG_EFL, REG_RAX, REG_RBP, REG_RIP, REG_RSP, c_int, greg_t, ucontext_t};
+
+/// The entry returned.
+pub(super) const EXIT_RETURNED: u64 = 0;
+/// The frames were abandoned; the activation holds the fault.
+pub(super) const EXIT_FAULTED: u64 = 1;
+/// The stack was suspended.
+pub(super) const EXIT_SUSPENDED: u64 = 2;
+
+/// Direction flag: the convention wants it clear.
+const EFLAGS_DF: greg_t = 1 << 10;
+
+/// The two words that this file reads and writes, at the start of an activation.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(super) struct StackPointers {
+    /// Of the host while the guest runs.
+    pub(super) host: usize,
+    /// Of the guest while it is suspended.
+    pub(super) guest: usize,
+}
+
+/// The stack pointer, about.
+#[inline(always)]
+pub(super) fn stack_pointer() -> usize {
+    let sp: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rsp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    sp
+}
+
+/// Calls `entry(context, code, values)` on the stack that ends at `top`, or below the caller when `top` is 0.
+///
+/// # Safety
+///
+/// As for [`super::enter`].
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn enter(
+    stacks: *mut StackPointers,
+    top: usize,
+    entry: super::EntryCode,
+    context: *mut u8,
+    code: *const u8,
+    values: *mut u8,
+) -> u64 {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov [rdi], rsp",
+        "lea rax, [rsp - 8]",
+        "test rsi, rsi",
+        "cmovz rsi, rax",
+        "mov rsp, rsi",
+        "mov rbx, rdi",
+        "mov rax, rdx",
+        "mov rdi, rcx",
+        "mov rsi, r8",
+        "mov rdx, r9",
+        "xor ebp, ebp",
+        "call rax",
+        "mov rsp, [rbx]",
+        "xor eax, eax",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+    )
+}
+
+/// Where every exit but a return comes down.
+///
+/// # Safety
+///
+/// Jumped to, with `rsp` below six pushed registers and a return address.
+#[unsafe(naked)]
+unsafe extern "C" fn landing() {
+    naked_asm!("pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret")
+}
+
+/// Leaves the guest's stack for that of `enter` or `resume`; returns when the guest is resumed.
+///
+/// # Safety
+///
+/// `stacks` is the outermost activation's on the current stack, and the guest runs.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn suspend(stacks: *mut StackPointers) {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov [rdi + 8], rsp",
+        "mov rsp, [rdi]",
+        "mov eax, {suspended}",
+        "jmp {landing}",
+        suspended = const EXIT_SUSPENDED,
+        landing = sym landing,
+    )
+}
+
+/// Goes on with a suspended stack.
+///
+/// # Safety
+///
+/// [`suspend`] left `stacks` on this thread, and the stack is as it was left.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn resume(stacks: *mut StackPointers) -> u64 {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov [rdi], rsp",
+        "mov rsp, [rdi + 8]",
+        "jmp {landing}",
+        landing = sym landing,
+    )
+}
+
+/// Abandons the frames up to the innermost entry, which returns [`Exit::Faulted`] with [`FaultKind::Raised`] and the
+/// caller's registers. Its address goes into the table of builtins; compiled stubs call it.
+///
+/// [`Exit::Faulted`]: super::Exit::Faulted
+/// [`FaultKind::Raised`]: crate::fault::FaultKind::Raised
+///
+/// # Safety
+///
+/// Called from guest code of the innermost activation, with no frame of the host between.
+#[unsafe(naked)]
+pub unsafe extern "C" fn raise() -> ! {
+    naked_asm!(
+        "mov rdi, [rsp]",
+        "mov rsi, rbp",
+        "lea rdx, [rsp + 8]",
+        "and rsp, -16",
+        "call {record}",
+        "mov rsp, rax",
+        "mov eax, {faulted}",
+        "cld",
+        "jmp {landing}",
+        record = sym super::record_raise,
+        faulted = const EXIT_FAULTED,
+        landing = sym landing,
+    )
+}
+
+/// The registers of interrupted code: program counter, frame pointer, stack pointer.
+pub(crate) fn registers(context: &ucontext_t) -> (usize, usize, usize) {
+    let register =
+        |index: c_int| usize::from_ne_bytes(context.uc_mcontext.gregs[place(index)].to_ne_bytes());
+    (register(REG_RIP), register(REG_RBP), register(REG_RSP))
+}
+
+/// Makes the interrupted thread go on at the landing, with the host's stack pointer.
+pub(crate) fn redirect(context: &mut ucontext_t, host_sp: usize) {
+    let landing: unsafe extern "C" fn() = landing;
+    let registers = &mut context.uc_mcontext.gregs;
+    registers[place(REG_RIP)] = greg_t::from_ne_bytes((landing as usize).to_ne_bytes());
+    registers[place(REG_RSP)] = greg_t::from_ne_bytes(host_sp.to_ne_bytes());
+    registers[place(REG_RAX)] = EXIT_FAULTED.cast_signed();
+    registers[place(REG_EFL)] &= !EFLAGS_DF;
+}
+
+const fn place(index: c_int) -> usize {
+    index.unsigned_abs() as usize
+}

@@ -1,0 +1,130 @@
+//! The system calls that change what is mapped, with the name of the call in the error.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use libc::c_int;
+
+/// A call that the system refused.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) call: &'static str,
+    pub(crate) source: io::Error,
+}
+
+impl Refused {
+    pub(crate) fn last(call: &'static str) -> Self {
+        Self { call, source: io::Error::last_os_error() }
+    }
+
+    /// Whether memory, address space or mappings are used up.
+    pub(crate) fn is_exhaustion(&self) -> bool {
+        self.source.raw_os_error() == Some(libc::ENOMEM)
+    }
+}
+
+/// What a mapping shows.
+#[derive(Clone, Copy)]
+pub(crate) enum Shows<'a> {
+    /// Zero pages of its own.
+    Zeros,
+    /// A copy of a file that is made page by page when it is written.
+    CopyOf(BorrowedFd<'a>),
+    /// The file itself, from this byte on.
+    File(BorrowedFd<'a>, usize),
+}
+
+/// How memory may be used.
+#[derive(Clone, Copy)]
+pub(crate) enum Access {
+    None,
+    Read,
+    Write,
+    Execute,
+}
+
+impl Access {
+    const fn protection(self) -> c_int {
+        match self {
+            Self::None => libc::PROT_NONE,
+            Self::Read => libc::PROT_READ,
+            Self::Write => libc::PROT_READ | libc::PROT_WRITE,
+            Self::Execute => libc::PROT_READ | libc::PROT_EXEC,
+        }
+    }
+}
+
+/// Maps `len` bytes where the kernel likes; returns the address.
+pub(crate) fn map(len: usize, access: Access, shows: Shows<'_>) -> Result<usize, Refused> {
+    // SAFETY: without `MAP_FIXED` nothing is replaced.
+    unsafe { mmap(0, len, access, shows, 0) }
+}
+
+/// Maps over what is at `address`.
+///
+/// # Safety
+///
+/// The whole pages from `address` on are the caller's, and nobody relies on what is there.
+pub(crate) unsafe fn map_over(
+    address: usize,
+    len: usize,
+    access: Access,
+    shows: Shows<'_>,
+) -> Result<(), Refused> {
+    // SAFETY: as this function's.
+    let at = unsafe { mmap(address, len, access, shows, libc::MAP_FIXED) }?;
+    debug_assert_eq!(at, address);
+    Ok(())
+}
+
+/// # Safety
+///
+/// With `MAP_FIXED`: as [`map_over`].
+unsafe fn mmap(
+    address: usize,
+    len: usize,
+    access: Access,
+    shows: Shows<'_>,
+    fixed: c_int,
+) -> Result<usize, Refused> {
+    let (kind, file, offset) = match shows {
+        Shows::Zeros => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0),
+        Shows::CopyOf(file) => (libc::MAP_PRIVATE, file.as_raw_fd(), 0),
+        Shows::File(file, offset) => (libc::MAP_SHARED, file.as_raw_fd(), offset),
+    };
+    let flags = kind | fixed | libc::MAP_NORESERVE;
+    let offset = libc::off_t::try_from(offset)
+        .map_err(|_| Refused { call: "mmap", source: io::ErrorKind::InvalidInput.into() })?;
+    let wanted = std::ptr::without_provenance_mut(address);
+    // SAFETY: as this function's; the file is open.
+    let at = unsafe { libc::mmap(wanted, len, access.protection(), flags, file, offset) };
+    if at == libc::MAP_FAILED { Err(Refused::last("mmap")) } else { Ok(at.expose_provenance()) }
+}
+
+/// Changes the access of whole pages.
+///
+/// # Safety
+///
+/// The pages are the caller's, and nobody relies on an access that is taken away.
+pub(crate) unsafe fn protect(address: usize, len: usize, access: Access) -> Result<(), Refused> {
+    let pages = std::ptr::without_provenance_mut(address);
+    // SAFETY: as this function's.
+    match unsafe { libc::mprotect(pages, len, access.protection()) } {
+        0 => Ok(()),
+        _ => Err(Refused::last("mprotect")),
+    }
+}
+
+/// Unmaps whole pages. It cannot fail for whole mappings; where it would split one and no mapping is left, the pages
+/// stay.
+///
+/// # Safety
+///
+/// The pages are the caller's, and nobody relies on them.
+pub(crate) unsafe fn unmap(address: usize, len: usize) -> Result<(), Refused> {
+    // SAFETY: as this function's.
+    match unsafe { libc::munmap(std::ptr::without_provenance_mut(address), len) } {
+        0 => Ok(()),
+        _ => Err(Refused::last("munmap")),
+    }
+}
