@@ -9,6 +9,7 @@ pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::MEMORY64)
     .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::RELAXED_SIMD)
     .union(WasmFeatures::TAIL_CALL);
 
 /// The error for what wasmparser refuses: a part that is not supported yet has its own.
