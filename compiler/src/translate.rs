@@ -61,6 +61,8 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     reachable: bool,
     /// Blocks opened while skipping.
     skipped: usize,
+    /// Whether the function loads whole vectors.
+    loads_vectors: bool,
     /// The context pointer, if it was read in this call-free region.
     context: Option<Value>,
     functions: HashMap<(u32, u32), ir::FuncRef>,
@@ -101,6 +103,7 @@ fn translate_with(
         args,
         reachable: true,
         skipped: 0,
+        loads_vectors: false,
         context: None,
         functions: HashMap::new(),
         signatures: HashMap::new(),
@@ -108,7 +111,11 @@ fn translate_with(
     f.prologue(ty, body).map_err(CompileError::Body)?;
     f.operators(body)?;
     f.builder.seal_all_blocks();
+    let loads_vectors = f.loads_vectors;
     f.builder.finalize(env.isa.frontend_config());
+    if loads_vectors {
+        simd::retype_loads(func);
+    }
     Ok(())
 }
 

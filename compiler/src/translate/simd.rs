@@ -9,6 +9,7 @@
 mod float;
 mod integer;
 mod lanes;
+mod loads;
 mod memory;
 mod table;
 
@@ -19,6 +20,7 @@ use wasmparser::Operator;
 
 use super::FuncTranslator;
 use crate::error::CompileError;
+pub(crate) use loads::retype_loads;
 use table::Lowering;
 
 /// Translates the vector operator `op`.

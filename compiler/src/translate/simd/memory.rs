@@ -9,6 +9,7 @@ use wasmparser::MemArg;
 use crate::translate::FuncTranslator;
 
 pub(super) fn load(f: &mut FuncTranslator<'_, '_>, memarg: &MemArg) {
+    f.loads_vectors = true;
     let value = load_value(f, I8X16, memarg);
     f.push(value);
 }
