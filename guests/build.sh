@@ -11,7 +11,7 @@ export FAASM_SYSROOT="$chain/sysroot"
 [ -d "$FAASM_SYSROOT" ] || { echo "run guests/toolchain.sh first" >&2; exit 1; }
 
 target=(--target=wasm32-wasip1 --sysroot="$FAASM_SYSROOT" -resource-dir "$FAASM_SYSROOT"
-    --no-wasm-opt -Wall -Wextra -Wno-unused-command-line-argument)
+    --no-wasm-opt -ffile-prefix-map="$here"=guests -Wall -Wextra -Wno-unused-command-line-argument)
 # The stack lies below the data, so that it runs out below address 0 and not into
 # the data. The name section stays, for backtraces.
 link=(-Wl,--stack-first -Wl,-z,stack-size=65536 -Wl,--strip-debug)

@@ -25,7 +25,7 @@ export CC="clang-22 $compiler"
 export CPP="clang-22 $compiler -E"
 export CXX="clang++-22 $compiler"
 export AR=llvm-ar-22 RANLIB=llvm-ranlib-22 LDSHARED=wasm-ld-22
-export CFLAGS="-O3 -include $here/no-threads.h -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_GETPID -D_WASI_EMULATED_PROCESS_CLOCKS"
+export CFLAGS="-O3 -ffile-prefix-map=$source=cpython -include $here/no-threads.h -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_GETPID -D_WASI_EMULATED_PROCESS_CLOCKS"
 export LDFLAGS="-lwasi-emulated-signal -lwasi-emulated-getpid -lwasi-emulated-process-clocks -Wl,--strip-debug"
 export OPT="-DNDEBUG -fwrapv"
 export PKG_CONFIG_PATH= PKG_CONFIG_LIBDIR=/nonexistent

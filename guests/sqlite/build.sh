@@ -14,7 +14,7 @@ fi
 # No threads, no shared memory between processes and so no write-ahead log, no
 # loading of extensions, no file locks: a Faaslet has none of them.
 clang-22 --target=wasm32-wasip1 --sysroot="$sysroot" -resource-dir "$sysroot" --no-wasm-opt \
-    -O2 -w -D_WASI_EMULATED_GETPID -D_WASI_EMULATED_MMAN -D_WASI_EMULATED_SIGNAL \
+    -ffile-prefix-map="$source"=sqlite -O2 -w -D_WASI_EMULATED_GETPID -D_WASI_EMULATED_MMAN -D_WASI_EMULATED_SIGNAL \
     -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_WAL \
     -DSQLITE_DEFAULT_UNIX_VFS='"unix-none"' -DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_RTREE \
     -I "$source" "$here/main.c" "$source/sqlite3.c" -lwasi-emulated-getpid -lwasi-emulated-mman \
