@@ -29,9 +29,7 @@ impl BitSet {
     }
 
     pub(crate) fn contains(&self, n: usize) -> bool {
-        self.words
-            .get(n / BITS)
-            .is_some_and(|word| word >> (n % BITS) & 1 == 1)
+        self.words.get(n / BITS).is_some_and(|word| word >> (n % BITS) & 1 == 1)
     }
 
     pub(crate) fn contains_range(&self, range: Range<usize>) -> bool {
@@ -69,8 +67,7 @@ impl BitSet {
     }
 
     fn next_clear(&self, from: usize) -> usize {
-        self.scan(from, |word| !word)
-            .unwrap_or(from.max(self.words.len() * BITS))
+        self.scan(from, |word| !word).unwrap_or(from.max(self.words.len() * BITS))
     }
 
     /// The first number from `from` on, below the last word's end, whose bit is set in the words that `view` shows.
@@ -78,11 +75,7 @@ impl BitSet {
         let first = from / BITS;
         let words = self.words.get(first..)?;
         words.iter().zip(first..).find_map(|(word, index)| {
-            let below = if index == first {
-                low_bits(from % BITS)
-            } else {
-                0
-            };
+            let below = if index == first { low_bits(from % BITS) } else { 0 };
             let shown = view(*word) & !below;
             (shown != 0).then(|| index * BITS + shown.trailing_zeros() as usize)
         })
@@ -95,16 +88,8 @@ impl BitSet {
         }
         let (first, last) = (range.start / BITS, (range.end - 1) / BITS);
         for (word, index) in self.words[first..=last].iter_mut().zip(first..) {
-            let below = if index == first {
-                low_bits(range.start % BITS)
-            } else {
-                0
-            };
-            let upto = if index == last {
-                low_bits((range.end - 1) % BITS + 1)
-            } else {
-                u64::MAX
-            };
+            let below = if index == first { low_bits(range.start % BITS) } else { 0 };
+            let upto = if index == last { low_bits((range.end - 1) % BITS + 1) } else { u64::MAX };
             change(word, upto & !below);
         }
     }

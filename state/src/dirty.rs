@@ -75,15 +75,10 @@ impl DirtyMap {
     /// The longest runs of dirty bytes inside `range`, ascending.
     pub(crate) fn runs_in(&self, range: Range<usize>) -> Vec<Range<usize>> {
         let pages = range.start / PAGE..range.end.div_ceil(PAGE);
-        let whole = self
-            .whole
-            .runs_in(pages.clone())
-            .map(|run| run.start * PAGE..run.end * PAGE);
+        let whole = self.whole.runs_in(pages.clone()).map(|run| run.start * PAGE..run.end * PAGE);
         let partial = self.partial.range(pages).flat_map(|(page, marks)| {
             let start = page * PAGE;
-            marks
-                .runs_in(0..PAGE)
-                .map(move |run| start + run.start..start + run.end)
+            marks.runs_in(0..PAGE).map(move |run| start + run.start..start + run.end)
         });
         let mut runs: Vec<_> = whole.chain(partial).collect();
         runs.sort_unstable_by_key(|run| run.start);
@@ -113,10 +108,7 @@ impl DirtyMap {
 }
 
 /// A range of bytes as the pages it covers in part, with the bytes in them, and the pages it covers whole.
-#[allow(
-    clippy::type_complexity,
-    reason = "two optional edges; a named type would be read once"
-)]
+#[allow(clippy::type_complexity, reason = "two optional edges; a named type would be read once")]
 fn split(range: &Range<usize>) -> ([Option<(usize, Range<usize>)>; 2], Range<usize>) {
     if range.is_empty() {
         return ([None, None], 0..0);

@@ -50,9 +50,7 @@ impl Gate {
         }
         state.taken = true;
         drop(state);
-        Pending::ready(Permit {
-            gate: Arc::clone(&self.shared),
-        })
+        Pending::ready(Permit { gate: Arc::clone(&self.shared) })
     }
 }
 
@@ -80,9 +78,7 @@ impl Shared {
             };
             state.taken = true;
             drop(state);
-            next.complete(Permit {
-                gate: Arc::clone(gate),
-            });
+            next.complete(Permit { gate: Arc::clone(gate) });
             state = gate.lock();
         }
         state.letting_in = false;
@@ -104,8 +100,7 @@ mod tests {
         let later: Vec<_> = (0..3)
             .map(|n| {
                 let sender = sender.clone();
-                gate.enter()
-                    .map(move |permit| sender.send((n, permit)).unwrap())
+                gate.enter().map(move |permit| sender.send((n, permit)).unwrap())
             })
             .collect();
         drop(first);

@@ -77,10 +77,7 @@ impl Patch {
     /// No bytes yet, of a value of `size` bytes.
     #[must_use]
     pub fn new(size: usize) -> Self {
-        Self {
-            size,
-            ..Self::default()
-        }
+        Self { size, ..Self::default() }
     }
 
     /// Has `read` write the bytes of each of `runs`, clipped to the value's size, into the patch.
@@ -94,10 +91,8 @@ impl Patch {
         mut read: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut patch = Self::new(size);
-        let clipped = runs
-            .iter()
-            .map(|run| run.start..run.end.min(size))
-            .filter(|run| !run.is_empty());
+        let clipped =
+            runs.iter().map(|run| run.start..run.end.min(size)).filter(|run| !run.is_empty());
         patch.runs = clipped.collect();
         patch.bytes = vec![0; patch.runs.iter().map(Range::len).sum()];
         let mut rest = patch.bytes.as_mut_slice();

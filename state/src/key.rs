@@ -71,10 +71,7 @@ mod tests {
     #[test]
     fn keys_are_checked_for_length_and_nothing_else() {
         assert!(matches!(Key::new(b""), Err(StateError::EmptyKey)));
-        assert!(matches!(
-            Key::new(&[b'k'; 1025]),
-            Err(StateError::KeyTooLong { len: 1025 })
-        ));
+        assert!(matches!(Key::new(&[b'k'; 1025]), Err(StateError::KeyTooLong { len: 1025 })));
         assert!(Key::new(&[b'k'; 1024]).is_ok());
         assert_ne!(Key::new(b"a").unwrap(), Key::new(b"a\0").unwrap());
         assert_eq!(Key::new(b"a/\xff\n").unwrap().to_string(), r"a/\xff\n");

@@ -32,11 +32,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 256 MiB a value, 1024 values, 1024 locks.
     fn default() -> Self {
-        Self {
-            max_value: 256 << 20,
-            max_values: 1024,
-            max_locks: 1024,
-        }
+        Self { max_value: 256 << 20, max_values: 1024, max_locks: 1024 }
     }
 }
 
@@ -65,20 +61,13 @@ impl LocalTier {
     /// A local tier with nothing in it, over `tier`.
     #[must_use]
     pub fn new(tier: Arc<dyn GlobalTier>, limits: Limits) -> Self {
-        Self {
-            tier,
-            limits,
-            namespaces: Mutex::default(),
-        }
+        Self { tier, limits, namespaces: Mutex::default() }
     }
 
     /// The namespace of this name: the same one for the same name. The runtime decides who may have it.
     #[must_use]
     pub fn namespace(&self, name: &str) -> Namespace {
-        let mut namespaces = self
-            .namespaces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(namespace) = namespaces.get(name) {
             return namespace.clone();
         }
@@ -92,15 +81,7 @@ impl LocalTier {
 impl Namespace {
     fn new(name: Arc<str>, tier: Arc<dyn GlobalTier>, limits: Limits) -> Self {
         let locks = LockTable::new(limits.max_locks);
-        Self {
-            inner: Arc::new(Inner {
-                name,
-                tier,
-                limits,
-                values: Mutex::default(),
-                locks,
-            }),
-        }
+        Self { inner: Arc::new(Inner { name, tier, limits, values: Mutex::default(), locks }) }
     }
 
     /// The namespace's name.
@@ -146,8 +127,7 @@ impl Namespace {
         let namespace = self.clone();
         self.inner.tier.stat(&address).map(move |stat| {
             let stat = stat.map_err(|source| global(&address.key, source))?;
-            stat.map(|stat| namespace.value_at(&address.key, stat.size))
-                .transpose()
+            stat.map(|stat| namespace.value_at(&address.key, stat.size)).transpose()
         })
     }
 
@@ -222,9 +202,7 @@ impl Namespace {
     ///
     /// What [`Key::new`] says; [`StateError::Global`].
     pub fn read_appended(&self, key: &[u8], most: usize, max_bytes: usize) -> Op<Vec<Vec<u8>>> {
-        self.on_list(key, |tier, address| {
-            Ok(tier.read_appended(address, most, max_bytes))
-        })
+        self.on_list(key, |tier, address| Ok(tier.read_appended(address, most, max_bytes)))
     }
 
     /// Empties the list of this key.
@@ -247,10 +225,7 @@ impl Namespace {
     /// itself.
     pub fn lock(&self, key: &[u8], call: CallId, mode: Mode) -> Result<Pending<()>, StateError> {
         let key = Key::new(key)?;
-        self.inner
-            .locks
-            .lock(&key, call, mode)
-            .map_err(|source| StateError::Lock { key, source })
+        self.inner.locks.lock(&key, call, mode).map_err(|source| StateError::Lock { key, source })
     }
 
     /// Gives the local lock of this key up.
@@ -260,10 +235,7 @@ impl Namespace {
     /// What [`Key::new`] says; [`StateError::Lock`] if `call` does not hold it in this mode.
     pub fn unlock(&self, key: &[u8], call: CallId, mode: Mode) -> Result<(), StateError> {
         let key = Key::new(key)?;
-        self.inner
-            .locks
-            .unlock(&key, call, mode)
-            .map_err(|source| StateError::Lock { key, source })
+        self.inner.locks.unlock(&key, call, mode).map_err(|source| StateError::Lock { key, source })
     }
 
     /// Gives up all locks that `call` holds or waits for. The runtime calls this at the end of every call, however it
@@ -284,26 +256,13 @@ impl Namespace {
         if let Some(value) = values.get(key) {
             return Ok(value.clone());
         }
-        let Limits {
-            max_value,
-            max_values,
-            ..
-        } = self.inner.limits;
+        let Limits { max_value, max_values, .. } = self.inner.limits;
         if values.len() >= max_values {
-            let idle = values
-                .iter()
-                .find(|(_, value)| value.is_idle())
-                .map(|(key, _)| key.clone());
-            let full = || StateError::TooManyValues {
-                key: key.clone(),
-                max: max_values,
-            };
+            let idle = values.iter().find(|(_, value)| value.is_idle()).map(|(key, _)| key.clone());
+            let full = || StateError::TooManyValues { key: key.clone(), max: max_values };
             values.remove(&idle.ok_or_else(full)?);
         }
-        let address = Address {
-            namespace: Arc::clone(&self.inner.name),
-            key: key.clone(),
-        };
+        let address = Address { namespace: Arc::clone(&self.inner.name), key: key.clone() };
         let value = Value::create(address, Arc::clone(&self.inner.tier), size, max_value)?;
         values.insert(key.clone(), value.clone());
         Ok(value)
@@ -312,10 +271,7 @@ impl Namespace {
     /// Takes a deleted value out, unless another has taken its place.
     fn forget(&self, value: &Value) {
         let mut values = self.values();
-        if values
-            .get(value.key())
-            .is_some_and(|here| here.same_as(value))
-        {
+        if values.get(value.key()).is_some_and(|here| here.same_as(value)) {
             values.remove(value.key());
         }
     }
@@ -340,24 +296,15 @@ impl Namespace {
     }
 
     fn address(&self, key: &[u8]) -> Result<Address, StateError> {
-        Ok(Address {
-            namespace: Arc::clone(&self.inner.name),
-            key: Key::new(key)?,
-        })
+        Ok(Address { namespace: Arc::clone(&self.inner.name), key: Key::new(key)? })
     }
 
     /// What is done under the lock leaves the map whole, also where it ends early.
     fn values(&self) -> MutexGuard<'_, HashMap<Key, Value>> {
-        self.inner
-            .values
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn global(key: &Key, source: GlobalError) -> StateError {
-    StateError::Global {
-        key: key.clone(),
-        source,
-    }
+    StateError::Global { key: key.clone(), source }
 }

@@ -94,10 +94,7 @@ struct Waiter {
 
 impl LockTable {
     pub(crate) fn new(max_per_call: usize) -> Self {
-        Self {
-            table: Mutex::default(),
-            max_per_call,
-        }
+        Self { table: Mutex::default(), max_per_call }
     }
 
     /// Takes the lock, now or when its turn comes.
@@ -162,9 +159,7 @@ struct Left {
 impl Left {
     fn wake(self) {
         drop(self.given_up);
-        self.granted
-            .into_iter()
-            .for_each(|completer| completer.complete(()));
+        self.granted.into_iter().for_each(|completer| completer.complete(()));
     }
 }
 
@@ -193,16 +188,9 @@ impl Table {
             return Err(LockError::TooMany { max: most });
         }
         self.calls.entry(call).or_default().push(key.clone());
-        let lock = self
-            .locks
-            .entry(key.clone())
-            .or_insert_with(|| Lock::held_by_nobody(mode));
+        let lock = self.locks.entry(key.clone()).or_insert_with(|| Lock::held_by_nobody(mode));
         let (completer, waiting) = pending();
-        lock.queue.push_back(Waiter {
-            call,
-            mode,
-            completer,
-        });
+        lock.queue.push_back(Waiter { call, mode, completer });
         Ok(waiting)
     }
 
@@ -253,11 +241,7 @@ impl Table {
 
 impl Lock {
     fn held_by_nobody(mode: Mode) -> Self {
-        Self {
-            mode,
-            holders: Vec::new(),
-            queue: VecDeque::new(),
-        }
+        Self { mode, holders: Vec::new(), queue: VecDeque::new() }
     }
 
     fn fits(&self, mode: Mode) -> bool {

@@ -83,9 +83,7 @@ impl MemoryTier {
         let mut hasher = DefaultHasher::new();
         at.hash(&mut hasher);
         let index = usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0);
-        self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn next_version(&self) -> Version {
@@ -95,10 +93,7 @@ impl MemoryTier {
     fn take_room(&self, asked: usize) -> Result<(), GlobalError> {
         let capacity = self.capacity;
         let fits = |used: usize| used.checked_add(asked).filter(|sum| *sum <= capacity);
-        match self
-            .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-        {
+        match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
             Ok(_) => Ok(()),
             Err(_) => Err(GlobalError::Full { asked, capacity }),
         }
@@ -121,25 +116,15 @@ impl MemoryTier {
         let before = check(when, found)?;
         let old = found.map_or(0, |value| value.bytes.len());
         let new = size(old);
-        let address = if shard.contains_key(at) {
-            0
-        } else {
-            overhead(at)
-        };
+        let address = if shard.contains_key(at) { 0 } else { overhead(at) };
         self.take_room(new.saturating_sub(old).saturating_add(address))?;
         let kept = shard.entry(at.clone()).or_default();
-        let value = kept.value.get_or_insert(Versioned {
-            version: before,
-            bytes: Vec::new(),
-        });
+        let value = kept.value.get_or_insert(Versioned { version: before, bytes: Vec::new() });
         change(&mut value.bytes);
         debug_assert_eq!(value.bytes.len(), new);
         value.version = self.next_version();
         self.give_room(old.saturating_sub(new));
-        Ok(Written {
-            before,
-            after: value.version,
-        })
+        Ok(Written { before, after: value.version })
     }
 
     fn remove(&self, at: &Address, when: Condition) -> Result<bool, GlobalError> {
@@ -155,11 +140,7 @@ impl MemoryTier {
 
     fn push_element(&self, at: &Address, element: Vec<u8>) -> Result<usize, GlobalError> {
         let mut shard = self.shard(at);
-        let address = if shard.contains_key(at) {
-            0
-        } else {
-            overhead(at)
-        };
+        let address = if shard.contains_key(at) { 0 } else { overhead(at) };
         self.take_room(element.len().saturating_add(address + OVERHEAD))?;
         let list = &mut shard.entry(at.clone()).or_default().list;
         list.push(element);
@@ -182,10 +163,9 @@ impl GlobalTier for MemoryTier {
     fn stat(&self, at: &Address) -> GlobalOp<Option<Stat>> {
         let shard = self.shard(at);
         let value = shard.get(at).and_then(|kept| kept.value.as_ref());
-        Pending::ready(Ok(value.map(|value| Stat {
-            version: value.version,
-            size: value.bytes.len(),
-        })))
+        Pending::ready(Ok(
+            value.map(|value| Stat { version: value.version, size: value.bytes.len() })
+        ))
     }
 
     fn get(&self, at: &Address, ranges: &[Range<usize>]) -> GlobalOp<Option<Fetched>> {
@@ -200,11 +180,7 @@ impl GlobalTier for MemoryTier {
     }
 
     fn set_ranges(&self, at: &Address, patch: Patch, when: Condition) -> GlobalOp<Written> {
-        let end = patch
-            .runs()
-            .last()
-            .map_or(0, |run| run.end)
-            .max(patch.size());
+        let end = patch.runs().last().map_or(0, |run| run.end).max(patch.size());
         let change = |kept: &mut Vec<u8>| {
             if kept.len() < end {
                 kept.reserve_exact(end - kept.len());
@@ -247,10 +223,7 @@ impl Versioned {
             into.copy_from_slice(&self.bytes[offset..offset + into.len()]);
             Ok(())
         })?;
-        Ok(Fetched {
-            version: self.version,
-            patch,
-        })
+        Ok(Fetched { version: self.version, patch })
     }
 }
 

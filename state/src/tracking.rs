@@ -100,13 +100,9 @@ impl Tracking {
 
     /// Notes a write of `range`, which is inside the value.
     pub(crate) fn wrote(&mut self, range: Range<usize>) {
-        let last_page_end = if range.end == self.size {
-            range.end.next_multiple_of(PAGE)
-        } else {
-            range.end
-        };
-        self.pulled
-            .insert_range(range.start.div_ceil(PAGE)..last_page_end / PAGE);
+        let last_page_end =
+            if range.end == self.size { range.end.next_multiple_of(PAGE) } else { range.end };
+        self.pulled.insert_range(range.start.div_ceil(PAGE)..last_page_end / PAGE);
         self.dirty.mark(range);
     }
 
@@ -144,22 +140,37 @@ impl Tracking {
         }
         let end = self.size.div_ceil(PAGE);
         for run in runs {
-            self.pulled
-                .insert_range(run.start / PAGE..run.end.div_ceil(PAGE).min(end));
+            self.pulled.insert_range(run.start / PAGE..run.end.div_ceil(PAGE).min(end));
         }
     }
 
     /// Changes the size. Bytes that are cut off are forgotten.
     pub(crate) fn resize(&mut self, size: usize) {
         let before = self.size;
-        self.size = size;
         if size < before {
             self.dirty.unmark(size..before);
-            self.pulled
-                .remove_range(size.div_ceil(PAGE)..before.div_ceil(PAGE));
-        } else if self.replaced {
+            self.pulled.remove_range(size.div_ceil(PAGE)..before.div_ceil(PAGE));
+        } else if size > before {
+            self.open_last_page();
+        }
+        self.size = size;
+        if self.replaced {
             self.pulled.insert_range(pages(&(0..size)));
         }
+    }
+
+    /// Before growth: the last page counted as pulled with fewer bytes than it is about to have. The global value may
+    /// have those, so the page is to be fetched again; unless guests can write it through pointers at this moment, as
+    /// a fetch could overwrite what they have not flagged yet.
+    fn open_last_page(&mut self) {
+        let last = self.size / PAGE;
+        if self.size.is_multiple_of(PAGE) || (self.maps > 0 && self.mapped.contains(last)) {
+            return;
+        }
+        if self.mapping_is_dirt() {
+            self.mark_mapped();
+        }
+        self.pulled.remove_range(last..last + 1);
     }
 
     /// Notes a mapping of `range`.
@@ -197,10 +208,7 @@ impl Tracking {
             Extent::Full => {
                 let mut known = DirtyMap::default();
                 let dirty = self.dirty.runs_in(0..size);
-                self.pulled_runs()
-                    .into_iter()
-                    .chain(dirty)
-                    .for_each(|run| known.mark(run));
+                self.pulled_runs().into_iter().chain(dirty).for_each(|run| known.mark(run));
                 known.runs_in(0..size)
             }
         };
@@ -208,20 +216,14 @@ impl Tracking {
         self.replaced = false;
         self.forget_unmapped();
         let nothing = runs.is_empty() && !replaced;
-        (!nothing).then_some(Batch {
-            size,
-            runs,
-            replaced,
-            all_known,
-        })
+        (!nothing).then_some(Batch { size, runs, replaced, all_known })
     }
 
     /// Puts the marks of a push that failed back.
     pub(crate) fn put_back(&mut self, batch: &Batch) {
         self.replaced |= batch.replaced;
         for run in &batch.runs {
-            self.dirty
-                .mark(run.start..run.end.min(self.size).max(run.start));
+            self.dirty.mark(run.start..run.end.min(self.size).max(run.start));
         }
     }
 
@@ -239,8 +241,7 @@ impl Tracking {
     fn mark_mapped(&mut self) {
         let size = self.size;
         for run in self.mapped.runs_in(0..size.div_ceil(PAGE)) {
-            self.dirty
-                .mark(run.start * PAGE..(run.end * PAGE).min(size));
+            self.dirty.mark(run.start * PAGE..(run.end * PAGE).min(size));
         }
     }
 
@@ -253,5 +254,8 @@ impl Tracking {
 
 /// The pages that hold bytes of `range`.
 fn pages(range: &Range<usize>) -> Range<usize> {
+    if range.is_empty() {
+        return 0..0;
+    }
     range.start / PAGE..range.end.div_ceil(PAGE)
 }

@@ -62,26 +62,13 @@ impl Value {
     ) -> Result<Self, StateError> {
         let key = &address.key;
         if size > max {
-            return Err(StateError::TooLarge {
-                key: key.clone(),
-                asked: size,
-                max,
-            });
+            return Err(StateError::TooLarge { key: key.clone(), asked: size, max });
         }
-        let memory = |source| StateError::Memory {
-            key: key.clone(),
-            source,
-        };
+        let memory = |source| StateError::Memory { key: key.clone(), source };
         let region = SharedRegion::create(size, max).map_err(memory)?;
         let tracking = RwLock::new(Tracking::new(size));
         Ok(Self {
-            inner: Arc::new(Inner {
-                address,
-                tier,
-                region,
-                tracking,
-                gate: Gate::default(),
-            }),
+            inner: Arc::new(Inner { address, tier, region, tracking, gate: Gate::default() }),
         })
     }
 
@@ -116,11 +103,7 @@ impl Value {
     /// [`StateError::TooLarge`], [`StateError::Memory`], [`StateError::Gone`].
     pub fn grow(&self, size: usize) -> Result<(), StateError> {
         let mut tracking = self.writing()?;
-        if size > tracking.size {
-            self.resize(&mut tracking, size)
-        } else {
-            Ok(())
-        }
+        if size > tracking.size { self.resize(&mut tracking, size) } else { Ok(()) }
     }
 
     /// Copies the bytes from `offset` on that are here, without fetching any: those never fetched nor written are zero.
@@ -132,10 +115,7 @@ impl Value {
     pub fn read_local(&self, offset: usize, into: &mut [u8]) -> Result<(), StateError> {
         let tracking = self.reading()?;
         self.check(&tracking, offset, into.len())?;
-        self.inner
-            .region
-            .read(offset, into)
-            .map_err(|source| self.memory(source))
+        self.inner.region.read(offset, into).map_err(|source| self.memory(source))
     }
 
     /// Copies `len` bytes from `offset` on, fetching first what has not been pulled yet.
@@ -149,11 +129,7 @@ impl Value {
             ensured?;
             let tracking = value.reading()?;
             value.check(&tracking, offset, len)?;
-            value
-                .inner
-                .region
-                .read_vec(offset, len)
-                .map_err(|source| value.memory(source))
+            value.inner.region.read_vec(offset, len).map_err(|source| value.memory(source))
         })
     }
 
@@ -212,19 +188,11 @@ impl Value {
     pub(crate) fn delete(&self) -> Op<()> {
         let value = self.clone();
         self.inner.gate.enter().then(move |permit| {
-            let deleted = value
-                .inner
-                .tier
-                .delete(&value.inner.address, Condition::Always);
+            let deleted = value.inner.tier.delete(&value.inner.address, Condition::Always);
             deleted.map(move |deleted| {
                 let _permit = permit;
                 deleted.map_err(|source| value.global(source))?;
-                value
-                    .inner
-                    .tracking
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .gone = true;
+                value.inner.tracking.write().unwrap_or_else(PoisonError::into_inner).gone = true;
                 Ok(())
             })
         })
@@ -232,36 +200,17 @@ impl Value {
 
     fn tracking(&self) -> RwLockReadGuard<'_, Tracking> {
         // What is done under the lock leaves it whole, also where it ends early.
-        self.inner
-            .tracking
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.tracking.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reading(&self) -> Result<RwLockReadGuard<'_, Tracking>, StateError> {
         let tracking = self.tracking();
-        if tracking.gone {
-            Err(StateError::Gone {
-                key: self.key().clone(),
-            })
-        } else {
-            Ok(tracking)
-        }
+        if tracking.gone { Err(StateError::Gone { key: self.key().clone() }) } else { Ok(tracking) }
     }
 
     fn writing(&self) -> Result<RwLockWriteGuard<'_, Tracking>, StateError> {
-        let tracking = self
-            .inner
-            .tracking
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if tracking.gone {
-            Err(StateError::Gone {
-                key: self.key().clone(),
-            })
-        } else {
-            Ok(tracking)
-        }
+        let tracking = self.inner.tracking.write().unwrap_or_else(PoisonError::into_inner);
+        if tracking.gone { Err(StateError::Gone { key: self.key().clone() }) } else { Ok(tracking) }
     }
 
     /// The range of `len` bytes from `offset` on, if the value has them.
@@ -274,12 +223,7 @@ impl Value {
         let size = tracking.size;
         match offset.checked_add(len) {
             Some(end) if end <= size => Ok(offset..end),
-            _ => Err(StateError::OutOfBounds {
-                key: self.key().clone(),
-                offset,
-                len,
-                size,
-            }),
+            _ => Err(StateError::OutOfBounds { key: self.key().clone(), offset, len, size }),
         }
     }
 
@@ -295,42 +239,27 @@ impl Value {
         let region = &self.inner.region;
         let max = region.max_len();
         if size > max {
-            return Err(StateError::TooLarge {
-                key: self.key().clone(),
-                asked: size,
-                max,
-            });
+            return Err(StateError::TooLarge { key: self.key().clone(), asked: size, max });
         }
         let used = region.len();
         region.grow_to(size).map_err(|source| self.memory(source))?;
         if size > present {
             let stale = size.min(used).saturating_sub(present);
-            region
-                .fill(present, stale, 0)
-                .map_err(|source| self.memory(source))?;
+            region.fill(present, stale, 0).map_err(|source| self.memory(source))?;
         }
         Ok(())
     }
 
     fn put(&self, offset: usize, bytes: &[u8]) -> Result<(), StateError> {
-        self.inner
-            .region
-            .write(offset, bytes)
-            .map_err(|source| self.memory(source))
+        self.inner.region.write(offset, bytes).map_err(|source| self.memory(source))
     }
 
     fn memory(&self, source: RegionError) -> StateError {
-        StateError::Memory {
-            key: self.key().clone(),
-            source,
-        }
+        StateError::Memory { key: self.key().clone(), source }
     }
 
     fn global(&self, source: GlobalError) -> StateError {
-        StateError::Global {
-            key: self.key().clone(),
-            source,
-        }
+        StateError::Global { key: self.key().clone(), source }
     }
 }
 

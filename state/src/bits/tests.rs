@@ -17,10 +17,7 @@ fn range() -> impl Strategy<Value = Range<usize>> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        range().prop_map(Step::Insert),
-        range().prop_map(Step::Remove)
-    ];
+    let step = prop_oneof![range().prop_map(Step::Insert), range().prop_map(Step::Remove)];
     prop::collection::vec(step, 0..20)
 }
 

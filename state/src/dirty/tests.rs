@@ -65,17 +65,10 @@ proptest! {
 #[test]
 fn scattered_marks_cost_at_most_a_bitmap_per_page() {
     let mut map = DirtyMap::default();
-    (0..PAGE)
-        .step_by(2)
-        .for_each(|byte| map.mark(byte..byte + 1));
+    (0..PAGE).step_by(2).for_each(|byte| map.mark(byte..byte + 1));
     assert_eq!(map.partial.len(), 1);
     assert_eq!(map.runs_in(0..PAGE).len(), PAGE / 2);
-    (1..PAGE)
-        .step_by(2)
-        .for_each(|byte| map.mark(byte..byte + 1));
-    assert!(
-        map.partial.is_empty(),
-        "a page that became whole has no bitmap left"
-    );
+    (1..PAGE).step_by(2).for_each(|byte| map.mark(byte..byte + 1));
+    assert!(map.partial.is_empty(), "a page that became whole has no bitmap left");
     assert_eq!(map.runs_in(0..usize::MAX), vec![0..PAGE]);
 }

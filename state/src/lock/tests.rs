@@ -57,15 +57,9 @@ fn asking_again_is_an_error_and_not_a_deadlock() {
         (Mode::Write, Mode::Write),
     ] {
         assert!(locks.lock(&key, A, held).unwrap().is_done());
-        assert_eq!(
-            locks.lock(&key, A, asked).unwrap_err(),
-            LockError::AlreadyHeld { held }
-        );
+        assert_eq!(locks.lock(&key, A, asked).unwrap_err(), LockError::AlreadyHeld { held });
         let wait = locks.lock(&key, B, Mode::Write).unwrap();
-        assert_eq!(
-            locks.lock(&key, B, Mode::Read).unwrap_err(),
-            LockError::AlreadyWaiting
-        );
+        assert_eq!(locks.lock(&key, B, Mode::Read).unwrap_err(), LockError::AlreadyWaiting);
         locks.unlock(&key, A, held).unwrap();
         assert!(wait.is_done());
         locks.unlock(&key, B, Mode::Write).unwrap();
@@ -81,11 +75,7 @@ fn only_a_holder_unlocks_and_only_in_its_mode() {
     let _held = locks.lock(&key, A, Mode::Read).unwrap();
     let waiting = locks.lock(&key, B, Mode::Write).unwrap();
     assert_eq!(locks.unlock(&key, A, Mode::Write), not_held(Mode::Write));
-    assert_eq!(
-        locks.unlock(&key, B, Mode::Write),
-        not_held(Mode::Write),
-        "waiting is not holding"
-    );
+    assert_eq!(locks.unlock(&key, B, Mode::Write), not_held(Mode::Write), "waiting is not holding");
     assert_eq!(locks.unlock(&key, C, Mode::Read), not_held(Mode::Read));
     assert!(!waiting.is_done());
 }
@@ -127,20 +117,11 @@ fn who_gave_up_waiting_does_not_hold_others_off() {
 #[test]
 fn a_call_has_so_many_locks_and_no_more() {
     let locks = LockTable::new(2);
-    let keys: Vec<_> = [b"a", b"b", b"c"]
-        .iter()
-        .map(|key| Key::new(*key).unwrap())
-        .collect();
+    let keys: Vec<_> = [b"a", b"b", b"c"].iter().map(|key| Key::new(*key).unwrap()).collect();
     assert!(locks.lock(&keys[0], A, Mode::Read).unwrap().is_done());
     assert!(locks.lock(&keys[1], A, Mode::Read).unwrap().is_done());
-    assert_eq!(
-        locks.lock(&keys[2], A, Mode::Read).unwrap_err(),
-        LockError::TooMany { max: 2 }
-    );
-    assert!(
-        locks.lock(&keys[2], B, Mode::Write).unwrap().is_done(),
-        "a refused wait left nothing"
-    );
+    assert_eq!(locks.lock(&keys[2], A, Mode::Read).unwrap_err(), LockError::TooMany { max: 2 });
+    assert!(locks.lock(&keys[2], B, Mode::Write).unwrap().is_done(), "a refused wait left nothing");
 }
 
 #[test]
@@ -152,11 +133,7 @@ fn writers_on_two_threads_are_never_inside_together() {
             let (locks, key, inside) = (&locks, &key, &inside);
             scope.spawn(move || {
                 for _ in 0..2_000 {
-                    locks
-                        .lock(key, call, Mode::Write)
-                        .unwrap()
-                        .block(None)
-                        .unwrap();
+                    locks.lock(key, call, Mode::Write).unwrap().block(None).unwrap();
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                     thread::yield_now();
                     inside.fetch_sub(1, Ordering::SeqCst);

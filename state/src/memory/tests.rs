@@ -1,9 +1,6 @@
 //! What the port asks of every global tier, asked of the one in memory; and its capacity.
 
-#![allow(
-    clippy::single_range_in_vec_init,
-    reason = "one range is what is meant"
-)]
+#![allow(clippy::single_range_in_vec_init, reason = "one range is what is meant")]
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,10 +10,7 @@ use super::*;
 use crate::Key;
 
 fn at(namespace: &str, key: &[u8]) -> Address {
-    Address {
-        namespace: Arc::from(namespace),
-        key: Key::new(key).unwrap(),
-    }
+    Address { namespace: Arc::from(namespace), key: Key::new(key).unwrap() }
 }
 
 fn now<T: Debug>(op: GlobalOp<T>) -> Result<T, GlobalError> {
@@ -24,10 +18,7 @@ fn now<T: Debug>(op: GlobalOp<T>) -> Result<T, GlobalError> {
 }
 
 fn patch(size: usize, chunks: &[(usize, &[u8])]) -> Patch {
-    let runs: Vec<_> = chunks
-        .iter()
-        .map(|(offset, bytes)| *offset..offset + bytes.len())
-        .collect();
+    let runs: Vec<_> = chunks.iter().map(|(offset, bytes)| *offset..offset + bytes.len()).collect();
     let mut bytes = chunks.iter();
     Patch::gather(size, &runs, |_, into| {
         into.copy_from_slice(bytes.next().ok_or(())?.1);
@@ -37,11 +28,7 @@ fn patch(size: usize, chunks: &[(usize, &[u8])]) -> Patch {
 }
 
 fn whole(tier: &MemoryTier, at: &Address) -> Vec<u8> {
-    now(tier.get(at, &[0..usize::MAX]))
-        .unwrap()
-        .unwrap()
-        .patch
-        .into_bytes()
+    now(tier.get(at, &[0..usize::MAX])).unwrap().unwrap().patch.into_bytes()
 }
 
 #[test]
@@ -51,10 +38,7 @@ fn a_value_that_nobody_set_is_absent() {
     assert_eq!(now(tier.stat(&at)).unwrap(), None);
     assert_eq!(now(tier.get(&at, &[0..10])).unwrap(), None);
     assert!(!now(tier.delete(&at, Condition::Always)).unwrap());
-    assert_eq!(
-        now(tier.read_appended(&at, 10, 10)).unwrap(),
-        Vec::<Vec<u8>>::new()
-    );
+    assert_eq!(now(tier.read_appended(&at, 10, 10)).unwrap(), Vec::<Vec<u8>>::new());
 }
 
 #[test]
@@ -67,13 +51,7 @@ fn set_replaces_the_whole_value_and_its_size() {
     assert_eq!(second.before, first.after);
     assert!(second.after > first.after);
     assert_eq!(whole(&tier, &at), b"short");
-    assert_eq!(
-        now(tier.stat(&at)).unwrap(),
-        Some(Stat {
-            version: second.after,
-            size: 5
-        })
-    );
+    assert_eq!(now(tier.stat(&at)).unwrap(), Some(Stat { version: second.after, size: 5 }));
 }
 
 #[test]
@@ -85,9 +63,7 @@ fn ranges_are_written_and_read_in_one_go_and_never_shorten() {
     now(tier.set_ranges(&at, patch(4, &[(0, b"X")]), Condition::Always)).unwrap();
     assert_eq!(whole(&tier, &at), b"Xab\0\0c\0\0");
     now(tier.set_ranges(&at, patch(10, &[]), Condition::Always)).unwrap();
-    let fetched = now(tier.get(&at, &[1..3, 5..6, 9..200, 300..400]))
-        .unwrap()
-        .unwrap();
+    let fetched = now(tier.get(&at, &[1..3, 5..6, 9..200, 300..400])).unwrap().unwrap();
     assert_eq!(fetched.patch.size(), 10);
     let chunks: Vec<_> = fetched.patch.chunks().collect();
     assert_eq!(chunks, [(1, &b"ab"[..]), (5, b"c"), (9, b"\0")]);
@@ -97,9 +73,7 @@ fn ranges_are_written_and_read_in_one_go_and_never_shorten() {
 fn conditions_hold_or_nothing_is_written() {
     let tier = MemoryTier::default();
     let at = at("u", b"k");
-    let first = now(tier.set(&at, b"1".to_vec(), Condition::At(Version::ABSENT)))
-        .unwrap()
-        .after;
+    let first = now(tier.set(&at, b"1".to_vec(), Condition::At(Version::ABSENT))).unwrap().after;
     let stale = Condition::At(Version::ABSENT);
     for refused in [
         now(tier.set(&at, b"2".to_vec(), stale)).unwrap_err(),
@@ -113,9 +87,7 @@ fn conditions_hold_or_nothing_is_written() {
     }
     assert_eq!(whole(&tier, &at), b"1");
     assert!(now(tier.delete(&at, Condition::At(first))).unwrap());
-    let again = now(tier.set(&at, b"1".to_vec(), Condition::At(Version::ABSENT)))
-        .unwrap()
-        .after;
+    let again = now(tier.set(&at, b"1".to_vec(), Condition::At(Version::ABSENT))).unwrap().after;
     assert!(again > first, "a value made again has a version of its own");
 }
 
@@ -127,10 +99,7 @@ fn lists_keep_their_order_and_stand_beside_the_value() {
     for (n, element) in [&b"one"[..], b"", b"three"].into_iter().enumerate() {
         assert_eq!(now(tier.append(&at, element.to_vec())).unwrap(), n + 1);
     }
-    assert_eq!(
-        now(tier.read_appended(&at, 2, 100)).unwrap(),
-        [&b"one"[..], b""]
-    );
+    assert_eq!(now(tier.read_appended(&at, 2, 100)).unwrap(), [&b"one"[..], b""]);
     assert_eq!(
         now(tier.read_appended(&at, 9, 7)).unwrap(),
         [&b"one"[..], b""],
@@ -142,10 +111,7 @@ fn lists_keep_their_order_and_stand_beside_the_value() {
     assert_eq!(whole(&tier, &at), b"value");
     now(tier.append(&at, b"x".to_vec())).unwrap();
     assert!(now(tier.delete(&at, Condition::Always)).unwrap());
-    assert!(
-        now(tier.read_appended(&at, 9, 100)).unwrap().is_empty(),
-        "deletion ends both"
-    );
+    assert!(now(tier.read_appended(&at, 9, 100)).unwrap().is_empty(), "deletion ends both");
 }
 
 #[test]
@@ -199,12 +165,7 @@ fn threads_on_one_address_lose_nothing() {
             });
         }
     });
-    assert_eq!(
-        now(tier.read_appended(&at, 5_000, usize::MAX))
-            .unwrap()
-            .len(),
-        2_000
-    );
+    assert_eq!(now(tier.read_appended(&at, 5_000, usize::MAX)).unwrap().len(), 2_000);
     assert_eq!(whole(&tier, &at), 2_000_u64.to_le_bytes());
 }
 
@@ -213,11 +174,7 @@ fn increment(tier: &MemoryTier, at: &Address) {
     loop {
         let read = now(tier.get(at, &[0..8])).unwrap().unwrap();
         let count = u64::from_le_bytes(read.patch.into_bytes().try_into().unwrap()) + 1;
-        let written = tier.set(
-            at,
-            count.to_le_bytes().to_vec(),
-            Condition::At(read.version),
-        );
+        let written = tier.set(at, count.to_le_bytes().to_vec(), Condition::At(read.version));
         match now(written) {
             Ok(_) => return,
             Err(GlobalError::Conflict { .. }) => {}

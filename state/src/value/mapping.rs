@@ -42,19 +42,13 @@ impl Value {
         let mut tracking = self.writing()?;
         let range = self.check(&tracking, offset, len)?;
         if range.is_empty() {
-            return Err(StateError::NothingToMap {
-                key: self.key().clone(),
-            });
+            return Err(StateError::NothingToMap { key: self.key().clone() });
         }
         let page = SharedRegion::page_size();
         let start = range.start - range.start % page;
         let pages = start..range.end.next_multiple_of(page);
         tracking.map(&pages);
-        Ok(Mapping {
-            value: self.clone(),
-            pages,
-            within: offset - start,
-        })
+        Ok(Mapping { value: self.clone(), pages, within: offset - start })
     }
 }
 
@@ -86,12 +80,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        self.value
-            .inner
-            .tracking
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .unmap();
+        self.value.inner.tracking.write().unwrap_or_else(PoisonError::into_inner).unmap();
     }
 }
 

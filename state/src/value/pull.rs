@@ -6,6 +6,7 @@ use std::ops::Range;
 use faasm_sfi::pending::Pending;
 
 use super::{Op, Value};
+use crate::tracking::Tracking;
 use crate::{Fetched, StateError, Version};
 
 impl Value {
@@ -55,10 +56,8 @@ impl Value {
                 return Pending::ready(Err(error));
             }
             let everything = 0..usize::MAX;
-            let fetched = value
-                .inner
-                .tier
-                .get(&value.inner.address, std::slice::from_ref(&everything));
+            let fetched =
+                value.inner.tier.get(&value.inner.address, std::slice::from_ref(&everything));
             fetched.map(move |fetched| {
                 let _permit = permit;
                 let fetched = fetched.map_err(|source| value.global(source))?;
@@ -76,7 +75,7 @@ impl Value {
         let value = self.clone();
         let fetched = self.inner.tier.get(&self.inner.address, &pulled);
         fetched.map(move |fetched| match fetched {
-            Ok(Some(fetched)) => value.renew(&pulled, &fetched).is_ok(),
+            Ok(Some(fetched)) => value.renew(&fetched).is_ok(),
             Ok(None) | Err(_) => false,
         })
     }
@@ -105,24 +104,29 @@ impl Value {
         if fetched.patch.size() > tracking.size {
             self.resize(&mut tracking, fetched.patch.size())?;
         }
-        for (offset, bytes) in fetched.patch.chunks() {
-            for clean in tracking.dirty.clean_runs_in(offset..offset + bytes.len()) {
-                self.put(
-                    clean.start,
-                    &bytes[clean.start - offset..clean.end - offset],
-                )?;
-            }
-        }
+        self.fill(&tracking, fetched)?;
         tracking.fetched(asked, fetched.version);
         Ok(())
     }
 
-    /// The same for a refresh: all that was ever pulled is of one version then.
-    fn renew(&self, pulled: &[Range<usize>], fetched: &Fetched) -> Result<(), StateError> {
-        self.admit(pulled, Some(fetched))?;
+    /// Takes what a refresh found, but for bytes that are dirty here. The size stays: what others added to the end was
+    /// not pulled before.
+    fn renew(&self, fetched: &Fetched) -> Result<(), StateError> {
         let mut tracking = self.writing()?;
         if !tracking.replaced {
+            self.fill(&tracking, fetched)?;
             tracking.base = Some(fetched.version);
+        }
+        Ok(())
+    }
+
+    /// Copies what was fetched into the region, as far as the value goes, but for bytes that are dirty.
+    fn fill(&self, tracking: &Tracking, fetched: &Fetched) -> Result<(), StateError> {
+        for (offset, bytes) in fetched.patch.chunks() {
+            let end = (offset + bytes.len()).min(tracking.size).max(offset);
+            for clean in tracking.dirty.clean_runs_in(offset..end) {
+                self.put(clean.start, &bytes[clean.start - offset..clean.end - offset])?;
+            }
         }
         Ok(())
     }

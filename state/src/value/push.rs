@@ -24,11 +24,7 @@ pub struct Pushed {
 }
 
 impl Pushed {
-    const NOTHING: Self = Self {
-        bytes: 0,
-        version: None,
-        stale: false,
-    };
+    const NOTHING: Self = Self { bytes: 0, version: None, stale: false };
 }
 
 /// A push on its way: until it is known to have happened, dropping this puts the marks back. It lets the next operation
@@ -81,37 +77,25 @@ impl Value {
         let (size, mask_size) = (value.size(), mask.size());
         if size != mask_size {
             let (key, mask) = (self.key().clone(), mask.key().clone());
-            return Pending::ready(Err(StateError::MaskSize {
-                key,
-                size,
-                mask,
-                mask_size,
-            }));
+            return Pending::ready(Err(StateError::MaskSize { key, size, mask, mask_size }));
         }
-        mask.ensure(0, mask_size)
-            .then(move |ensured| match ensured {
-                Ok(()) => value.push_taken(mask, mask_size),
-                Err(error) => Pending::ready(Err(error)),
-            })
+        mask.ensure(0, mask_size).then(move |ensured| match ensured {
+            Ok(()) => value.push_taken(mask, mask_size),
+            Err(error) => Pending::ready(Err(error)),
+        })
     }
 
     fn push_taken(&self, mask: Value, size: usize) -> Op<Pushed> {
         let value = self.clone();
-        self.inner
-            .gate
-            .enter()
-            .then(move |permit| match mask.take_flags(size) {
-                Ok(flags) => value.send(Extent::Only(flags.runs.clone()), Some(flags), permit),
-                Err(error) => Pending::ready(Err(error)),
-            })
+        self.inner.gate.enter().then(move |permit| match mask.take_flags(size) {
+            Ok(flags) => value.send(Extent::Only(flags.runs.clone()), Some(flags), permit),
+            Err(error) => Pending::ready(Err(error)),
+        })
     }
 
     fn push_extent(&self, extent: Extent) -> Op<Pushed> {
         let value = self.clone();
-        self.inner
-            .gate
-            .enter()
-            .then(move |permit| value.send(extent, None, permit))
+        self.inner.gate.enter().then(move |permit| value.send(extent, None, permit))
     }
 
     fn send(&self, extent: Extent, flags: Option<TakenFlags>, permit: Permit) -> Op<Pushed> {
@@ -126,12 +110,8 @@ impl Value {
         } else {
             tier.set_ranges(address, patch, Condition::Always)
         };
-        let in_flight = InFlight {
-            value: self.clone(),
-            batch: Some(batch),
-            flags,
-            _permit: permit,
-        };
+        let in_flight =
+            InFlight { value: self.clone(), batch: Some(batch), flags, _permit: permit };
         written.then(move |written| match written {
             Ok(written) => in_flight.settle(written, bytes),
             Err(source) => Pending::ready(Err(in_flight.value.global(source))),
@@ -145,9 +125,7 @@ impl Value {
             return Ok(None);
         };
         let region = &self.inner.region;
-        match Patch::gather(batch.size, &batch.runs, |offset, into| {
-            region.read(offset, into)
-        }) {
+        match Patch::gather(batch.size, &batch.runs, |offset, into| region.read(offset, into)) {
             Ok(patch) => Ok(Some((batch, patch))),
             Err(source) => {
                 tracking.put_back(&batch);
@@ -160,16 +138,10 @@ impl Value {
     /// set flags through pointers meanwhile.
     fn take_flags(&self, size: usize) -> Result<TakenFlags, StateError> {
         let _writing = self.writing()?;
-        let mut taken = TakenFlags {
-            mask: self.clone(),
-            runs: Vec::new(),
-        };
+        let mut taken = TakenFlags { mask: self.clone(), runs: Vec::new() };
         for offset in (0..size).step_by(size_of::<u64>()) {
-            let word = self
-                .inner
-                .region
-                .atomic_u64(offset)
-                .map_err(|source| self.memory(source))?;
+            let word =
+                self.inner.region.atomic_u64(offset).map_err(|source| self.memory(source))?;
             if word.load(Ordering::Relaxed) == 0 {
                 continue;
             }
@@ -185,11 +157,7 @@ impl Value {
 impl InFlight {
     /// Notes that the push has happened, and fetches what others wrote if anybody has.
     fn settle(mut self, written: Written, bytes: usize) -> Op<Pushed> {
-        let pushed = Pushed {
-            bytes,
-            version: Some(written.after),
-            stale: false,
-        };
+        let pushed = Pushed { bytes, version: Some(written.after), stale: false };
         let Some(batch) = self.batch.take() else {
             return Pending::ready(Ok(pushed));
         };
@@ -205,10 +173,7 @@ impl InFlight {
         }
         self.value.refresh().map(move |done| {
             drop(self);
-            Ok(Pushed {
-                stale: !done,
-                ..pushed
-            })
+            Ok(Pushed { stale: !done, ..pushed })
         })
     }
 }
@@ -218,12 +183,8 @@ impl Drop for InFlight {
         let Some(batch) = self.batch.take() else {
             return;
         };
-        let mut tracking = self
-            .value
-            .inner
-            .tracking
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut tracking =
+            self.value.inner.tracking.write().unwrap_or_else(PoisonError::into_inner);
         tracking.put_back(&batch);
     }
 }
@@ -241,10 +202,7 @@ impl Drop for TakenFlags {
     fn drop(&mut self) {
         for run in &self.runs {
             let set = self.mask.inner.region.fill(run.start, run.len(), 1);
-            debug_assert!(
-                set.is_ok(),
-                "a region never shrinks, and the flags were in it"
-            );
+            debug_assert!(set.is_ok(), "a region never shrinks, and the flags were in it");
         }
     }
 }

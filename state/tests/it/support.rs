@@ -1,0 +1,191 @@
+//! A global tier under the test's control, and short names for what the tests do all the time.
+
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use faasm_sfi::pending::{Pending, pending};
+use faasm_state::{
+    Address, Condition, Fetched, GlobalError, GlobalOp, GlobalTier, Limits, LocalTier, MemoryTier,
+    Namespace, Op, Patch, Stat, StateError, Written,
+};
+
+/// Bytes per page of the pulled map, as documented.
+pub(crate) const PAGE: usize = 4096;
+
+/// What becomes of an operation that was held up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It happens and is answered.
+    Done,
+    /// It does not happen, and the answer says so.
+    Refused,
+    /// It is never answered: its completer is dropped.
+    Lost,
+}
+
+/// What the tier was asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Get(Vec<Range<usize>>),
+    Set(usize),
+    SetRanges(Vec<Range<usize>>),
+    Other,
+}
+
+type Held = Box<dyn FnOnce(Fate) + Send>;
+
+/// A tier in memory that notes what it is asked and can hold operations up until the test decides their fate.
+#[derive(Default)]
+pub(crate) struct TestTier {
+    memory: Arc<MemoryTier>,
+    plan: Mutex<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    holding: bool,
+    held: Vec<Held>,
+    refuse: usize,
+    seen: Vec<Seen>,
+}
+
+impl TestTier {
+    /// From now on operations are held up.
+    pub(crate) fn hold(&self) {
+        self.plan.lock().unwrap().holding = true;
+    }
+
+    /// Decides the fate of the oldest operation that is held up; `false` if there is none.
+    pub(crate) fn let_go(&self, fate: Fate) -> bool {
+        let oldest = {
+            let mut plan = self.plan.lock().unwrap();
+            if plan.held.is_empty() { None } else { Some(plan.held.remove(0)) }
+        };
+        oldest.map(|held| held(fate)).is_some()
+    }
+
+    /// Lets all held operations happen, and holds no more.
+    pub(crate) fn flow(&self) {
+        self.plan.lock().unwrap().holding = false;
+        while self.let_go(Fate::Done) {}
+    }
+
+    /// Refuses the operation after the next `after` ones.
+    pub(crate) fn refuse_after(&self, after: usize) {
+        self.plan.lock().unwrap().refuse = after + 1;
+    }
+
+    /// What was asked since this was last called.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.plan.lock().unwrap().seen)
+    }
+
+    fn run<T: Send + Debug + 'static>(
+        &self,
+        seen: Seen,
+        operation: impl FnOnce(&MemoryTier) -> GlobalOp<T> + Send + 'static,
+    ) -> GlobalOp<T> {
+        let mut plan = self.plan.lock().unwrap();
+        plan.seen.push(seen);
+        if plan.refuse > 0 {
+            plan.refuse -= 1;
+            if plan.refuse == 0 {
+                return Pending::ready(Err(refusal()));
+            }
+        }
+        if !plan.holding {
+            return operation(&self.memory);
+        }
+        let (completer, waiting) = pending();
+        let memory = Arc::clone(&self.memory);
+        plan.held.push(Box::new(move |fate| match fate {
+            Fate::Done => completer.complete(operation(&memory).try_take().unwrap().unwrap()),
+            Fate::Refused => completer.complete(Err(refusal())),
+            Fate::Lost => drop(completer),
+        }));
+        waiting
+    }
+}
+
+fn refusal() -> GlobalError {
+    GlobalError::Unavailable("refused by the test".into())
+}
+
+impl GlobalTier for TestTier {
+    fn stat(&self, at: &Address) -> GlobalOp<Option<Stat>> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.stat(&at))
+    }
+
+    fn get(&self, at: &Address, ranges: &[Range<usize>]) -> GlobalOp<Option<Fetched>> {
+        let (at, ranges) = (at.clone(), ranges.to_vec());
+        self.run(Seen::Get(ranges.clone()), move |tier| tier.get(&at, &ranges))
+    }
+
+    fn set(&self, at: &Address, bytes: Vec<u8>, when: Condition) -> GlobalOp<Written> {
+        let at = at.clone();
+        self.run(Seen::Set(bytes.len()), move |tier| tier.set(&at, bytes, when))
+    }
+
+    fn set_ranges(&self, at: &Address, patch: Patch, when: Condition) -> GlobalOp<Written> {
+        let at = at.clone();
+        self.run(Seen::SetRanges(patch.runs().to_vec()), move |tier| {
+            tier.set_ranges(&at, patch, when)
+        })
+    }
+
+    fn delete(&self, at: &Address, when: Condition) -> GlobalOp<bool> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.delete(&at, when))
+    }
+
+    fn append(&self, at: &Address, element: Vec<u8>) -> GlobalOp<usize> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.append(&at, element))
+    }
+
+    fn read_appended(&self, at: &Address, most: usize, max_bytes: usize) -> GlobalOp<Vec<Vec<u8>>> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.read_appended(&at, most, max_bytes))
+    }
+
+    fn clear_appended(&self, at: &Address) -> GlobalOp<()> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.clear_appended(&at))
+    }
+}
+
+/// Two hosts with a namespace each of the same name, over one tier.
+pub(crate) fn two_hosts() -> (Arc<TestTier>, Namespace, Namespace) {
+    let tier = Arc::new(TestTier::default());
+    let host =
+        || LocalTier::new(Arc::clone(&tier) as Arc<dyn GlobalTier>, limits()).namespace("tenant");
+    let (first, second) = (host(), host());
+    (tier, first, second)
+}
+
+/// Limits that keep the tests' regions small.
+pub(crate) fn limits() -> Limits {
+    Limits { max_value: 16 * PAGE, max_values: 8, max_locks: 8 }
+}
+
+/// The outcome of an operation that must be done by now.
+pub(crate) fn outcome<T: Debug>(op: Op<T>) -> Result<T, StateError> {
+    op.try_take().expect("done at once").expect("not abandoned")
+}
+
+/// The value of an operation that must have succeeded by now.
+pub(crate) fn now<T: Debug>(op: Op<T>) -> T {
+    outcome(op).unwrap()
+}
+
+/// What another host that has just come up reads from the global tier.
+pub(crate) fn pushed(tier: &Arc<TestTier>, key: &[u8]) -> Option<Vec<u8>> {
+    let fresh =
+        LocalTier::new(Arc::clone(tier) as Arc<dyn GlobalTier>, limits()).namespace("tenant");
+    let value = now(fresh.open(key))?;
+    let bytes = now(value.read(0, value.size()));
+    tier.seen();
+    Some(bytes)
+}
