@@ -2,8 +2,9 @@
 //!
 //! # Invariants
 //!
-//! 1. A byte is *known* if its page is pulled or the byte is dirty. Bytes that are not known are zero in the region and
-//!    mean nothing; a push never sends them and a lazy fetch fills them.
+//! 1. A byte is *known* if its page is pulled or the byte is dirty. Bytes that are not known mean nothing: a push never
+//!    sends them, and a lazy fetch fills them, with zeroes where the global value has none. They are zero in the region
+//!    already, but for pages in `leftover`, so that a fetch need not touch memory to say that there is nothing.
 //! 2. A lazy fetch never overwrites a dirty byte. Only `pull` does, for all of the value at once.
 //! 3. `base` is the version that all pulled pages are of, but for dirty bytes; `None` when they may be of several.
 //! 4. While `replaced` is set, the value here is the whole truth: the next push replaces the global value, and nothing
@@ -50,6 +51,8 @@ pub(crate) struct Tracking {
     pub(crate) dirty: DirtyMap,
     pub(crate) base: Option<Version>,
     pub(crate) replaced: bool,
+    /// Pages with bytes that were known once and need not be any more.
+    leftover: BitSet,
     /// The value was deleted; handles to it are dead.
     pub(crate) gone: bool,
     /// Pages that guests may have written through pointers since the last push.
@@ -68,6 +71,7 @@ impl Tracking {
             dirty: DirtyMap::default(),
             base: Some(Version::ABSENT),
             replaced: false,
+            leftover: BitSet::default(),
             gone: false,
             mapped: BitSet::default(),
             maps: 0,
@@ -131,6 +135,17 @@ impl Tracking {
         self.forget_unmapped();
     }
 
+    /// The clean bytes of `asked`, at whole pages, that a fetch must zero if the global value ends at `end`.
+    pub(crate) fn void(&self, asked: &[Range<usize>], end: usize) -> Vec<Range<usize>> {
+        let within = asked.iter().flat_map(|run| self.leftover.runs_in(pages(run)));
+        let past_end =
+            within.map(|run| (run.start * PAGE).max(end)..(run.end * PAGE).min(self.size));
+        past_end
+            .filter(|run| !run.is_empty())
+            .flat_map(|run| self.dirty.clean_runs_in(run))
+            .collect()
+    }
+
     /// Notes that `runs`, at whole pages, are now as in `version`, but for dirty bytes.
     pub(crate) fn fetched(&mut self, runs: &[Range<usize>], version: Version) {
         if self.pulled.is_empty() {
@@ -140,6 +155,7 @@ impl Tracking {
         }
         let end = self.size.div_ceil(PAGE);
         for run in runs {
+            self.leftover.remove_range(run.start / PAGE..run.end / PAGE);
             self.pulled.insert_range(run.start / PAGE..run.end.div_ceil(PAGE).min(end));
         }
     }
@@ -171,6 +187,7 @@ impl Tracking {
             self.mark_mapped();
         }
         self.pulled.remove_range(last..last + 1);
+        self.leftover.insert_range(last..last + 1);
     }
 
     /// Notes a mapping of `range`.
@@ -212,7 +229,10 @@ impl Tracking {
                 known.runs_in(0..size)
             }
         };
-        runs.iter().for_each(|run| self.dirty.unmark(run.clone()));
+        for run in &runs {
+            self.dirty.unmark(run.clone());
+            self.leftover.insert_range(pages(run));
+        }
         self.replaced = false;
         self.forget_unmapped();
         let nothing = runs.is_empty() && !replaced;

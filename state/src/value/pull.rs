@@ -97,15 +97,20 @@ impl Value {
         if tracking.replaced {
             return Ok(());
         }
-        let Some(fetched) = fetched else {
-            tracking.fetched(asked, Version::ABSENT);
-            return Ok(());
-        };
-        if fetched.patch.size() > tracking.size {
-            self.resize(&mut tracking, fetched.patch.size())?;
+        let size = fetched.map_or(0, |fetched| fetched.patch.size());
+        if size > tracking.size {
+            self.resize(&mut tracking, size)?;
         }
-        self.fill(&tracking, fetched)?;
-        tracking.fetched(asked, fetched.version);
+        for void in tracking.void(asked, size) {
+            self.inner
+                .region
+                .fill(void.start, void.len(), 0)
+                .map_err(|source| self.memory(source))?;
+        }
+        if let Some(fetched) = fetched {
+            self.fill(&tracking, fetched)?;
+        }
+        tracking.fetched(asked, fetched.map_or(Version::ABSENT, |fetched| fetched.version));
         Ok(())
     }
 
