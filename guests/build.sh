@@ -15,20 +15,32 @@ target=(--target=wasm32-wasip1 --sysroot="$FAASM_SYSROOT" -resource-dir "$FAASM_
 # The stack lies below the data, so that it runs out below address 0 and not into
 # the data. The name section stays, for backtraces.
 link=(-Wl,--stack-first -Wl,-z,stack-size=65536 -Wl,--strip-debug)
-sdk=(-I "$here/c/include" -nostartfiles "$here"/c/lib/*.c
+sdk=(-I "$here/c/include" -nostartfiles "$chain"/sdk/start.o "$chain"/sdk/libfaasm.a
     -Wl,--export=malloc -Wl,--export=free -Wl,--export-table)
 
-# What uses the SDK's headers is a function; the rest are plain WASI programs.
+# The SDK: a library, and the start file, which is linked by name.
+build_sdk() {
+    local source
+    mkdir -p "$chain/sdk"
+    rm -f "$chain/sdk/libfaasm.a"
+    for source in "$here"/c/lib/*.c; do
+        clang-22 "${target[@]}" -std=gnu23 -O3 -I "$here/c/include" -c "$source" \
+            -o "$chain/sdk/$(basename "${source%.c}").o"
+    done
+    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o"
+}
+
+# What includes the SDK's headers is a function; the rest are plain WASI programs.
 build_c() {
     local source=$1 name out extra=()
     name=$(basename "${source%.*}")
     out="$here/c/build/$name.wasm"
-    case "$name" in
-        hello | hello-cpp | wasi-check) ;;
-        *) extra=("${sdk[@]}") ;;
-    esac
+    grep -q '#include <faasm/' "$source" && extra=("${sdk[@]}")
     case "$source" in
-        *.cpp) clang++-22 "${target[@]}" -std=c++23 -Os -fno-exceptions "$source" -Wl,--strip-all "${link[@]}" -o "$out" ;;
+        *.cpp)
+            clang++-22 "${target[@]}" -std=c++23 -Os -fno-exceptions "$source" "${extra[@]}" \
+                -Wl,--strip-all "${link[@]}" -o "$out"
+            ;;
         *) clang-22 "${target[@]}" -std=gnu23 -O3 "$source" "${extra[@]}" "${link[@]}" -o "$out" ;;
     esac
     chmod 644 "$out"
@@ -57,6 +69,7 @@ wanted() {
     return 1
 }
 
+build_sdk
 mkdir -p "$here/c/build" "$here/kernels/build/scalar" "$here/kernels/build/simd"
 for source in "$here"/c/functions/*.c "$here"/c/functions/*.cpp "$here"/c/misbehaving/*.c; do
     if wanted "$(basename "${source%.*}")" "$@"; then

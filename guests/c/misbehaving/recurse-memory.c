@@ -1,5 +1,7 @@
 /* Recurses for ever with frames in linear memory: their stack runs out first,
  * below address 0, which is an access out of bounds. */
+#include <faasm/core.h>
+
 #pragma clang diagnostic ignored "-Winfinite-recursion"
 
 static __attribute__((noinline)) int down(int n)
