@@ -15,7 +15,11 @@ mod source;
 const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Functions that may be longer than [`source::MAX_FUNCTION_LINES`]: file, function, reason.
-const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[(
+    "compiler/src/translate/simd/table.rs",
+    "lowering",
+    "one table of 256 operators, a row each",
+)];
 
 /// What breaks a rule, and where.
 struct Finding {
