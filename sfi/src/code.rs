@@ -146,3 +146,6 @@ impl CodeSpan {
         self.codes.get(at).copied()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,11 @@
 //!
 //! 1. A copy-on-write mapping of a file has, for each page, nothing yet, the file's own page, or a copy of its own. Only
 //!    the last can differ from the image, and a copy stays a copy until the mapping goes, also while it is swapped out or
-//!    moved. So the pages to restore are those that are *written, not file, not zero*: never *present* alone, which
-//!    misses pages that are swapped or being moved.
-//! 2. `PAGEMAP_SCAN` (Linux 6.7) finds them with one call. Without it the entries of `/proc/self/pagemap` say the same:
-//!    present or swapped, and not file.
+//!    moved. So the pages to restore are those that are *present or swapped, and neither file nor zero*. *Present*
+//!    alone would miss pages that are swapped or being moved (the kernel calls both swapped). The kernel's *written*
+//!    alone would be too much: it is also said of a page that was never touched, as soon as a neighbour has a page
+//!    table (measured on Linux 6.18), and restoring those would make a copy of every page.
+//! 2. `PAGEMAP_SCAN` (Linux 6.7) finds them with one call. Without it the entries of `/proc/self/pagemap` say the same.
 //! 3. They are copied back in place, so nothing is unmapped, no other processor is interrupted, and the next call finds
 //!    them resident.
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::HOST_PAGE;
 use crate::activation::{self, Activation, Entry, EntryCode, Exit, Suspension};
 use crate::code::{CodeImage, CodeSpan};
+use crate::image::Image;
 use crate::interrupt::Interrupt;
 use crate::slot::Slot;
 use crate::walls::Walls;
@@ -22,6 +23,7 @@ pub(crate) const GUARD: usize = 64 * 1024;
 pub(crate) const STACK: usize = 256 * 1024;
 pub(crate) const DATA: usize = GUARD + STACK;
 pub(crate) const LEN: usize = 2 << 20;
+const WIDE: usize = (4 << 30) + (34 << 20);
 
 /// Entries get `rdi` = address of DATA, `rsi` = the code argument, `rdx` = the values argument.
 pub(crate) mod text {
@@ -63,6 +65,17 @@ impl Guest {
     pub(crate) fn of_span(watchdog: &Watchdog, span: Arc<CodeSpan>) -> Self {
         let slot = Slot::reserve(LEN).unwrap();
         slot.commit(GUARD, STACK + HOST_PAGE).unwrap();
+        Self::of_slot(watchdog, slot, span)
+    }
+
+    /// As wide as a Faaslet with a memory of 4 GiB, its stack in a copy of `image`.
+    pub(crate) fn wide(watchdog: &Watchdog, image: &Image, span: &Arc<CodeSpan>) -> Self {
+        let slot = Slot::reserve(WIDE).unwrap();
+        slot.map_image(GUARD, image).unwrap();
+        Self::of_slot(watchdog, slot, Arc::clone(span))
+    }
+
+    fn of_slot(watchdog: &Watchdog, slot: Slot, span: Arc<CodeSpan>) -> Self {
         let at = slot.address();
         let walls = Walls {
             code: vec![span],

@@ -155,3 +155,6 @@ impl<'a> Waiting<'a> {
         self.watched.deadline
     }
 }
+
+#[cfg(test)]
+mod tests;

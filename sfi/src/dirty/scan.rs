@@ -10,8 +10,9 @@ use crate::HOST_PAGE;
 const PAGEMAP_SCAN: libc::Ioctl =
     (3 << 30) | ((size_of::<ScanArg>() as libc::Ioctl) << 16) | ((b'f' as libc::Ioctl) << 8) | 16;
 
-const PAGE_IS_WRITTEN: u64 = 1 << 1;
 const PAGE_IS_FILE: u64 = 1 << 2;
+const PAGE_IS_PRESENT: u64 = 1 << 3;
+const PAGE_IS_SWAPPED: u64 = 1 << 4;
 const PAGE_IS_PFNZERO: u64 = 1 << 5;
 
 /// `struct pm_scan_arg`, whose words are 64 bits.
@@ -53,7 +54,7 @@ pub(super) fn is_known(pagemap: RawFd) -> bool {
     written(pagemap, page..page + HOST_PAGE, |_| ()).is_ok()
 }
 
-/// Calls `each` with the ranges of pages that are written, not file and not zero, ascending.
+/// Calls `each` with the ranges of pages that are there or away, not file and not zero, ascending.
 pub(super) fn written(
     pagemap: RawFd,
     range: Range<usize>,
@@ -84,8 +85,8 @@ fn scan(
         vec: regions.as_mut_ptr().expose_provenance(),
         vec_len: REGIONS,
         category_inverted: PAGE_IS_FILE | PAGE_IS_PFNZERO,
-        category_mask: PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO,
-        return_mask: PAGE_IS_WRITTEN,
+        category_mask: PAGE_IS_FILE | PAGE_IS_PFNZERO,
+        category_anyof_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
         ..ScanArg::default()
     };
     // SAFETY: the argument and the regions it points to are valid and of the kernel's sizes; the kernel writes no more
