@@ -1,1 +1,46 @@
-//! placeholder
+//! What a guest may ask of its host, once: WASI preview 1 and the Faasm calls.
+//!
+//! ```text
+//! HostBuilder ─build→ Host ─call(id, input)→ HostState, the T of a call's store
+//!                                               ↑
+//! table of host functions ─link→ Linker<HostState>   (and: check_imports at upload, docs/host-interface.md)
+//! ```
+//!
+//! # Invariants
+//!
+//! * What is not given to a [`HostBuilder`] does not exist for the guest: no file, variable, function or state value can
+//!   be named that is not below something it was handed.
+//! * A guest's pointer is checked on a copy, once; a guest's length is bounded before anything is allocated for it.
+//! * A [`HostState`] is one call's and dropped with it.
+//! * Whatever may wait is a `Pending`, waited for in one place, which also ends the wait when the call is over.
+//!
+//! # Boundary
+//!
+//! The port [`Calls`] is implemented by the runtime, narrowed to a tenant. State comes as a narrowed namespace.
+//!
+//! # Not here
+//!
+//! Tenants' names, WebAssembly, HTTP.
+
+#![forbid(unsafe_code)]
+
+mod calls;
+mod error;
+mod faasm;
+mod files;
+mod guest;
+mod host;
+mod stream;
+mod table;
+mod wasi;
+
+pub use calls::{CallId, Calls, ChainError, ChainedOutcome, Target};
+pub use error::{HostError, Problem};
+pub use files::{Access, Preopen};
+pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState};
+pub use stream::{Capture, Input, Output};
+pub use table::{
+    FAASM, HostFunction, ImportError, ROOM, Touches, WASI, check_imports, document, link,
+    signatures,
+};
+pub use wasi::errno::Errno;

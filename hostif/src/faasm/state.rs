@@ -1,0 +1,316 @@
+//! State: copies, pointers into shared memory, lists, the two tiers, locks.
+
+use std::ops::Range;
+
+use faasm_state::{Key, Mapping, Mode, Namespace, Op, Value};
+
+use super::{Argument, bytes, text};
+use crate::error::Problem;
+use crate::files::Preopen;
+use crate::guest::Guest;
+
+/// `__faasm_read_state`: with no room, the value's size; else as much of it as there is room for, and how much. 0 if
+/// there is no such value.
+pub(crate) fn read_state(
+    guest: &mut Guest<'_>,
+    key: u32,
+    buffer: u32,
+    buffer_len: u32,
+) -> Result<u32, Problem> {
+    let key = read_key(guest, "key", key)?;
+    if buffer_len == 0 {
+        let size = namespace(guest)?.size(&key);
+        let size = settle(guest, size)?.unwrap_or(0);
+        return Ok(u32::try_from(size).unwrap_or(u32::MAX));
+    }
+    guest.check(buffer, buffer_len).argument("buffer")?;
+    let opened = namespace(guest)?.open(&key);
+    let Some(value) = settle(guest, opened)? else {
+        return Ok(0);
+    };
+    let n = value.size().min(buffer_len as usize);
+    let bytes = settle(guest, value.read(0, n))?;
+    guest.write(buffer, &bytes).argument("buffer")?;
+    Ok(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+/// `__faasm_read_state_ptr`: maps the value into guest memory.
+pub(crate) fn read_state_ptr(
+    guest: &mut Guest<'_>,
+    key: u32,
+    total_len: u32,
+) -> Result<u32, Problem> {
+    read_state_offset_ptr(guest, key, total_len, 0, total_len)
+}
+
+/// `__faasm_read_state_offset`: copies a part of the value.
+pub(crate) fn read_state_offset(
+    guest: &mut Guest<'_>,
+    key: u32,
+    total_len: u32,
+    offset: u32,
+    buffer: u32,
+    buffer_len: u32,
+) -> Result<(), Problem> {
+    let value = value(guest, key, total_len)?;
+    guest.check(buffer, buffer_len).argument("buffer")?;
+    let bytes = settle(guest, value.read(offset as usize, buffer_len as usize))?;
+    guest.write(buffer, &bytes).argument("buffer")
+}
+
+/// `__faasm_read_state_offset_ptr`: maps a part of the value into guest memory.
+pub(crate) fn read_state_offset_ptr(
+    guest: &mut Guest<'_>,
+    key: u32,
+    total_len: u32,
+    offset: u32,
+    len: u32,
+) -> Result<u32, Problem> {
+    let value = value(guest, key, total_len)?;
+    let mapping = settle(guest, value.map(offset as usize, len as usize))?;
+    if let Some(address) = guest.host().mappings.find(&mapping) {
+        return Ok(address);
+    }
+    let pages = mapping.pages();
+    let base = guest.map(mapping.region(), pages.start, pages.len()).map_err(Problem::Map)?;
+    Ok(guest.host_mut().mappings.add(base, mapping))
+}
+
+/// `__faasm_write_state`: makes the bytes the whole value, here.
+pub(crate) fn write_state(
+    guest: &mut Guest<'_>,
+    key: u32,
+    data: u32,
+    data_len: u32,
+) -> Result<(), Problem> {
+    let max = guest.host().limits().state_bytes;
+    let data = bytes(guest, "data", data, data_len, max)?;
+    Ok(value(guest, key, 0)?.set(&data)?)
+}
+
+/// `__faasm_write_state_offset`: writes a part of the value, here.
+pub(crate) fn write_state_offset(
+    guest: &mut Guest<'_>,
+    key: u32,
+    total_len: u32,
+    offset: u32,
+    data: u32,
+    data_len: u32,
+) -> Result<(), Problem> {
+    let max = guest.host().limits().state_bytes;
+    let data = bytes(guest, "data", data, data_len, max)?;
+    Ok(value(guest, key, total_len)?.write(offset as usize, &data)?)
+}
+
+/// `__faasm_write_state_from_file`: makes a file's bytes the whole value, here; its size.
+pub(crate) fn write_state_from_file(
+    guest: &mut Guest<'_>,
+    key: u32,
+    path: u32,
+) -> Result<u32, Problem> {
+    let path = text(guest, "path", path)?;
+    let max = guest.host().limits().state_bytes;
+    let bytes = Preopen::read_below(guest.host().preopens(), &path, max);
+    let bytes = bytes.map_err(|errno| Problem::File { errno })?;
+    value(guest, key, 0)?.set(&bytes)?;
+    Ok(u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+}
+
+/// `__faasm_append_state`: adds an element to the key's list.
+pub(crate) fn append_state(
+    guest: &mut Guest<'_>,
+    key: u32,
+    data: u32,
+    data_len: u32,
+) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
+    let max = guest.host().limits().state_bytes;
+    let data = bytes(guest, "data", data, data_len, max)?;
+    let appended = namespace(guest)?.append(&key, &data);
+    settle(guest, appended).map(drop)
+}
+
+/// `__faasm_read_appended_state`: the list's first elements, one after the other, as many whole ones as fit.
+pub(crate) fn read_appended_state(
+    guest: &mut Guest<'_>,
+    key: u32,
+    data: u32,
+    data_len: u32,
+    elements: u32,
+) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
+    guest.check(data, data_len).argument("data")?;
+    let read = namespace(guest)?.read_appended(&key, elements as usize, data_len as usize);
+    let bytes = settle(guest, read)?.concat();
+    guest.write(data, &bytes).argument("data")
+}
+
+/// `__faasm_clear_appended_state`: empties the key's list.
+pub(crate) fn clear_appended_state(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
+    let cleared = namespace(guest)?.clear_appended(&key);
+    settle(guest, cleared)
+}
+
+/// `__faasm_flag_state_dirty`: says that the value was written through a pointer.
+pub(crate) fn flag_state_dirty(
+    guest: &mut Guest<'_>,
+    key: u32,
+    total_len: u32,
+) -> Result<(), Problem> {
+    flag_state_offset_dirty(guest, key, total_len, 0, total_len)
+}
+
+/// `__faasm_flag_state_offset_dirty`: says that a part was.
+pub(crate) fn flag_state_offset_dirty(
+    guest: &mut Guest<'_>,
+    key: u32,
+    total_len: u32,
+    offset: u32,
+    data_len: u32,
+) -> Result<(), Problem> {
+    let value = value(guest, key, total_len)?;
+    Ok(value.flag_dirty(offset as usize, data_len as usize)?)
+}
+
+/// `__faasm_push_state`: sends the whole value to the global tier, if anything of it was written.
+pub(crate) fn push_state(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    push(guest, key, Value::push)
+}
+
+/// `__faasm_push_state_partial`: sends what was written.
+pub(crate) fn push_state_partial(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    push(guest, key, Value::push_partial)
+}
+
+/// `__faasm_push_state_partial_mask`: sends the bytes at which the mask, another value, is not zero.
+pub(crate) fn push_state_partial_mask(
+    guest: &mut Guest<'_>,
+    key: u32,
+    mask_key: u32,
+) -> Result<(), Problem> {
+    let mask_key = read_key(guest, "mask_key", mask_key)?;
+    let opened = namespace(guest)?.open(&mask_key);
+    let Some(mask) = settle(guest, opened)? else {
+        return Ok(());
+    };
+    push(guest, key, |value| value.push_masked(&mask))
+}
+
+/// `__faasm_pull_state`: fetches the whole value from the global tier.
+pub(crate) fn pull_state(guest: &mut Guest<'_>, key: u32, len: u32) -> Result<(), Problem> {
+    let value = value(guest, key, len)?;
+    settle(guest, value.pull()).map(drop)
+}
+
+/// `__faasm_lock_state_read`: waits for the value's local lock, with other readers.
+pub(crate) fn lock_state_read(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    lock(guest, key, Mode::Read)
+}
+
+/// `__faasm_unlock_state_read`.
+pub(crate) fn unlock_state_read(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    unlock(guest, key, Mode::Read)
+}
+
+/// `__faasm_lock_state_write`: waits for the value's local lock, alone.
+pub(crate) fn lock_state_write(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    lock(guest, key, Mode::Write)
+}
+
+/// `__faasm_unlock_state_write`.
+pub(crate) fn unlock_state_write(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    unlock(guest, key, Mode::Write)
+}
+
+/// `__faasm_lock_state_global` and `__faasm_unlock_state_global`: the global tier has no locks yet.
+pub(crate) fn no_global_lock(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    read_key(guest, "key", key)?;
+    Err(Problem::NotHere { what: "locks of the global tier" })
+}
+
+fn push<T: Send + 'static>(
+    guest: &mut Guest<'_>,
+    key: u32,
+    push: impl FnOnce(&Value) -> Op<T>,
+) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
+    match namespace(guest)?.local(&key)? {
+        Some(value) => settle(guest, push(&value)).map(drop),
+        // What is not on this host was not written here.
+        None => Ok(()),
+    }
+}
+
+fn lock(guest: &mut Guest<'_>, key: u32, mode: Mode) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
+    let (namespace, call) = (namespace(guest)?, guest.host().id());
+    guest.host_mut().will_lock();
+    let granted = namespace.lock(&key, call, mode)?;
+    Ok(guest.wait(granted, None)?)
+}
+
+fn unlock(guest: &mut Guest<'_>, key: u32, mode: Mode) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
+    Ok(namespace(guest)?.unlock(&key, guest.host().id(), mode)?)
+}
+
+/// Waits for an operation on state.
+fn settle<T: Send + 'static>(guest: &mut Guest<'_>, operation: Op<T>) -> Result<T, Problem> {
+    Ok(guest.wait(operation, None)??)
+}
+
+/// The value of the key at `key`, made or grown to `size` bytes.
+fn value(guest: &Guest<'_>, key: u32, size: u32) -> Result<Value, Problem> {
+    let key = read_key(guest, "key", key)?;
+    Ok(namespace(guest)?.value(&key, size as usize)?)
+}
+
+/// A key is a C string. One byte more than a key may have is looked at, so that one that is too long is told so.
+fn read_key(guest: &Guest<'_>, argument: &'static str, ptr: u32) -> Result<Vec<u8>, Problem> {
+    let max = u32::try_from(Key::MAX_LEN).unwrap_or(u32::MAX).saturating_add(1);
+    let bytes = guest.read_cstr(ptr, max).argument(argument)?;
+    Ok(Key::new(&bytes).map(|_| bytes)?)
+}
+
+fn namespace(guest: &Guest<'_>) -> Result<Namespace, Problem> {
+    guest.host().state().cloned().ok_or(Problem::NotHere { what: "state" })
+}
+
+/// Which parts of which values are in the guest's memory, and where.
+#[derive(Debug, Default)]
+pub(crate) struct Mappings {
+    /// Few: each took pages of guest memory.
+    all: Vec<Placed>,
+}
+
+#[derive(Debug)]
+struct Placed {
+    /// Guest address of the first page.
+    base: u32,
+    /// Kept so that the value stays on this host while it is mapped.
+    mapping: Mapping,
+}
+
+impl Mappings {
+    /// Where the bytes that `wanted` begins with are already, if all of its pages are.
+    fn find(&self, wanted: &Mapping) -> Option<u32> {
+        let covers = |outer: &Range<usize>, inner: &Range<usize>| {
+            outer.start <= inner.start && inner.end <= outer.end
+        };
+        let placed = self.all.iter().find(|placed| {
+            placed.mapping.region().same_as(wanted.region())
+                && covers(&placed.mapping.pages(), &wanted.pages())
+        })?;
+        let skipped = wanted.pages().start - placed.mapping.pages().start;
+        placed.base.checked_add(u32::try_from(skipped + wanted.within()).ok()?)
+    }
+
+    /// Notes pages that were mapped at `base`; where the bytes are that they were mapped for.
+    fn add(&mut self, base: u32, mapping: Mapping) -> u32 {
+        let within = u32::try_from(mapping.within()).unwrap_or(0);
+        self.all.push(Placed { base, mapping });
+        // Whole pages were mapped at `base`, so this is inside memory.
+        base.saturating_add(within)
+    }
+}

@@ -1,0 +1,286 @@
+//! An open file, directory or stream, with the rights that its descriptor carries.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use cap_std::fs::{File, FileExt};
+use rustix::fs::{Advice, FallocateFlags, OFlags as HostFlags};
+
+use crate::stream::{Input, Output};
+use crate::wasi::errno::Errno;
+use crate::wasi::rights::{FdFlags, Rights};
+
+use super::directory::Directory;
+use super::filestat::{FileType, Filestat, NewTimes};
+
+/// What a descriptor's number stands for.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    pub(crate) node: Node,
+    pub(crate) rights: Rights,
+    /// What a file that is opened below it can have at most.
+    pub(crate) inheriting: Rights,
+    pub(crate) flags: FdFlags,
+}
+
+/// What is open.
+#[derive(Debug)]
+pub(crate) enum Node {
+    /// Standard input, read up to `position`.
+    Input {
+        input: Input,
+        position: usize,
+    },
+    Output(Output),
+    File {
+        file: File,
+        file_type: FileType,
+    },
+    Directory(Directory),
+}
+
+/// What `fd_fdstat_get` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fdstat {
+    pub(crate) file_type: FileType,
+    pub(crate) flags: FdFlags,
+    pub(crate) rights: Rights,
+    pub(crate) inheriting: Rights,
+}
+
+/// From where a seek counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whence {
+    Set,
+    Current,
+    End,
+}
+
+impl Descriptor {
+    pub(crate) fn stdin(input: Input) -> Self {
+        Self::new(Node::Input { input, position: 0 }, Rights::STREAM_IN)
+    }
+
+    pub(crate) fn output(output: Output) -> Self {
+        Self::new(Node::Output(output), Rights::STREAM_OUT)
+    }
+
+    pub(crate) fn directory(directory: Directory, rights: Rights, inheriting: Rights) -> Self {
+        Self { inheriting, ..Self::new(Node::Directory(directory), rights) }
+    }
+
+    pub(crate) fn new(node: Node, rights: Rights) -> Self {
+        Self { node, rights, inheriting: Rights::NONE, flags: FdFlags::NONE }
+    }
+
+    /// Reads on from the present position; 0 bytes at the end.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> Result<usize, Errno> {
+        self.check_readable()?;
+        match &mut self.node {
+            Node::Input { input, position } => {
+                let n = input.read(*position, into)?;
+                *position = position.saturating_add(n);
+                Ok(n)
+            }
+            Node::File { file, .. } => Ok(file.read(into)?),
+            Node::Output(_) => Err(Errno::BadF),
+            Node::Directory(_) => Err(Errno::IsDir),
+        }
+    }
+
+    /// Writes on from the present position, or at the end of a file that is open for appending.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+        self.check_writable()?;
+        match &mut self.node {
+            Node::Output(output) => Ok(output.write(bytes)?),
+            Node::File { file, .. } => Ok(file.write(bytes)?),
+            Node::Input { .. } => Err(Errno::BadF),
+            Node::Directory(_) => Err(Errno::IsDir),
+        }
+    }
+
+    /// Reads at an offset; the position stays.
+    pub(crate) fn read_at(&mut self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        self.check_readable()?;
+        Ok(self.file()?.read_at(into, offset)?)
+    }
+
+    /// Writes at an offset; the position stays.
+    pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<usize, Errno> {
+        self.check_writable()?;
+        Ok(self.file()?.write_at(bytes, offset)?)
+    }
+
+    /// Moves the position and returns it.
+    pub(crate) fn seek(&mut self, offset: i64, whence: Whence) -> Result<u64, Errno> {
+        let asks_only = offset == 0 && whence == Whence::Current;
+        let right = if asks_only { Rights::FD_TELL } else { Rights::FD_SEEK };
+        let mut file = self.file()?;
+        if !self.rights.has_any(right.or(Rights::FD_SEEK)) {
+            return Err(Errno::NotCapable);
+        }
+        let target = match whence {
+            Whence::Set => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Inval)?),
+            Whence::Current => SeekFrom::Current(offset),
+            Whence::End => SeekFrom::End(offset),
+        };
+        Ok(file.seek(target)?)
+    }
+
+    /// Sets the length; bytes that are added are zero.
+    pub(crate) fn set_size(&mut self, size: u64) -> Result<(), Errno> {
+        Ok(self.file()?.set_len(size)?)
+    }
+
+    /// Makes sure that the range has space on the device, growing the file where needed.
+    pub(crate) fn allocate(&mut self, offset: u64, len: u64) -> Result<(), Errno> {
+        let file = self.file()?;
+        Ok(rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len)?)
+    }
+
+    /// Tells the operating system what will be read; it may do nothing about it.
+    pub(crate) fn advise(&mut self, offset: u64, len: u64, advice: u32) -> Result<(), Errno> {
+        let advice = match advice {
+            0 => Advice::Normal,
+            1 => Advice::Sequential,
+            2 => Advice::Random,
+            3 => Advice::WillNeed,
+            4 => Advice::DontNeed,
+            5 => Advice::NoReuse,
+            _ => return Err(Errno::Inval),
+        };
+        let len = std::num::NonZeroU64::new(len);
+        Ok(rustix::fs::fadvise(self.file()?, offset, len, advice)?)
+    }
+
+    /// Waits until what was written is on the device; `metadata` too, or only what is needed to read it.
+    pub(crate) fn sync(&mut self, what: Sync) -> Result<(), Errno> {
+        match &self.node {
+            Node::Input { .. } | Node::Output(_) => Ok(()),
+            Node::File { file, .. } => Ok(match what {
+                Sync::All => file.sync_all(),
+                Sync::Data => file.sync_data(),
+            }?),
+            Node::Directory(directory) => directory.sync(),
+        }
+    }
+
+    pub(crate) fn set_times(&mut self, times: NewTimes) -> Result<(), Errno> {
+        match &self.node {
+            Node::Input { .. } | Node::Output(_) => Err(Errno::Inval),
+            Node::File { file, .. } => Ok(rustix::fs::futimens(file, &times.timestamps()?)?),
+            Node::Directory(directory) => directory.set_own_times(times),
+        }
+    }
+
+    /// Sets append and non-blocking mode. The synchronous modes are fixed when a file is opened.
+    pub(crate) fn set_flags(&mut self, flags: FdFlags) -> Result<(), Errno> {
+        const SETTABLE: FdFlags = FdFlags::APPEND.or(FdFlags::NONBLOCK);
+        let changed = FdFlags::from_bits_truncated(self.flags.bits() ^ flags.bits());
+        if changed.has_any(FdFlags::ALL.without(SETTABLE)) {
+            return Err(Errno::NotSup);
+        }
+        if let Node::File { file, .. } = &self.node {
+            let mut host = rustix::fs::fcntl_getfl(file)?;
+            host.set(HostFlags::APPEND, flags.has(FdFlags::APPEND));
+            host.set(HostFlags::NONBLOCK, flags.has(FdFlags::NONBLOCK));
+            rustix::fs::fcntl_setfl(file, host)?;
+        }
+        self.flags = flags;
+        Ok(())
+    }
+
+    /// Gives up rights; none can be added.
+    pub(crate) fn narrow(&mut self, rights: Rights, inheriting: Rights) -> Result<(), Errno> {
+        if !self.rights.has(rights) || !self.inheriting.has(inheriting) {
+            return Err(Errno::NotCapable);
+        }
+        (self.rights, self.inheriting) = (rights, inheriting);
+        Ok(())
+    }
+
+    pub(crate) fn fdstat(&self) -> Fdstat {
+        Fdstat {
+            file_type: self.file_type(),
+            flags: self.flags,
+            rights: self.rights,
+            inheriting: self.inheriting,
+        }
+    }
+
+    pub(crate) fn filestat(&self) -> Result<Filestat, Errno> {
+        match &self.node {
+            Node::Input { .. } | Node::Output(_) => Ok(Filestat::stream(self.file_type())),
+            Node::File { file, .. } => Ok(file.metadata()?.into()),
+            Node::Directory(directory) => directory.filestat(),
+        }
+    }
+
+    /// Bytes that can be read at once, for `poll_oneoff`.
+    pub(crate) fn available(&mut self) -> u64 {
+        match &mut self.node {
+            Node::Input { input, position } => {
+                u64::try_from(input.available(*position)).unwrap_or(u64::MAX)
+            }
+            Node::File { file, .. } => {
+                let end = file.metadata().map_or(0, |metadata| metadata.len());
+                end.saturating_sub(file.stream_position().unwrap_or(end))
+            }
+            Node::Output(_) | Node::Directory(_) => 0,
+        }
+    }
+
+    /// A stream that is no terminal has no kind that WASI could name: a C library takes a character device without
+    /// the right to seek for a terminal.
+    fn file_type(&self) -> FileType {
+        let is_terminal = match &self.node {
+            Node::File { file_type, .. } => return *file_type,
+            Node::Directory(_) => return FileType::Directory,
+            Node::Input { input, .. } => input.is_terminal(),
+            Node::Output(output) => output.is_terminal(),
+        };
+        if is_terminal { FileType::CharacterDevice } else { FileType::Unknown }
+    }
+
+    fn file(&self) -> Result<&File, Errno> {
+        match &self.node {
+            Node::File { file, .. } => Ok(file),
+            Node::Input { .. } | Node::Output(_) => Err(Errno::SPipe),
+            Node::Directory(_) => Err(Errno::IsDir),
+        }
+    }
+
+    /// Programs know `EBADF` for a descriptor that was opened the other way, as POSIX has it.
+    fn check_readable(&self) -> Result<(), Errno> {
+        self.check(Rights::FD_READ)
+    }
+
+    fn check_writable(&self) -> Result<(), Errno> {
+        self.check(Rights::FD_WRITE)
+    }
+
+    fn check(&self, right: Rights) -> Result<(), Errno> {
+        match &self.node {
+            Node::Directory(_) => Err(Errno::IsDir),
+            _ if self.rights.has(right) => Ok(()),
+            _ => Err(Errno::BadF),
+        }
+    }
+}
+
+/// What [`Descriptor::sync`] waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sync {
+    All,
+    Data,
+}
+
+impl Node {
+    /// An open file of whatever kind.
+    pub(crate) fn from_file(file: File) -> io::Result<Self> {
+        let file_type = FileType::from(file.metadata()?.file_type());
+        if file_type == FileType::Directory {
+            return Ok(Self::Directory(Directory::from_file(file)));
+        }
+        Ok(Self::File { file, file_type })
+    }
+}

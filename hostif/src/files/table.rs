@@ -1,0 +1,98 @@
+//! The table of descriptors: small numbers, each open at most once.
+
+use crate::stream::{Input, Output};
+use crate::wasi::errno::Errno;
+use crate::wasi::rights::Rights;
+
+use super::descriptor::{Descriptor, Node};
+use super::directory::Directory;
+use super::preopen::Preopen;
+
+/// The descriptors of one call.
+#[derive(Debug)]
+pub(crate) struct Descriptors {
+    /// The index is the descriptor's number.
+    slots: Vec<Option<Descriptor>>,
+    limit: usize,
+}
+
+impl Descriptors {
+    /// Standard input, output and error as 0, 1 and 2, then the directories.
+    pub(crate) fn new(
+        stdin: Input,
+        [stdout, stderr]: [Output; 2],
+        preopens: &[Preopen],
+        limit: usize,
+    ) -> Self {
+        let streams =
+            [Descriptor::stdin(stdin), Descriptor::output(stdout), Descriptor::output(stderr)];
+        let directories = preopens.iter().map(Preopen::descriptor);
+        Self { slots: streams.into_iter().chain(directories).map(Some).collect(), limit }
+    }
+
+    /// The descriptor with this number.
+    pub(crate) fn find(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
+        let index = usize::try_from(fd).map_err(|_| Errno::BadF)?;
+        let slot = self.slots.get_mut(index).ok_or(Errno::BadF)?;
+        slot.as_mut().ok_or(Errno::BadF)
+    }
+
+    /// The descriptor with this number, if it has all of these rights.
+    pub(crate) fn find_with(&mut self, fd: u32, rights: Rights) -> Result<&mut Descriptor, Errno> {
+        let descriptor = self.find(fd)?;
+        if descriptor.rights.has(rights) { Ok(descriptor) } else { Err(Errno::NotCapable) }
+    }
+
+    /// The directory with this number, if it has all of these rights.
+    pub(crate) fn directory(&mut self, fd: u32, rights: Rights) -> Result<&mut Directory, Errno> {
+        let descriptor = self.find(fd)?;
+        let allowed = descriptor.rights.has(rights);
+        match &mut descriptor.node {
+            Node::Directory(directory) if allowed => Ok(directory),
+            Node::Directory(_) => Err(Errno::NotCapable),
+            _ => Err(Errno::NotDir),
+        }
+    }
+
+    /// Whether another descriptor can be opened; asked before a file is made for it.
+    pub(crate) fn check_room(&self) -> Result<(), Errno> {
+        let full = self.slots.len() >= self.limit && self.slots.iter().all(Option::is_some);
+        if full { Err(Errno::MFile) } else { Ok(()) }
+    }
+
+    /// Gives the descriptor the lowest free number.
+    pub(crate) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
+        self.check_room()?;
+        let free = self.slots.iter().position(Option::is_none);
+        let index = free.unwrap_or(self.slots.len());
+        let fd = u32::try_from(index).map_err(|_| Errno::MFile)?;
+        match self.slots.get_mut(index) {
+            Some(slot) => *slot = Some(descriptor),
+            None => self.slots.push(Some(descriptor)),
+        }
+        Ok(fd)
+    }
+
+    /// Closes a descriptor.
+    pub(crate) fn close(&mut self, fd: u32) -> Result<(), Errno> {
+        self.find(fd)?;
+        self.take(fd);
+        Ok(())
+    }
+
+    /// Closes `to` and gives its number to `from`; both must be open.
+    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
+        self.find(from)?;
+        self.find(to)?;
+        if from != to {
+            let moved = self.take(from);
+            *self.find(to)? = moved.ok_or(Errno::BadF)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, fd: u32) -> Option<Descriptor> {
+        let index = usize::try_from(fd).ok()?;
+        self.slots.get_mut(index)?.take()
+    }
+}

@@ -1,0 +1,169 @@
+//! The guest that calls, as the host functions see it: its memory in checked copies, its call's state, and waiting.
+
+use std::time::Instant;
+
+use faasm_sfi::pending::{Pending, pending};
+use faasm_vm::{
+    Caller, Extern, Func, GuestMemory, GuestMemoryError, MapError, SharedRegion, Trap, TrapCode,
+    WaitError,
+};
+
+use crate::files::Descriptors;
+use crate::host::HostState;
+
+/// The calling guest, for the time of one host call.
+pub(crate) struct Guest<'a> {
+    caller: Caller<'a, HostState>,
+}
+
+/// Why a wait gave no value.
+#[derive(Debug)]
+pub(crate) enum Unfinished {
+    /// The deadline that was asked for came first.
+    Deadline,
+    /// The work was lost by the one who did it.
+    Abandoned,
+    /// The call is over: cancelled, or its own deadline has come.
+    Ended(Trap),
+}
+
+impl<'a> Guest<'a> {
+    pub(crate) fn new(caller: Caller<'a, HostState>) -> Self {
+        Self { caller }
+    }
+
+    pub(crate) fn host(&self) -> &HostState {
+        self.caller.data()
+    }
+
+    pub(crate) fn host_mut(&mut self) -> &mut HostState {
+        self.caller.data_mut()
+    }
+
+    pub(crate) fn files(&mut self) -> &mut Descriptors {
+        self.caller.data_mut().files()
+    }
+
+    /// Checks that a range is in guest memory, so that a call can fail before it does anything.
+    pub(crate) fn check(&self, ptr: u32, len: u32) -> Result<(), GuestMemoryError> {
+        self.memory(ptr, len)?.check(ptr, len)
+    }
+
+    /// A copy of `len` bytes at `ptr`; nothing is allocated for a range that is not in memory.
+    pub(crate) fn read(&self, ptr: u32, len: u32) -> Result<Vec<u8>, GuestMemoryError> {
+        self.memory(ptr, len)?.read(ptr, len)
+    }
+
+    pub(crate) fn read_into(&self, ptr: u32, into: &mut [u8]) -> Result<(), GuestMemoryError> {
+        self.memory(ptr, 0)?.read_into(ptr, into)
+    }
+
+    /// The bytes at `ptr` up to the first NUL, which must come within `max` bytes.
+    pub(crate) fn read_cstr(&self, ptr: u32, max: u32) -> Result<Vec<u8>, GuestMemoryError> {
+        self.memory(ptr, 1)?.read_cstr(ptr, max)
+    }
+
+    pub(crate) fn write(&mut self, ptr: u32, bytes: &[u8]) -> Result<(), GuestMemoryError> {
+        self.memory(ptr, 0)?.write(ptr, bytes)
+    }
+
+    pub(crate) fn write_u32(&mut self, ptr: u32, value: u32) -> Result<(), GuestMemoryError> {
+        self.write(ptr, &value.to_le_bytes())
+    }
+
+    pub(crate) fn write_u64(&mut self, ptr: u32, value: u64) -> Result<(), GuestMemoryError> {
+        self.write(ptr, &value.to_le_bytes())
+    }
+
+    /// Writes the first `len` bytes of the call's input.
+    pub(crate) fn write_input(&mut self, ptr: u32, len: usize) -> Result<(), GuestMemoryError> {
+        let (memory, host) = self.caller.memory_and_data();
+        let input = host.input().get(..len).unwrap_or_default();
+        memory.map_or(Ok(()), |memory| memory.write(ptr, input))
+    }
+
+    /// A guest without memory has no byte at any address.
+    fn memory(&self, ptr: u32, len: u32) -> Result<GuestMemory<'_>, GuestMemoryError> {
+        self.caller.memory().ok_or(GuestMemoryError::OutOfBounds {
+            ptr: ptr.into(),
+            len: len.into(),
+            memory: 0,
+        })
+    }
+
+    /// Waits for `pending`, but no longer than the call may last.
+    pub(crate) fn wait<T: Send + 'static>(
+        &mut self,
+        pending: Pending<T>,
+        deadline: Option<Instant>,
+    ) -> Result<T, Unfinished> {
+        let end = self.caller.deadline();
+        let first = [deadline, end].into_iter().flatten().min();
+        self.caller.wait(pending, first).map_err(|error| match error {
+            WaitError::Deadline if end.is_some_and(|end| end <= Instant::now()) => over(),
+            WaitError::Deadline => Unfinished::Deadline,
+            WaitError::Cancelled => over(),
+            WaitError::Abandoned => Unfinished::Abandoned,
+        })
+    }
+
+    /// Waits until then, or until the call ends.
+    pub(crate) fn sleep(&mut self, until: Option<Instant>) -> Result<(), Trap> {
+        let (completer, never) = pending::<()>();
+        let result = self.wait(never, until);
+        drop(completer);
+        match result {
+            Ok(()) | Err(Unfinished::Deadline | Unfinished::Abandoned) => Ok(()),
+            Err(Unfinished::Ended(trap)) => Err(trap),
+        }
+    }
+
+    /// Ends a long host call between two pieces of its work when the guest's time is up.
+    pub(crate) fn check_deadline(&self) -> Result<(), Trap> {
+        match self.caller.deadline() {
+            Some(end) if end <= Instant::now() => Err(Trap::code(TrapCode::Interrupted)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Maps whole pages of a region into guest memory; their guest address.
+    pub(crate) fn map(
+        &mut self,
+        region: &SharedRegion,
+        offset: usize,
+        len: usize,
+    ) -> Result<u32, MapError> {
+        self.caller.map_region(region, offset, len)
+    }
+
+    /// The function that C calls by this pointer.
+    pub(crate) fn function_at(&self, index: u32) -> Option<Func> {
+        self.caller.table_func(index)
+    }
+
+    /// Whether a function takes nothing and returns an `i32`.
+    pub(crate) fn is_entry(&self, func: Func) -> bool {
+        let ty = func.ty(&self.caller);
+        ty.params.is_empty() && *ty.results == [faasm_vm::ValType::I32]
+    }
+
+    /// Memory from the guest's own allocator: what its exported `malloc` gives for `len`; 0 if it has none left.
+    pub(crate) fn allocate(&mut self, len: u32) -> Result<u32, Allocation> {
+        let Some(Extern::Func(malloc)) = self.caller.export("malloc") else {
+            return Err(Allocation::NoMalloc);
+        };
+        let malloc = malloc.typed::<u32, u32>(&self.caller).map_err(|_| Allocation::NoMalloc)?;
+        malloc.call(&mut self.caller, len).map_err(Allocation::Trap)
+    }
+}
+
+/// Why the guest's allocator gave nothing.
+#[derive(Debug)]
+pub(crate) enum Allocation {
+    NoMalloc,
+    Trap(Trap),
+}
+
+fn over() -> Unfinished {
+    Unfinished::Ended(Trap::code(TrapCode::Interrupted))
+}

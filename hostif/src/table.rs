@@ -1,0 +1,122 @@
+//! The one table of host functions. Linking, the check of imports at upload and the page of documentation come from it.
+
+mod imports;
+mod page;
+mod rows;
+
+use faasm_vm::{FuncType, LinkError, Linker, ValType};
+
+use crate::host::HostState;
+
+pub use imports::{ImportError, check_imports};
+pub use page::document;
+
+/// Stack that a host function may use, in bytes: its stub makes sure of it before the call.
+pub const ROOM: u32 = 128 * 1024;
+
+/// The module name of the Faasm calls.
+pub const FAASM: &str = "env";
+
+/// The module name of WASI preview 1.
+pub const WASI: &str = "wasi_snapshot_preview1";
+
+/// What a host function has to do with, besides the guest's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touches {
+    /// Nothing.
+    Nothing,
+    /// The call's arguments or environment.
+    Strings,
+    /// Clocks.
+    Clock,
+    /// Clocks and descriptors; may wait.
+    Waiting,
+    /// The operating system's random numbers.
+    Random,
+    /// The table of descriptors alone.
+    Descriptors,
+    /// An open file, directory or stream.
+    File,
+    /// Names below an open directory.
+    Paths,
+    /// The end of the call.
+    Exit,
+    /// The call's input or output.
+    Data,
+    /// Other functions; may wait.
+    Calls,
+    /// The tenant's state; may wait.
+    State,
+    /// The host's configuration or log.
+    Host,
+}
+
+impl Touches {
+    /// In words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Strings => "arguments, environment",
+            Self::Clock => "clock",
+            Self::Waiting => "clock, descriptors; waits",
+            Self::Random => "random numbers",
+            Self::Descriptors => "descriptors",
+            Self::File => "an open file",
+            Self::Paths => "files below a directory",
+            Self::Exit => "the end of the call",
+            Self::Data => "input and output",
+            Self::Calls => "other functions; may wait",
+            Self::State => "state; may wait",
+            Self::Host => "the host's configuration and log",
+        }
+    }
+}
+
+/// A function that guests can import.
+#[derive(Clone, Copy)]
+pub struct HostFunction {
+    /// Module name of the import.
+    pub module: &'static str,
+    /// Field name of the import.
+    pub name: &'static str,
+    /// Its parameters: name and type.
+    pub params: &'static [(&'static str, ValType)],
+    /// Its result.
+    pub result: Option<ValType>,
+    /// What it has to do with.
+    pub touches: Touches,
+    /// Stack that it may use, in bytes.
+    pub room: u32,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    register: fn(&mut Linker<HostState>) -> Result<(), LinkError>,
+}
+
+impl HostFunction {
+    /// Its WebAssembly type.
+    #[must_use]
+    pub fn ty(&self) -> FuncType {
+        FuncType {
+            params: self.params.iter().map(|(_, ty)| *ty).collect(),
+            results: self.result.into_iter().collect(),
+        }
+    }
+}
+
+/// Every function that guests can import.
+pub fn signatures() -> impl Iterator<Item = &'static HostFunction> {
+    [rows::WASI_FUNCTIONS, rows::WASI_ENDS, rows::FAASM_FUNCTIONS].into_iter().flatten()
+}
+
+/// Defines every function of the table.
+///
+/// # Errors
+///
+/// [`LinkError::Duplicate`] when the linker has one of them already.
+pub fn link(linker: &mut Linker<HostState>) -> Result<(), LinkError> {
+    signatures().try_for_each(|function| (function.register)(linker))
+}
+
+#[cfg(test)]
+mod tests;

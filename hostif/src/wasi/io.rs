@@ -1,0 +1,174 @@
+//! Reading and writing: bytes go between a descriptor and the guest's buffers in bounded pieces.
+
+use super::Refusal;
+use super::errno::Errno;
+use crate::files::Descriptor;
+use crate::guest::Guest;
+
+/// Bytes that are moved at once.
+const PIECE: usize = 64 * 1024;
+
+/// Bytes that one call moves at most; it says how many it has moved.
+const MAX_TRANSFER: u32 = 64 << 20;
+
+/// Buffers that one call takes at most, as many as POSIX systems do.
+const MAX_BUFFERS: u32 = 1024;
+
+/// `fd_read`.
+pub(crate) fn fd_read(
+    guest: &mut Guest<'_>,
+    fd: u32,
+    buffers: u32,
+    count: u32,
+    moved: u32,
+) -> Result<(), Refusal> {
+    let transfer = Transfer::begin(guest, buffers, count, moved)?;
+    transfer.read(guest, |guest, _, piece| guest.files().find(fd)?.read(piece))
+}
+
+/// `fd_pread`.
+pub(crate) fn fd_pread(
+    guest: &mut Guest<'_>,
+    fd: u32,
+    buffers: u32,
+    count: u32,
+    offset: u64,
+    moved: u32,
+) -> Result<(), Refusal> {
+    let transfer = Transfer::begin(guest, buffers, count, moved)?;
+    transfer.read(guest, |guest, done, piece| {
+        let descriptor = seekable(guest, fd)?;
+        descriptor.read_at(offset.checked_add(done).ok_or(Errno::Inval)?, piece)
+    })
+}
+
+/// `fd_write`.
+pub(crate) fn fd_write(
+    guest: &mut Guest<'_>,
+    fd: u32,
+    buffers: u32,
+    count: u32,
+    moved: u32,
+) -> Result<(), Refusal> {
+    let transfer = Transfer::begin(guest, buffers, count, moved)?;
+    transfer.write(guest, |guest, _, piece| guest.files().find(fd)?.write(piece))
+}
+
+/// `fd_pwrite`.
+pub(crate) fn fd_pwrite(
+    guest: &mut Guest<'_>,
+    fd: u32,
+    buffers: u32,
+    count: u32,
+    offset: u64,
+    moved: u32,
+) -> Result<(), Refusal> {
+    let transfer = Transfer::begin(guest, buffers, count, moved)?;
+    transfer.write(guest, |guest, done, piece| {
+        let descriptor = seekable(guest, fd)?;
+        descriptor.write_at(offset.checked_add(done).ok_or(Errno::Inval)?, piece)
+    })
+}
+
+fn seekable<'a>(guest: &'a mut Guest<'_>, fd: u32) -> Result<&'a mut Descriptor, Errno> {
+    guest.files().find(fd)
+}
+
+/// A read or write of several buffers, all of which have been found to lie in guest memory.
+struct Transfer {
+    /// Start and length of each buffer, as they were when the call began.
+    buffers: Vec<(u32, u32)>,
+    /// Where the number of bytes goes.
+    moved: u32,
+}
+
+impl Transfer {
+    /// Copies the list of buffers out and checks every one, so that nothing is moved if one is bad.
+    fn begin(guest: &Guest<'_>, list: u32, count: u32, moved: u32) -> Result<Self, Refusal> {
+        if count > MAX_BUFFERS {
+            return Err(Errno::Inval.into());
+        }
+        guest.check(moved, 4)?;
+        let bytes = guest.read(list, count * 8)?;
+        let mut room = MAX_TRANSFER;
+        let mut buffers = Vec::with_capacity(count as usize);
+        for words in bytes.as_chunks::<8>().0 {
+            let [a, b, c, d, e, f, g, h] = *words;
+            let start = u32::from_le_bytes([a, b, c, d]);
+            let len = u32::from_le_bytes([e, f, g, h]);
+            guest.check(start, len)?;
+            let len = len.min(room);
+            room -= len;
+            buffers.push((start, len));
+        }
+        Ok(Self { buffers, moved })
+    }
+
+    /// Fills the buffers in turn until `read` gives less than it was asked for.
+    fn read(
+        self,
+        guest: &mut Guest<'_>,
+        mut read: impl FnMut(&mut Guest<'_>, u64, &mut [u8]) -> Result<usize, Errno>,
+    ) -> Result<(), Refusal> {
+        let mut buffer = vec![0; self.piece_len()];
+        self.run(guest, |guest, done, start, len| {
+            let piece = &mut buffer[..len];
+            let n = read(guest, done, piece)?;
+            guest.write(start, &piece[..n])?;
+            Ok(n)
+        })
+    }
+
+    /// Writes the buffers in turn until `write` takes less than it was given.
+    fn write(
+        self,
+        guest: &mut Guest<'_>,
+        mut write: impl FnMut(&mut Guest<'_>, u64, &[u8]) -> Result<usize, Errno>,
+    ) -> Result<(), Refusal> {
+        let mut buffer = vec![0; self.piece_len()];
+        self.run(guest, |guest, done, start, len| {
+            let piece = &mut buffer[..len];
+            guest.read_into(start, piece)?;
+            Ok(write(guest, done, piece)?)
+        })
+    }
+
+    fn piece_len(&self) -> usize {
+        let longest = self.buffers.iter().map(|(_, len)| *len).max();
+        PIECE.min(longest.unwrap_or(0) as usize)
+    }
+
+    /// Has `step` move piece after piece, given how many bytes are done and where the piece lies in guest memory. An
+    /// error after the first piece ends the transfer with what was moved. With nothing to move, `step` still runs
+    /// once: a bad descriptor is an error then too.
+    fn run(
+        self,
+        guest: &mut Guest<'_>,
+        mut step: impl FnMut(&mut Guest<'_>, u64, u32, usize) -> Result<usize, Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut done: u32 = 0;
+        if self.buffers.iter().all(|(_, len)| *len == 0) {
+            step(guest, 0, 0, 0)?;
+        }
+        for (start, len) in pieces(&self.buffers) {
+            let n = match step(guest, done.into(), start, len) {
+                Ok(n) => n,
+                Err(Refusal::Errno(_)) if done > 0 => break,
+                Err(refusal) => return Err(refusal),
+            };
+            done += u32::try_from(n).map_err(|_| Errno::Overflow)?;
+            guest.check_deadline()?;
+            if n < len {
+                break;
+            }
+        }
+        Ok(guest.write_u32(self.moved, done)?)
+    }
+}
+
+/// The buffers cut into pieces of at most [`PIECE`] bytes.
+fn pieces(buffers: &[(u32, u32)]) -> impl Iterator<Item = (u32, usize)> {
+    buffers.iter().flat_map(|(start, len)| {
+        (0..*len).step_by(PIECE).map(move |at| (start + at, PIECE.min((len - at) as usize)))
+    })
+}
