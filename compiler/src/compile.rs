@@ -55,7 +55,7 @@ pub fn compile(module: &Validated<'_>, options: &CompileOptions) -> Result<Vec<u
 }
 
 /// All code of the object, in its order: functions first, then builtins, so that [`label`] can compute positions.
-fn plan(info: &ModuleInfo) -> Vec<Unit> {
+pub(crate) fn plan(info: &ModuleInfo) -> Vec<Unit> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let mut units: Vec<Unit> =
         (info.imported.functions..count(info.functions.len())).map(Unit::Function).collect();
@@ -100,10 +100,10 @@ fn label(info: &ModuleInfo, name: &UserExternalName) -> Option<usize> {
 }
 
 /// What all units of a compilation share.
-struct Job<'a> {
-    env: &'a Env<'a>,
-    module: &'a Validated<'a>,
-    symbols: Symbols<'a>,
+pub(crate) struct Job<'a> {
+    pub(crate) env: &'a Env<'a>,
+    pub(crate) module: &'a Validated<'a>,
+    pub(crate) symbols: Symbols<'a>,
 }
 
 impl Job<'_> {
@@ -133,6 +133,12 @@ impl Job<'_> {
     }
 
     fn generate(&self, worker: &mut Worker, unit: Unit) -> Result<Code, CompileError> {
+        self.translate(worker, unit)?;
+        worker.generate(self.env, || self.symbols.of(unit))
+    }
+
+    /// Leaves the unit's IR in the worker's context.
+    pub(crate) fn translate(&self, worker: &mut Worker, unit: Unit) -> Result<(), CompileError> {
         let env = self.env;
         worker.context.clear();
         let (func, scratch) = (&mut worker.context.func, &mut worker.stubs);
@@ -148,7 +154,7 @@ impl Job<'_> {
             Unit::HostNative(index) => stubs::native(env, scratch, func, imported(env.info, index)),
             Unit::Entry(ty) => stubs::entry(env, scratch, func, &env.info.types[ty as usize]),
         }
-        worker.generate(env, || self.symbols.of(unit))
+        Ok(())
     }
 }
 

@@ -53,6 +53,9 @@ pub enum CompileError {
         /// What it said.
         reason: String,
     },
+    /// A function needs too many values at once.
+    #[error("a function has too many values: {} is the limit", 1 << 23)]
+    FunctionTooLarge,
     /// The machine code is larger than an object can hold.
     #[error("the machine code is too large: 2 GiB is the limit")]
     TextTooLarge,

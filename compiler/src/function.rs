@@ -1,6 +1,6 @@
 //! From IR to machine code, one function or stub at a time.
 
-use cranelift_codegen::ir::{ExternalName, UserExternalName, UserFuncName};
+use cranelift_codegen::ir::{ExternalName, UserExternalName};
 use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit};
 use cranelift_control::ControlPlane;
@@ -52,13 +52,8 @@ impl Worker {
         env: &Env<'_>,
         name: impl Fn() -> String,
     ) -> Result<Code, CompileError> {
+        let compiled = self.machine_code(env, &name)?;
         let fail = |reason: String| CompileError::Codegen { function: name(), reason };
-        self.context.func.name = UserFuncName::default();
-        if let Err(error) = self.context.compile(env.isa, &mut self.control) {
-            return Err(fail(format!("{:?}", error.inner)));
-        }
-        let compiled = self.context.take_compiled_code();
-        let compiled = compiled.ok_or_else(|| fail("it made no code".to_owned()))?;
         let names = self.context.func.params.user_named_funcs();
         let code = Code {
             bytes: compiled.buffer.data().to_vec(),
@@ -74,6 +69,46 @@ impl Worker {
         };
         self.context.clear();
         Ok(code)
+    }
+
+    fn machine_code(
+        &mut self,
+        env: &Env<'_>,
+        name: impl Fn() -> String,
+    ) -> Result<CompiledCode, CompileError> {
+        let fail = |reason: String| CompileError::Codegen { function: name(), reason };
+        if let Err(error) = self.context.compile(env.isa, &mut self.control) {
+            return Err(fail(format!("{:?}", error.inner)));
+        }
+        self.context.take_compiled_code().ok_or_else(|| fail("it made no code".to_owned()))
+    }
+
+    /// Optimises what is in `self.context` and shows it.
+    pub(crate) fn optimize(
+        &mut self,
+        env: &Env<'_>,
+        name: impl Fn() -> String,
+    ) -> Result<String, CompileError> {
+        let optimized = self.context.optimize(env.isa, &mut self.control);
+        optimized.map_err(|error| CompileError::Codegen {
+            function: name(),
+            reason: error.to_string(),
+        })?;
+        Ok(self.context.func.display().to_string())
+    }
+
+    /// Compiles what is in `self.context` and shows the machine code.
+    pub(crate) fn assembly(
+        &mut self,
+        env: &Env<'_>,
+        name: impl Fn() -> String,
+    ) -> Result<String, CompileError> {
+        self.context.set_disasm(true);
+        let compiled = self.machine_code(env, name);
+        self.context.set_disasm(false);
+        let text = compiled?.vcode.unwrap_or_default();
+        let lines = text.lines().filter(|line| !line.starts_with("  unwind "));
+        Ok(lines.collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -14,6 +14,7 @@ mod env;
 mod error;
 mod function;
 mod isa;
+mod listing;
 mod object;
 mod options;
 mod stubs;
@@ -25,5 +26,6 @@ mod validate;
 
 pub use compile::compile;
 pub use error::{CompileError, ValidateError};
+pub use listing::{Emit, Stubs, listing};
 pub use options::{CompileOptions, Cpu, OptLevel, Target};
 pub use validate::{Validated, validate};

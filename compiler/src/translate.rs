@@ -32,6 +32,7 @@ use wasmparser::FunctionBody;
 
 pub(crate) use bulk::builtin_signature;
 use context::Region;
+#[expect(unused_imports, reason = "the vector operators will name it")]
 pub(crate) use memory::MemoryAccess;
 pub(crate) use trap::{from_ir, user_trap};
 
@@ -67,7 +68,13 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     context: Option<Value>,
     functions: HashMap<(u32, u32), ir::FuncRef>,
     signatures: HashMap<u32, ir::SigRef>,
+    /// Arguments of branches so far.
+    n_args: usize,
 }
+
+/// Most values, or arguments of branches, of a function. An operator of two bytes can ask for a thousand of each, so
+/// the body's size alone does not bound them.
+const MAX_VALUES: usize = 1 << 23;
 
 /// Translates `body`, a function of type `ty`, into `func`, which is empty.
 pub(crate) fn translate(
@@ -107,6 +114,7 @@ fn translate_with(
         context: None,
         functions: HashMap::new(),
         signatures: HashMap::new(),
+        n_args: 0,
     };
     f.prologue(ty, body).map_err(CompileError::Body)?;
     f.operators(body)?;
@@ -157,6 +165,9 @@ impl FuncTranslator<'_, '_> {
                 operators::translate(self, &op)?;
             } else {
                 control::skip(self, &op);
+            }
+            if self.n_args.max(self.builder.func.dfg.num_values()) > MAX_VALUES {
+                return Err(CompileError::FunctionTooLarge);
             }
         }
         Ok(())

@@ -12,7 +12,8 @@ use super::{Stub, system_signature};
 use crate::env::{Env, ir_type, signature};
 
 /// log2 of [`VALUE_BYTES`].
-const VALUE_ALIGN_SHIFT: u8 = VALUE_BYTES.trailing_zeros() as u8;
+const VALUE_ALIGN_SHIFT: u8 = 4;
+const _: () = assert!(1 << VALUE_ALIGN_SHIFT == VALUE_BYTES);
 
 /// Offset of a cell in an array of values. WebAssembly's limit of 1000 parameters or results keeps it small.
 pub(super) fn cell(index: usize) -> i32 {

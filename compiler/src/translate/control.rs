@@ -349,6 +349,7 @@ impl FuncTranslator<'_, '_> {
     /// Makes the top `n` operands the arguments of a branch.
     fn take_args(&mut self, n: usize) {
         self.args.clear();
+        self.n_args += n;
         let from = self.stack.len() - n;
         self.args.extend(self.stack[from..].iter().map(|&value| BlockArg::Value(value)));
     }

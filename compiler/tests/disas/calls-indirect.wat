@@ -1,0 +1,49 @@
+;; A table of fixed length lies in the context; the three traps share one branch on the hot path.
+(module
+  (type $t (func (param i32) (result i32)))
+  (table 8 funcref)
+  (func $call (param i32 i32) (result i32)
+    (call_indirect (type $t) (local.get 0) (local.get 1))))
+
+;;= wasm[0]::call:
+;;=   pushq %rbp
+;;=   movq %rsp, %rbp
+;;=   subq $0x10, %rsp
+;;=   movq %rbx, (%rsp)
+;;= block0:
+;;=   movq    %r15, %rbx
+;;=   movl %esi, %ecx
+;;=   leaq -0x40(%rbx), %rdx
+;;=   leaq -0x78(%rbx, %rcx, 4), %rsi
+;;=   cmpq $0x8, %rcx
+;;=   cmovaeq %rdx, %rsi
+;;=   movl (%rsi), %edx
+;;=   movq -0x28(%rbx), %rax
+;;=   leaq (%rbx, %rax), %rsi
+;;=   movl %edx, %r8d
+;;=   shlq $0x4, %r8
+;;=   movl 8(%rsi, %r8), %r9d
+;;=   movl -0x58(%rbx), %eax
+;;=   cmpl %eax, %r9d
+;;=   jz      label2; j label1
+;;= block2:
+;;=   movq (%rsi, %r8), %rcx
+;;=   movslq 0xc(%rsi, %r8), %rdx
+;;=   movq %rbx, %rsi
+;;=   addq -0x30(%rbx), %rsi
+;;=   shlq $0xc, %rdx
+;;=   leaq (%rsi, %rdx), %rax
+;;=   movq    %rax, %r15
+;;=   call    *%rcx
+;;=   movq    %rbx, %r15
+;;=   movq (%rsp), %rbx
+;;=   addq $0x10, %rsp
+;;=   movq %rbp, %rsp
+;;=   popq %rbp
+;;=   retq
+;;= block1:
+;;=   cmpq $0x8, %rcx
+;;=   jnb #trap=user4
+;;=   testl %edx, %edx
+;;=   jz #trap=user5
+;;=   ud2

@@ -1,0 +1,46 @@
+;; An imported memory: its base is a distance from the context that never changes.
+(module
+  (import "env" "memory" (memory 1))
+  (func $sum (param $at i32) (param $n i32) (result i32) (local $sum i32)
+    (loop $next
+      (local.set $sum (i32.add (local.get $sum) (i32.load offset=16 (local.get $at))))
+      (local.set $at (i32.add (local.get $at) (i32.const 4)))
+      (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $sum))
+  (func $size (result i32) (memory.size)))
+
+;;= wasm[0]::sum:
+;;=   pushq %rbp
+;;=   movq %rsp, %rbp
+;;= block0:
+;;=   uninit  %rax
+;;=   xorl %eax, %eax
+;;=   jmp     label1
+;;= block1:
+;;=   movq    %r15, %rcx
+;;=   movq -0x50(%rcx), %rdx
+;;=   leaq (%rcx, %rdx), %rcx
+;;=   movl %edi, %edx
+;;=   movl 0x10(%rcx, %rdx), %ecx
+;;=   subl $0x1, %esi
+;;=   leal (%rax, %rcx), %eax
+;;=   leal 4(%rdi), %edi
+;;=   testl %esi, %esi
+;;=   jnz     label2; j label3
+;;= block2:
+;;=   jmp     label1
+;;= block3:
+;;=   movq %rbp, %rsp
+;;=   popq %rbp
+;;=   retq
+;;= wasm[1]::size:
+;;=   pushq %rbp
+;;=   movq %rsp, %rbp
+;;= block0:
+;;=   movq    %r15, %rsi
+;;=   movq -0x48(%rsi), %rdi
+;;=   movq 8(%rsi, %rdi), %rax
+;;=   shrq $0x10, %rax
+;;=   movq %rbp, %rsp
+;;=   popq %rbp
+;;=   retq

@@ -1,0 +1,25 @@
+;; Accesses carry the trap code and the alias region of their memory: the second load is the first's value, and the
+;; store to the global lies between them without harm.
+;;! emit = optimized-ir
+(module
+  (memory 1)
+  (global $g (mut i32) (i32.const 0))
+  (func $twice (param i32) (result i32)
+    (i32.load (local.get 0))
+    (global.set $g (local.get 0))
+    (i32.add (i32.load (local.get 0)))))
+
+;;= wasm[0]::twice:
+;;= function u0:0(i32) -> i32 tail {
+;;=     region0 = 4 "memory"
+;;=     region1 = 20 "global"
+;;=
+;;= block0(v0: i32):
+;;=     v2 = get_pinned_reg.i64
+;;=     v1 = uextend.i64 v0
+;;=     v3 = iadd v2, v1
+;;=     v4 = load.i32 user2 little region0 v3
+;;=     store notrap aligned region1 v0, v2-72
+;;=     v8 = iadd v4, v4
+;;=     return v8
+;;= }

@@ -1,0 +1,5 @@
+//! The compiler from outside: expected code, objects, and input that is not what it should be.
+
+mod disas;
+mod objects;
+mod robust;
