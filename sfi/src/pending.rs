@@ -37,9 +37,6 @@ pub enum WaitError {
     /// The deadline came first. The operation may still happen.
     #[error("the deadline passed before the operation was done")]
     Deadline,
-    /// The one who waits was told to stop: its call was cancelled. The operation may still happen.
-    #[error("the wait was cancelled")]
-    Cancelled,
     /// The work was lost.
     #[error(transparent)]
     Abandoned(#[from] Abandoned),
