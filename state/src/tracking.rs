@@ -84,11 +84,6 @@ impl Tracking {
         self.replaced || !self.dirty.is_empty() || self.mapping_is_dirt()
     }
 
-    /// Whether anything here, or any pointer to it, would be lost if the value were forgotten.
-    pub(crate) fn is_in_use(&self) -> bool {
-        self.maps > 0 || self.is_dirty()
-    }
-
     /// The runs of bytes, at whole pages, that must be fetched before `range` can be read. They may reach past the
     /// value's end: the global value may be longer than is known here.
     pub(crate) fn missing(&self, range: Range<usize>) -> Vec<Range<usize>> {

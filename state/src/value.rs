@@ -96,7 +96,8 @@ impl Value {
         &self.inner.region
     }
 
-    /// Makes the value at least `size` bytes long; new bytes are zero until they are fetched.
+    /// Makes the value at least `size` bytes long; new bytes are zero until they are fetched. That alone makes nothing
+    /// dirty: the next push that sends anything takes the size along.
     ///
     /// # Errors
     ///
@@ -175,9 +176,10 @@ impl Value {
         Ok(())
     }
 
-    /// Whether the local tier may forget the value: nobody has a handle but the caller, and nothing would be lost.
+    /// Whether the local tier may forget the value: nobody has a handle but the caller (a mapping holds one, and so does
+    /// an operation on its way), and nothing would be lost.
     pub(crate) fn is_idle(&self) -> bool {
-        Arc::strong_count(&self.inner) == 1 && !self.tracking().is_in_use()
+        Arc::strong_count(&self.inner) == 1 && !self.is_dirty()
     }
 
     pub(crate) fn same_as(&self, other: &Self) -> bool {

@@ -90,9 +90,12 @@ fn flags_set_through_a_pointer_are_pushed_once_each_and_none_is_lost() {
     let stop = AtomicBool::new(false);
     let sent = thread::scope(|scope| {
         scope.spawn(|| {
-            for at in 0..PAGE / 8 {
-                value.region().write(at * 8, &[1; 8]).unwrap();
-                mask.region().atomic_u64(at * 8).unwrap().store(u64::MAX, Ordering::Release);
+            for at in 0..PAGE {
+                value.region().write(at, &[1]).unwrap();
+                let mut flag = [0; 8];
+                flag[at % 8] = 0xff;
+                let word = mask.region().atomic_u64(at / 8 * 8).unwrap();
+                word.fetch_or(u64::from_ne_bytes(flag), Ordering::Release);
             }
             stop.store(true, Ordering::Release);
         });

@@ -84,14 +84,50 @@ fn a_late_fetch_overwrites_nothing_that_was_written_meanwhile() {
     tier.flow();
     now(push);
     assert_eq!(pushed(&tier, b"k").unwrap(), b"\x07\x07new\x07\x07\x07\x07\x07");
+}
 
-    let value = host.value(b"whole", 10).unwrap();
+#[test]
+fn a_late_fetch_does_not_flow_into_a_value_that_was_set_meanwhile() {
+    let (tier, host, other) = two_hosts();
+    let source = other.value(b"k", 0).unwrap();
+    source.set(&[7; 10]).unwrap();
+    now(source.push());
+    let value = host.value(b"k", 10).unwrap();
     tier.hold();
     let read = waiting(value.read(0, 3));
     value.set(b"set").unwrap();
     tier.flow();
-    assert_eq!(now(read), b"set");
-    assert_eq!(value.size(), 3);
+    assert_eq!((now(read), value.size()), (b"set".to_vec(), 3));
+
+    now(value.push());
+    now(source.pull());
+    value.grow(10).unwrap();
+    value.write(0, &[7; 10]).unwrap();
+    now(value.push());
+    source.write(0, b"x").unwrap();
+    tier.hold();
+    let push = waiting(source.push_partial());
+    assert!(tier.let_go(Fate::Done));
+    let push = waiting(push);
+    source.set(b"ab").unwrap();
+    source.grow(5).unwrap();
+    tier.flow();
+    assert!(!now(push).stale);
+    assert_eq!(now(source.read(0, 5)), b"ab\0\0\0", "nor does a refresh");
+}
+
+#[test]
+fn a_deletion_that_comes_late_does_not_take_what_was_made_since() {
+    let (tier, host, _) = two_hosts();
+    host.value(b"k", 1).unwrap().write(0, b"x").unwrap();
+    tier.hold();
+    let deletions = [waiting(host.delete(b"k")), waiting(host.delete(b"k"))];
+    assert!(tier.let_go(Fate::Done));
+    let made = host.value(b"k", 1).unwrap();
+    tier.flow();
+    assert!(deletions.into_iter().all(now));
+    assert!(host.local(b"k").unwrap().unwrap().region().same_as(made.region()));
+    made.write(0, b"y").unwrap();
 }
 
 #[test]

@@ -213,6 +213,22 @@ fn mapped_pages_are_dirty_where_nobody_flags() {
 }
 
 #[test]
+fn flags_are_believed_until_the_last_mapping_ends() {
+    let (tier, host, _) = two_hosts();
+    let value = host.value(b"k", 10).unwrap();
+    let mapping = now(value.map(0, 10));
+    value.flag_dirty(0, 1).unwrap();
+    now(value.push_partial());
+    drop(mapping);
+    assert!(!value.is_dirty());
+    let mapping = now(value.map(0, 10));
+    tier.seen();
+    mapping.region().write(5, b"x").unwrap();
+    now(value.push_partial());
+    assert_eq!(tier.seen(), [Seen::SetRanges(vec![0..10])], "the next user flags nothing");
+}
+
+#[test]
 fn a_mapping_is_whole_pages_around_the_bytes() {
     let (_tier, host, _) = two_hosts();
     let value = host.value(b"k", 2 * PAGE + 1).unwrap();
@@ -268,6 +284,46 @@ fn growth_keeps_what_is_there_and_reaches_the_global_tier() {
     expected[PAGE..].copy_from_slice(b"tail");
     assert_eq!(pushed(&tier, b"k").unwrap(), expected);
     assert!(mapping.region().same_as(grown.region()), "the old mapping is of the same memory");
+}
+
+#[test]
+fn growth_loses_no_pointer_write_on_the_last_page() {
+    let (tier, host, other) = two_hosts();
+    let source = other.value(b"k", 0).unwrap();
+    source.set(&[7; 10]).unwrap();
+    now(source.push());
+
+    let value = host.value(b"k", 10).unwrap();
+    let mapping = now(value.map(0, 10));
+    value.flag_dirty(0, 1).unwrap();
+    mapping.region().write(5, b"not flagged yet").unwrap();
+    value.grow(12).unwrap();
+    assert_eq!(now(value.read(4, 8)), b"\x07not f\0\0");
+    value.flag_dirty(5, 5).unwrap();
+    now(value.push_partial());
+    drop(mapping);
+    assert_eq!(pushed(&tier, b"k").unwrap(), b"\x07\x07\x07\x07\x07not f\0\0");
+
+    let mapping = now(value.map(0, 12));
+    mapping.region().write(0, b"never").unwrap();
+    drop(mapping);
+    value.grow(14).unwrap();
+    assert_eq!(now(value.read(0, 5)), b"never");
+    now(value.push_partial());
+    assert_eq!(pushed(&tier, b"k").unwrap(), b"nevernot f\0\0\0\0");
+}
+
+#[test]
+fn growth_after_a_deletion_elsewhere_shows_nothing_old() {
+    let (_tier, host, other) = two_hosts();
+    let source = other.value(b"k", 0).unwrap();
+    source.set(&[7; 10]).unwrap();
+    now(source.push());
+    let value = host.value(b"k", 10).unwrap();
+    now(value.ensure(0, 10));
+    now(other.delete(b"k"));
+    value.grow(12).unwrap();
+    assert_eq!(now(value.read(0, 12)), [0; 12], "the page was opened again, and the value is gone");
 }
 
 #[test]
