@@ -57,7 +57,8 @@ impl Value {
     }
 
     /// Sends the dirty bytes, exactly. If others have pushed since this value was last in step with the global tier,
-    /// what was pulled before is then fetched again, so that their writes become visible here.
+    /// what was pulled before is then fetched again, so that their writes become visible here. As by a pull, a write
+    /// through a pointer may be overwritten that is not flagged by then ([`Value::flag_dirty`]); a flagged one never is.
     ///
     /// # Errors
     ///

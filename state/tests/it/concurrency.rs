@@ -87,29 +87,43 @@ fn flags_set_through_a_pointer_are_pushed_once_each_and_none_is_lost() {
     let (value, mask) = (host.value(b"k", PAGE).unwrap(), host.value(b"mask", PAGE).unwrap());
     done(value.ensure(0, PAGE));
     done(mask.ensure(0, PAGE));
-    let stop = AtomicBool::new(false);
-    let sent = thread::scope(|scope| {
-        scope.spawn(|| {
-            for at in 0..PAGE {
-                value.region().write(at, &[1]).unwrap();
-                let mut flag = [0; 8];
-                flag[at % 8] = 0xff;
-                let word = mask.region().atomic_u64(at / 8 * 8).unwrap();
-                word.fetch_or(u64::from_ne_bytes(flag), Ordering::Release);
-            }
-            stop.store(true, Ordering::Release);
+    for round in 1..=50 {
+        let stop = AtomicBool::new(false);
+        let sent = thread::scope(|scope| {
+            scope.spawn(|| {
+                write_and_flag(&value, &mask, round);
+                stop.store(true, Ordering::Release);
+            });
+            push_until(&stop, &value, &mask)
         });
-        let mut sent = 0;
-        loop {
-            let last = stop.load(Ordering::Acquire);
-            sent += done(value.push_masked(&mask)).bytes;
-            if last {
-                return sent;
-            }
+        assert_eq!(sent, PAGE, "round {round}");
+    }
+    assert_eq!(pushed(&tier, b"k").unwrap(), [50; PAGE]);
+}
+
+/// Writes every byte through the pointer, and flags each on its own.
+fn write_and_flag(value: &Value, mask: &Value, byte: u8) {
+    for at in 0..PAGE {
+        value.region().write(at, &[byte]).unwrap();
+        let mut flag = [0; 8];
+        flag[at % 8] = 0xff;
+        mask.region()
+            .atomic_u64(at / 8 * 8)
+            .unwrap()
+            .fetch_or(u64::from_ne_bytes(flag), Ordering::Release);
+    }
+}
+
+/// Pushes what is flagged again and again, and once more after the stop; how many bytes.
+fn push_until(stop: &AtomicBool, value: &Value, mask: &Value) -> usize {
+    let mut sent = 0;
+    loop {
+        let last = stop.load(Ordering::Acquire);
+        sent += done(value.push_masked(mask)).bytes;
+        if last {
+            return sent;
         }
-    });
-    assert_eq!(sent, PAGE);
-    assert_eq!(pushed(&tier, b"k").unwrap(), [1; PAGE]);
+    }
 }
 
 #[test]
