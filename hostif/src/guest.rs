@@ -103,7 +103,7 @@ impl<'a> Guest<'a> {
             WaitError::Deadline if end.is_some_and(|end| end <= Instant::now()) => over(),
             WaitError::Deadline => Unfinished::Deadline,
             WaitError::Cancelled => over(),
-            WaitError::Abandoned => Unfinished::Abandoned,
+            _ => Unfinished::Abandoned,
         })
     }
 

@@ -266,9 +266,9 @@ fn value(guest: &Guest<'_>, key: u32, size: u32) -> Result<Value, Problem> {
     Ok(namespace(guest)?.value(&key, size as usize)?)
 }
 
-/// A key is a C string. One byte more than a key may have is looked at, so that one that is too long is told so.
+/// A key is a C string. A byte more than a key may have is looked at, and its NUL, so that one that is too long is told so.
 fn read_key(guest: &Guest<'_>, argument: &'static str, ptr: u32) -> Result<Vec<u8>, Problem> {
-    let max = u32::try_from(Key::MAX_LEN).unwrap_or(u32::MAX).saturating_add(1);
+    let max = u32::try_from(Key::MAX_LEN).unwrap_or(u32::MAX).saturating_add(2);
     let bytes = guest.read_cstr(ptr, max).argument(argument)?;
     Ok(Key::new(&bytes).map(|_| bytes)?)
 }
