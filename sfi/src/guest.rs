@@ -141,3 +141,14 @@ pub(crate) fn child(name: &str) -> Option<(ExitStatus, String)> {
         .unwrap();
     Some((run.status, String::from_utf8_lossy(&run.stdout).into_owned()))
 }
+
+/// The access to the page at `address`, as `/proc/self/maps` has it; `None` where nothing is mapped.
+pub(crate) fn access_at(address: usize) -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().find_map(|line| {
+        let (range, rest) = line.split_once(' ')?;
+        let (start, end) = range.split_once('-')?;
+        let hex = |digits| usize::from_str_radix(digits, 16).unwrap();
+        (hex(start)..hex(end)).contains(&address).then(|| rest[..4].to_owned())
+    })
+}

@@ -51,6 +51,8 @@ pub(crate) struct Cell {
     thread: AtomicU32,
     /// Whether the watchdog has it in its list; written under the watchdog's lock.
     pub(crate) is_listed: AtomicBool,
+    /// Whether it was asked to end and had no thread, twice; written under the watchdog's lock.
+    pub(crate) is_settled: AtomicBool,
     watchdog: Arc<Shared>,
 }
 
@@ -63,6 +65,7 @@ impl Interrupt {
             deadline: AtomicU64::new(NEVER),
             thread: AtomicU32::new(0),
             is_listed: AtomicBool::new(false),
+            is_settled: AtomicBool::new(false),
             watchdog: Arc::clone(watchdog.shared()),
         };
         Self { cell: Arc::new(cell) }
@@ -103,7 +106,8 @@ impl Interrupt {
         self.cell.is_requested()
     }
 
-    /// From when on the watchdog asks; stays until changed, also over calls. For the thread that makes the calls.
+    /// From when on the watchdog asks; stays until changed, also over calls. For the thread that makes the calls. A
+    /// store that is idle for long should have none: the watchdog wakes up for it.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         let cell = &self.cell;
         cell.deadline.store(NEVER, Ordering::SeqCst);
@@ -112,8 +116,9 @@ impl Interrupt {
         if let Some(deadline) = deadline {
             let at = cell.watchdog.time_of(deadline);
             cell.deadline.store(at, Ordering::SeqCst);
-            if !cell.is_listed.load(Ordering::Relaxed) || at < cell.watchdog.next_look() {
-                self.attend();
+            cell.watchdog.list(cell);
+            if at < cell.watchdog.next_look() {
+                cell.watchdog.attend(cell);
             }
         }
     }
@@ -126,6 +131,7 @@ impl Interrupt {
 
     fn attend(&self) {
         self.cell.signal();
+        self.cell.watchdog.list(&self.cell);
         self.cell.watchdog.attend(&self.cell);
     }
 }

@@ -3,7 +3,8 @@
 //! # Protocol
 //!
 //! 1. The thread sleeps until the earliest deadline it knows, which it publishes in `next_look`; whoever sets an earlier
-//!    one wakes it. So a call whose deadline is far away costs no wake-up, and an idle watchdog sleeps for ever.
+//!    one wakes it. So a call whose deadline is far away costs no wake-up, and an idle watchdog sleeps for ever. By
+//!    itself it does not look more often than every [`TICK`].
 //! 2. While it looks at the cells it holds the lock and publishes [`NEVER`]: who sets a deadline meanwhile waits for
 //!    the lock and makes it look again. Both sides use sequentially consistent accesses, so one sees the other.
 //! 3. While a thread is asked to end it looks again every [`TICK`] and signals. A cell that is asked and has no thread
@@ -43,17 +44,13 @@ pub(crate) struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    cells: Vec<Listed>,
+    /// Every cell that ever had a deadline or a request and that somebody still holds, and some that nobody does.
+    cells: Vec<Arc<Cell>>,
+    /// At how many cells to look for those that nobody holds.
+    clean_at: usize,
     /// A cell changed and is to be looked at.
     changed: bool,
     stopped: bool,
-}
-
-#[derive(Debug)]
-struct Listed {
-    cell: Arc<Cell>,
-    /// It was asked to end and had no thread, already at the last look.
-    settled: bool,
 }
 
 impl Watchdog {
@@ -107,19 +104,29 @@ impl Shared {
         self.next_look.load(Ordering::SeqCst)
     }
 
-    /// Makes the thread look at `cell` now and from now on.
-    pub(crate) fn attend(&self, cell: &Arc<Cell>) {
-        let mut state = self.lock();
-        if state.stopped {
+    /// Has the thread look at `cell` from its next look on.
+    pub(crate) fn list(&self, cell: &Arc<Cell>) {
+        if cell.is_listed.load(Ordering::Relaxed) {
             return;
         }
-        if cell.is_listed.swap(true, Ordering::Relaxed) {
-            state.unsettle(cell);
-        } else {
-            state.cells.push(Listed { cell: Arc::clone(cell), settled: false });
+        let mut state = self.lock();
+        if !state.stopped && !cell.is_listed.swap(true, Ordering::Relaxed) {
+            state.list(Arc::clone(cell));
         }
+    }
+
+    /// Has the thread look now.
+    pub(crate) fn attend(&self, cell: &Cell) {
+        let mut state = self.lock();
+        cell.is_settled.store(false, Ordering::Relaxed);
         state.changed = true;
         self.changed.notify_all();
+    }
+
+    /// How many cells are in the list.
+    #[cfg(test)]
+    pub(crate) fn cells(&self) -> usize {
+        self.lock().cells.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -158,44 +165,40 @@ impl Shared {
     }
 }
 
+/// How many cells there are at least before one looks for those that nobody holds.
+const CLEAN_AT: usize = 64;
+
 impl State {
+    fn list(&mut self, cell: Arc<Cell>) {
+        if self.cells.len() >= self.clean_at.max(CLEAN_AT) {
+            self.cells.retain(is_held);
+            self.clean_at = self.cells.len() * 2;
+        }
+        self.cells.push(cell);
+    }
+
     /// Looks at all cells; returns when to look again.
     fn look(&mut self, now: u64) -> u64 {
         let soon = now.saturating_add(TICK.as_nanos().try_into().unwrap_or(NEVER));
-        let mut next = NEVER;
-        self.cells.retain_mut(|listed| {
-            // Only this list holds it, so nobody can use it again.
-            if Arc::strong_count(&listed.cell) == 1 {
-                return false;
-            }
-            next = next.min(listed.look(now, soon));
-            true
-        });
-        next
-    }
-
-    fn unsettle(&mut self, cell: &Arc<Cell>) {
-        if let Some(listed) = self.cells.iter_mut().find(|listed| Arc::ptr_eq(&listed.cell, cell)) {
-            listed.settled = false;
-        }
+        self.cells.retain(is_held);
+        let next = self.cells.iter().map(|cell| when(cell, now, soon)).min();
+        next.map_or(NEVER, |next| next.max(soon))
     }
 }
 
-impl Listed {
-    fn look(&mut self, now: u64, soon: u64) -> u64 {
-        let settled = self.settled;
-        self.settled = false;
-        match self.cell.look(now) {
-            Look::At(time) if time > now => time,
-            Look::At(_) | Look::Signalled => soon,
-            Look::Asked if settled => {
-                self.settled = true;
-                NEVER
-            }
-            Look::Asked => {
-                self.settled = true;
-                soon
-            }
-        }
+/// Whether anybody but the list holds the cell; if not, nobody ever will.
+fn is_held(cell: &Arc<Cell>) -> bool {
+    Arc::strong_count(cell) > 1
+}
+
+/// Looks at a cell; returns when to look again (protocol, 3).
+fn when(cell: &Cell, now: u64, soon: u64) -> u64 {
+    let look = cell.look(now);
+    let was_settled = cell.is_settled.swap(look == Look::Asked, Ordering::Relaxed);
+    match look {
+        Look::At(time) => time,
+        Look::Signalled => soon,
+        Look::Asked if was_settled => NEVER,
+        Look::Asked => soon,
     }
 }

@@ -105,6 +105,19 @@ fn entries_nest_on_one_stack_and_across_stacks() {
 }
 
 #[test]
+fn a_panic_of_the_host_is_caught_on_the_guests_stack() {
+    let guest = Guest::new(&watchdog(), text::CALL, &[]);
+    let mut caught = None;
+    let exit = guest.run_host(|| {
+        // Quiet, as no hook runs.
+        let thrown = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(5)));
+        caught = thrown.unwrap_err().downcast::<i32>().ok();
+        let _ = std::backtrace::Backtrace::force_capture();
+    });
+    assert_eq!((exit, caught), (Exit::Returned, Some(Box::new(5))));
+}
+
+#[test]
 fn faults_on_many_threads_stay_with_their_threads() {
     let watchdog = watchdog();
     let code = span(text::LOAD, &[(0, 3)]);

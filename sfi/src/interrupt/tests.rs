@@ -91,6 +91,34 @@ fn deadlines_around_the_entry_are_never_lost() {
 }
 
 #[test]
+fn many_threads_with_many_deadlines_all_end() {
+    let watchdog = watchdog();
+    let code = crate::guest::span(text::TELL_AND_SPIN, &[]);
+    std::thread::scope(|scope| {
+        for thread in 1..=4 {
+            let guest = Guest::of_span(&watchdog, Arc::clone(&code));
+            scope.spawn(move || {
+                for round in 0..40 {
+                    let ahead = Duration::from_micros(round * 37 % 1000 * thread);
+                    guest.interrupt.set_deadline(Some(Instant::now() + ahead));
+                    assert_interrupted(guest.run(ptr::null(), [0].as_mut_ptr()));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn cells_that_nobody_holds_do_not_pile_up() {
+    let watchdog = watchdog();
+    for _ in 0..10_000 {
+        let interrupt = Interrupt::new(&watchdog);
+        interrupt.set_deadline(Some(Instant::now() + Duration::from_secs(600)));
+    }
+    assert!(watchdog.shared().cells() <= 200);
+}
+
+#[test]
 fn a_request_in_host_code_holds_until_the_guest_runs_again() {
     let watchdog = watchdog();
     let guest = Guest::new(&watchdog, text::CALL_AND_SPIN, &[]);

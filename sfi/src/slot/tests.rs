@@ -1,21 +1,8 @@
 //! What is mapped where, and what is left when mappings run out.
 
-use std::fs;
-
 use super::*;
-use crate::guest::child;
+use crate::guest::{access_at, child};
 use crate::image::ImageBuilder;
-
-/// The access to the page at `address`, as `/proc/self/maps` has it; `None` where nothing is mapped.
-fn access_at(address: usize) -> Option<String> {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines().find_map(|line| {
-        let (range, rest) = line.split_once(' ')?;
-        let (start, end) = range.split_once('-')?;
-        let hex = |digits| usize::from_str_radix(digits, 16).unwrap();
-        (hex(start)..hex(end)).contains(&address).then(|| rest[..4].to_owned())
-    })
-}
 
 fn read(slot: &Slot, offset: usize, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
