@@ -174,3 +174,25 @@ fn values_are_made_deleted_and_forgotten_under_each_others_feet() {
         assert_eq!(done(host.size(&[key])), None);
     }
 }
+
+/// Operations run on guests' stacks, inside host calls, and so does what they wake: they must leave room for others.
+#[test]
+fn operations_need_little_stack() {
+    let operations = || {
+        let (_tier, host, other) = two_hosts();
+        let (value, mask) =
+            (host.value(b"k", 2 * PAGE).unwrap(), host.value(b"mask", 2 * PAGE).unwrap());
+        value.write(5, b"x").unwrap();
+        mask.write(5, b"x").unwrap();
+        done(value.read(0, PAGE));
+        done(value.push());
+        done(other.value(b"k", 0).unwrap().pull());
+        value.write(5, b"y").unwrap();
+        done(value.push_partial());
+        done(value.push_masked(&mask));
+        done(value.map(0, PAGE));
+        done(host.append(b"k", b"x"));
+        done(host.delete(b"k"));
+    };
+    thread::Builder::new().stack_size(32 << 10).spawn(operations).unwrap().join().unwrap();
+}
