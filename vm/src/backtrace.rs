@@ -1,11 +1,16 @@
 //! Which of the guest's functions were active when it trapped.
 
 use std::fmt;
+use std::ops::Range;
+
+use faasm_sfi::fault::Fault;
+
+use crate::module::ModuleInner;
 
 /// The guest's active functions, innermost first; long ones are cut.
 #[derive(Clone, Debug, Default)]
 pub struct Backtrace {
-    pub(crate) frames: Vec<Frame>,
+    frames: Vec<Frame>,
 }
 
 /// One active function of a guest.
@@ -21,12 +26,55 @@ pub struct Frame {
     pub offset: u32,
 }
 
+/// Frames that are kept: who recurses without end is seen long before.
+const MAX_FRAMES: usize = 64;
+
 impl Backtrace {
     /// The frames, innermost first.
     #[must_use]
     pub fn frames(&self) -> &[Frame] {
         &self.frames
     }
+
+    /// Adds the frames of the activation that `fault` ended, walking its frame pointers.
+    ///
+    /// The walk ends at the first return address that is not the guest's, so it never leaves the activation, and
+    /// tolerates a frame that was half built: then one caller is missing.
+    pub(crate) fn walk<'a>(
+        &mut self,
+        fault: &Fault,
+        stack: &Range<usize>,
+        find: impl Fn(usize) -> Option<&'a ModuleInner>,
+    ) {
+        let mut fp = fault.fp;
+        let mut pc = fault.pc;
+        for _ in 0..MAX_FRAMES {
+            let Some(module) = find(pc) else { return };
+            if self.frames.len() >= MAX_FRAMES {
+                return;
+            }
+            self.frames.extend(module.frame_at(pc));
+            let Some((next, ret)) = saved_pair(fp, stack) else { return };
+            // The instruction before the return address is the call.
+            pc = ret.wrapping_sub(1);
+            if next <= fp && next != 0 {
+                return;
+            }
+            fp = next;
+        }
+    }
+}
+
+/// The saved frame pointer and the return address at `fp`, if that is in the guest's stack.
+fn saved_pair(fp: usize, stack: &Range<usize>) -> Option<(usize, usize)> {
+    let inside = fp >= stack.start && fp.checked_add(16).is_some_and(|end| end <= stack.end);
+    if !inside || !fp.is_multiple_of(8) {
+        return None;
+    }
+    let words = fp as *const usize;
+    // SAFETY: the sixteen bytes at `fp` are inside the guest's stack, which is accessible as a whole, and aligned; the
+    // guest that wrote it has stopped.
+    Some(unsafe { (words.read(), words.add(1).read()) })
 }
 
 impl fmt::Display for Backtrace {

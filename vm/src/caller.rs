@@ -1,44 +1,38 @@
 //! What a host function sees of the guest that calls it.
 
+use std::fmt;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::time::Instant;
 
+use faasm_abi::layout::header;
+use faasm_sfi::HOST_PAGE;
 use faasm_sfi::pending::Pending;
 use faasm_sfi::shared::SharedRegion;
+use faasm_sfi::slot::SlotError;
+pub use faasm_sfi::wait::WaitError;
 
 use crate::externs::{AccessError, Extern};
 use crate::func::Func;
 use crate::guest_memory::GuestMemory;
 use crate::instance::Instance;
+use crate::store::core::{CorePtr, StoreCore};
 use crate::store::{AsStore, Interrupt};
 
 /// The guest that calls a host function, for the time of the call.
-#[derive(Debug)]
 pub struct Caller<'a, T: 'static> {
-    store: PhantomData<&'a mut T>,
-}
-
-/// Why a wait gave no value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WaitError {
-    /// The deadline came first; the operation may still happen.
-    #[error("the deadline passed before the operation was done")]
-    Deadline,
-    /// The waiting call was cancelled.
-    #[error("the waiting call was cancelled")]
-    Cancelled,
-    /// The operation was lost by the one who did it.
-    #[error("the operation was abandoned by the one who did it")]
-    Abandoned,
+    core: NonNull<StoreCore>,
+    instance: u32,
+    data: PhantomData<&'a mut T>,
 }
 
 /// Why a shared region cannot be mapped into a guest.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
     /// The guest has no memory.
-    #[error("the guest has no 32-bit memory of its own")]
+    #[error("the guest has no 32-bit memory")]
     NoMemory,
-    /// Offset or length are not whole pages inside the region.
+    /// Offset or length are not inside the region, or the offset is not at a whole page.
     #[error("offset and length are not whole pages inside the region")]
     Range,
     /// The memory cannot grow so far.
@@ -46,41 +40,79 @@ pub enum MapError {
     Limit,
     /// The system refused.
     #[error("the region cannot be mapped")]
-    Os(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Os(#[from] SlotError),
 }
 
 impl<T: 'static> AsStore for Caller<'_, T> {
     type Data = T;
+    fn core_ptr(&self) -> CorePtr {
+        CorePtr::new(self.core)
+    }
 }
 
 impl<T: 'static> Caller<'_, T> {
+    /// The caller with this context.
+    ///
+    /// # Safety
+    ///
+    /// Compiled code of the thread's innermost activation passed the context, and that store's data is a `T`. No other
+    /// caller of the same activation is used while this one is.
+    pub(crate) unsafe fn new(context: *const u8) -> Self {
+        let payload: *mut StoreCore = faasm_sfi::activation::current_payload().cast();
+        // SAFETY: by the caller's promise there is an activation, so its payload is its store's core.
+        let core = unsafe { NonNull::new_unchecked(payload) };
+        // SAFETY: the context is an instance's, whose header is accessible.
+        let instance =
+            unsafe { context.offset(header::INSTANCE as isize).cast::<u32>().read_unaligned() };
+        Self { core, instance, data: PhantomData }
+    }
+
+    fn core(&self) -> &StoreCore {
+        // SAFETY: the core outlives the activation, which outlives this value; host code of one activation uses one
+        // caller at a time.
+        unsafe { self.core.as_ref() }
+    }
+
+    fn core_mut(&mut self) -> &mut StoreCore {
+        // SAFETY: as above, and the borrow is unique.
+        unsafe { self.core.as_mut() }
+    }
+
     /// The embedder's data.
     #[must_use]
     pub fn data(&self) -> &T {
-        let _ = self.store;
-        unimplemented!()
+        // SAFETY: the store's data is a `T` (`new`), alive as long as the store.
+        unsafe { &*self.core().data.cast() }
     }
 
     /// The embedder's data.
     pub fn data_mut(&mut self) -> &mut T {
-        unimplemented!()
+        // SAFETY: as above, and the borrow is unique.
+        unsafe { &mut *self.core_mut().data.cast() }
     }
 
     /// The calling instance's memory 0.
     #[must_use]
     pub fn memory(&self) -> Option<GuestMemory<'_>> {
-        unimplemented!()
+        let index = self.memory_index()?;
+        Some(GuestMemory::new(self.core(), &self.core().contents.memories[index as usize]))
     }
 
     /// Memory 0 and the data at once.
     pub fn memory_and_data(&mut self) -> (Option<GuestMemory<'_>>, &mut T) {
-        unimplemented!()
+        let data: *mut T = self.core().data.cast();
+        // SAFETY: as in `data_mut`; the memory's view does not reach the data.
+        (self.memory(), unsafe { &mut *data })
+    }
+
+    fn memory_index(&self) -> Option<u32> {
+        self.core().contents.instances[self.instance as usize].memories.first().copied()
     }
 
     /// The calling instance.
     #[must_use]
     pub fn instance(&self) -> Instance {
-        unimplemented!()
+        Instance { store: self.core().id, index: self.instance }
     }
 
     /// An export of the calling instance.
@@ -92,12 +124,17 @@ impl<T: 'static> Caller<'_, T> {
     /// The function at `index` in the calling instance's table 0: what C calls a function pointer.
     #[must_use]
     pub fn table_func(&self, index: u32) -> Option<Func> {
-        let _ = index;
-        unimplemented!()
+        let core = self.core();
+        let table = *core.contents.instances[self.instance as usize].tables.first()?;
+        let record = &core.contents.tables[table as usize];
+        if u64::from(index) >= core.table_len(record) {
+            return None;
+        }
+        core.func_handle(core.element(record, index.into()))
     }
 
-    /// Waits for `pending`. In a call that was begun with [`Func::start`] the guest is suspended and the thread goes
-    /// on with other work; else the thread blocks.
+    /// Waits for `pending`, no longer than until `deadline` or the store's. In a call that was begun with
+    /// [`Func::start`] the guest is suspended and the thread goes on with other work; else the thread blocks.
     ///
     /// # Errors
     ///
@@ -107,45 +144,68 @@ impl<T: 'static> Caller<'_, T> {
         pending: Pending<V>,
         deadline: Option<Instant>,
     ) -> Result<V, WaitError> {
-        let _ = (pending, deadline);
-        unimplemented!()
+        let deadline = [deadline, self.core().deadline].into_iter().flatten().min();
+        faasm_sfi::wait::wait(pending, deadline)
     }
 
-    /// Maps `len` bytes of `region` from `offset` on into the guest: memory 0 grows by as many pages of 64 KiB, which
-    /// are the region's own. Returns their guest address.
+    /// Maps `len` bytes of `region` from `offset` (whole host pages) on into the guest: memory 0 grows by as many
+    /// pages of 64 KiB as they need, and the first bytes of those are the region's own. Returns their guest address.
     ///
     /// # Errors
     ///
-    /// [`MapError`].
+    /// [`MapError`]; except for [`MapError::Os`] nothing has changed then.
     pub fn map_region(
         &mut self,
         region: &SharedRegion,
         offset: usize,
         len: usize,
     ) -> Result<u32, MapError> {
-        let _ = (region, offset, len);
-        unimplemented!()
+        let end = offset.checked_add(len).filter(|&end| end <= region.len());
+        let mapped = len.checked_next_multiple_of(HOST_PAGE).ok_or(MapError::Range)?;
+        if end.is_none() || len == 0 || !offset.is_multiple_of(HOST_PAGE) {
+            return Err(MapError::Range);
+        }
+        let index = self.memory_index().ok_or(MapError::NoMemory)?;
+        let core = self.core_mut();
+        let record = core.contents.memories[index as usize].clone();
+        if record.ty.memory64 || record.ty.page_size_log2 != 16 {
+            return Err(MapError::NoMemory);
+        }
+        let pages = (len as u64).div_ceil(1 << record.ty.page_size_log2);
+        let old = core.grow_memory(index, pages).map_err(|_| MapError::Limit)?;
+        let at = old << record.ty.page_size_log2;
+        let guest = u32::try_from(at).map_err(|_| MapError::Limit)?;
+        core.slot.map_region(record.base + guest as usize, region, offset, mapped)?;
+        core.regions.push(region.clone());
+        Ok(guest)
     }
 
     /// Grows the calling instance's memory 0 by `pages` and returns the size before, in pages.
     ///
     /// # Errors
     ///
-    /// [`AccessError::Limit`].
+    /// [`AccessError::Limit`], also when there is no memory.
     pub fn grow_memory(&mut self, pages: u32) -> Result<u32, AccessError> {
-        let _ = pages;
-        unimplemented!()
+        let index = self.memory_index().ok_or(AccessError::Limit)?;
+        let old = self.core_mut().grow_memory(index, pages.into())?;
+        u32::try_from(old).map_err(|_| AccessError::Limit)
     }
 
     /// A handle that ends the running call.
     #[must_use]
     pub fn interrupt(&self) -> Interrupt {
-        unimplemented!()
+        self.core().share_interrupt()
     }
 
     /// The store's deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        unimplemented!()
+        self.core().deadline
+    }
+}
+
+impl<T: 'static> fmt::Debug for Caller<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").field("instance", &self.instance).finish_non_exhaustive()
     }
 }

@@ -1,13 +1,68 @@
 //! Captured stores, and the birth of new ones from them.
+//!
+//! # Protocol
+//!
+//! 1. `capture` copies the accessible parts of the slot, without the stack, into sealed images: one for each
+//!    contiguous piece. The absolute addresses in them (code, host functions, builtins) are those of this process.
+//! 2. `birth` takes a slot that is at rest, the last one first, or reserves one and maps the images copy on write.
+//! 3. `recycle` makes what grew inaccessible, restores the written pages, and puts the slot at rest.
+//!
+//! # Invariants
+//!
+//! A slot at rest holds, byte for byte, what a fresh mapping of the images would.
 
-use std::sync::Arc;
+use std::any::TypeId;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::store::Store;
+use faasm_abi::types::{HeapType, ValType};
+use faasm_sfi::code::CodeSpan;
+use faasm_sfi::dirty::RestoreError;
+use faasm_sfi::image::{Image, ImageBuilder, ImageError};
+use faasm_sfi::slot::SlotError;
+
+use crate::externs::global_bits;
+use crate::store::contents::Contents;
+use crate::store::core::StoreCore;
+use crate::store::plan::{pages, table_bytes};
+use crate::store::{Store, StoreError, StoreLimits};
 
 /// A store at rest, from which equal stores are born; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Captured {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    contents: Arc<Contents>,
+    code: Vec<Arc<CodeSpan>>,
+    pieces: Vec<Piece>,
+    /// Accessible bytes of each memory, and of each table that is not in a context.
+    extents: Vec<Extent>,
+    limits: StoreLimits,
+    memory_used: u64,
+    elements_used: u64,
+    /// Slots at rest, the last used last.
+    idle: Mutex<Idle>,
+}
+
+/// A core keeps its box from life to life, so that birth does not copy it.
+#[allow(clippy::vec_box, reason = "stores own their cores by address")]
+type Idle = Vec<Box<StoreCore>>;
+
+/// A contiguous accessible part of the slot.
+#[derive(Debug)]
+struct Piece {
+    offset: usize,
+    image: Image,
+}
+
+/// Something that can grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Extent {
+    base: usize,
+    accessible: usize,
 }
 
 /// Why a store cannot be captured.
@@ -24,7 +79,7 @@ pub enum CaptureError {
     ExternRef,
     /// The system refused memory for the image.
     #[error("the image cannot be made")]
-    Image(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Image(#[from] ImageError),
 }
 
 /// Why a store cannot be born.
@@ -35,7 +90,7 @@ pub enum BirthError {
     WrongData,
     /// The system has no address space, mappings or memory left.
     #[error("no slot can be had for a birth")]
-    Slot(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Slot(#[from] SlotError),
 }
 
 impl Captured {
@@ -47,7 +102,191 @@ impl Captured {
     ///
     /// [`BirthError`].
     pub fn birth<T: 'static>(&self, data: T) -> Result<Store<T>, BirthError> {
-        let _ = (data, &self.inner);
-        unimplemented!()
+        if TypeId::of::<T>() != self.inner.contents.data_type {
+            return Err(BirthError::WrongData);
+        }
+        let idle = self.idle().pop();
+        let mut core = match idle {
+            Some(core) => core,
+            None => self.inner.fresh()?,
+        };
+        core.origin = Some(self.clone());
+        Ok(Store::from_core(core, data))
     }
+
+    /// How many slots are at rest, ready for a birth.
+    #[must_use]
+    pub fn idle_slots(&self) -> usize {
+        self.idle().len()
+    }
+
+    /// Bytes of the images, holes included.
+    #[must_use]
+    pub fn image_bytes(&self) -> usize {
+        self.inner.pieces.iter().map(|piece| piece.image.len()).sum()
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Idle> {
+        // The list is whole at every unlock.
+        self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// A store on a new slot.
+    fn fresh(&self) -> Result<Box<StoreCore>, SlotError> {
+        let core = StoreCore::on_slot(Arc::clone(&self.contents), self.limits);
+        let mut core = Box::new(core.map_err(|error| match error {
+            StoreError::Slot(error) => error,
+            _ => SlotError::Exhausted { call: "reserve" },
+        })?);
+        core.walls.code.clone_from(&self.code);
+        for piece in &self.pieces {
+            core.slot.map_image(piece.offset, &piece.image)?;
+        }
+        self.begin(&mut core);
+        Ok(core)
+    }
+
+    fn begin(&self, core: &mut StoreCore) {
+        core.memory_used = self.memory_used;
+        core.elements_used = self.elements_used;
+    }
+
+    /// Makes a slot what a fresh one would be.
+    fn reset(&self, core: &mut StoreCore) -> Result<(), ResetError> {
+        if core.grown {
+            // The sizes must be read before the context is restored.
+            for (now, then) in extents(core).into_iter().zip(&self.extents) {
+                if now.accessible > then.accessible {
+                    let at = then.base + then.accessible;
+                    core.slot.decommit(at, now.accessible - then.accessible)?;
+                }
+            }
+        }
+        let scanner = &core.contents.engine.inner.scanner;
+        for piece in &self.pieces {
+            // SAFETY: `fresh` mapped the image there, and only pages behind the pieces were mapped since (growth and
+            // regions, which lie behind a memory's or table's first extent); no call runs, as the store is owned here.
+            unsafe { scanner.restore(&core.slot, piece.offset, &piece.image)? };
+        }
+        core.forget_life();
+        self.begin(core);
+        Ok(())
+    }
+}
+
+/// A slot could not be reset: it is dropped.
+#[derive(Debug, thiserror::Error)]
+enum ResetError {
+    #[error(transparent)]
+    Slot(#[from] SlotError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+}
+
+/// Captures the store; see the file's page.
+pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
+    if core.poisoned {
+        return Err(CaptureError::Poisoned);
+    }
+    if !core.regions.is_empty() {
+        return Err(CaptureError::MappedRegion);
+    }
+    if holds_externref(core) {
+        return Err(CaptureError::ExternRef);
+    }
+    let pieces = ranges(core)
+        .into_iter()
+        .map(|range| Ok(Piece { offset: range.start, image: image_of(core, &range)? }))
+        .collect::<Result<_, ImageError>>()?;
+    if let Some(contents) = Arc::get_mut(&mut core.contents) {
+        contents.sealed = true;
+    }
+    Ok(Captured {
+        inner: Arc::new(Inner {
+            contents: Arc::clone(&core.contents),
+            code: core.walls.code.clone(),
+            pieces,
+            extents: extents(core),
+            limits: core.limits,
+            memory_used: core.memory_used,
+            elements_used: core.elements_used,
+            idle: Mutex::new(Vec::new()),
+        }),
+    })
+}
+
+/// Ends a store whose data is dropped; its slot goes back to where it was born.
+pub(crate) fn recycle(mut core: Box<StoreCore>) {
+    let Some(origin) = core.origin.take() else { return };
+    if origin.inner.reset(&mut core).is_err() {
+        return;
+    }
+    let most = core.contents.engine.inner.config.idle_slots;
+    let mut idle = origin.idle();
+    if idle.len() < most {
+        idle.push(core);
+    }
+}
+
+/// The present extents of what can grow, in the contents' order.
+fn extents(core: &StoreCore) -> Vec<Extent> {
+    let whole = |bytes: u64| usize::try_from(bytes).map_or(0, pages);
+    let memories = core
+        .contents
+        .memories
+        .iter()
+        .map(|memory| Extent { base: memory.base, accessible: whole(core.memory_len(memory)) });
+    let tables = core.contents.tables.iter().filter(|table| !table.inline).map(|table| Extent {
+        base: table.base,
+        accessible: table_bytes(core.table_len(table)).map_or(0, pages),
+    });
+    memories.chain(tables).collect()
+}
+
+/// All accessible ranges of the slot, joined where they touch.
+fn ranges(core: &StoreCore) -> Vec<Range<usize>> {
+    let growing = extents(core).into_iter().map(|e| e.base..e.base + e.accessible);
+    let mut all: Vec<_> = core.contents.committed.iter().cloned().chain(growing).collect();
+    all.retain(|range| !range.is_empty());
+    all.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for range in all {
+        match joined.last_mut() {
+            Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// The bytes of a range, but zero for the stack: what was left there by earlier calls is nobody's business.
+fn image_of(core: &StoreCore, range: &Range<usize>) -> Result<Image, ImageError> {
+    let mut builder = ImageBuilder::new(range.len())?;
+    let stack = &core.contents.plan.stack;
+    let before = range.start..range.end.min(stack.start);
+    let after = range.start.max(stack.end)..range.end;
+    for part in [before, after] {
+        if !part.is_empty() {
+            let (at, address) = (part.start - range.start, core.slot.address() + part.start);
+            // SAFETY: the ranges are of what the store has made accessible, and no call runs in it.
+            unsafe { builder.copy_from(at, address, part.len())? };
+        }
+    }
+    builder.seal()
+}
+
+fn is_extern(ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if matches!(ty.heap, HeapType::Extern | HeapType::Any))
+}
+
+/// Whether a global or table holds an external reference that is not null.
+fn holds_externref(core: &StoreCore) -> bool {
+    let globals = core.contents.globals.iter().zip(0..);
+    let in_globals = globals
+        .filter(|(global, _)| is_extern(global.ty.value))
+        .any(|(_, index)| global_bits(core, index) != 0);
+    let mut tables = core.contents.tables.iter().filter(|t| is_extern(ValType::Ref(t.ty.element)));
+    in_globals || tables.any(|t| (0..core.table_len(t)).any(|at| core.element(t, at) != 0))
 }

@@ -1,8 +1,13 @@
 //! What all modules and stores of a process share: the seal's key, sizes, the fault handler and the watchdog.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use faasm_abi::object::SealKey;
+use faasm_sfi::dirty::Scanner;
+use faasm_sfi::watchdog::Watchdog;
 
 /// A handle to what modules and stores share; cheap to clone.
 #[derive(Clone, Debug)]
@@ -13,6 +18,10 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) struct EngineInner {
     pub(crate) config: EngineConfig,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) scanner: Scanner,
+    /// Numbers stores, so that a handle is good only for the store (and its born copies) that it came from.
+    stores: AtomicU64,
 }
 
 /// Settings of an [`Engine`].
@@ -39,9 +48,15 @@ impl EngineConfig {
 /// Why an [`Engine`] cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The signal handlers or the watchdog could not be set up.
+    /// The signal handlers.
     #[error("the fault handler cannot be installed")]
-    Handler(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Handler(#[from] faasm_sfi::fault::InstallError),
+    /// The watchdog's thread.
+    #[error("the watchdog's thread cannot be started")]
+    Watchdog(#[source] std::io::Error),
+    /// This process's page map.
+    #[error("the page map cannot be opened")]
+    Scanner(#[source] faasm_sfi::dirty::RestoreError),
 }
 
 impl Engine {
@@ -51,12 +66,21 @@ impl Engine {
     ///
     /// [`EngineError`].
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
-        Ok(Self { inner: Arc::new(EngineInner { config }) })
+        faasm_sfi::fault::install()?;
+        let watchdog = Watchdog::start().map_err(EngineError::Watchdog)?;
+        let scanner = Scanner::open().map_err(EngineError::Scanner)?;
+        // A random start, so that handles of another engine's stores are not taken for this one's.
+        let stores = AtomicU64::new(RandomState::new().hash_one(()));
+        Ok(Self { inner: Arc::new(EngineInner { config, watchdog, scanner, stores }) })
     }
 
     /// The key that objects must be sealed with.
     #[must_use]
     pub fn seal(&self) -> &SealKey {
         &self.inner.config.seal
+    }
+
+    pub(crate) fn next_store(&self) -> u64 {
+        self.inner.stores.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -1,11 +1,14 @@
 //! What instances export and import besides functions, as handles: memories, tables, globals.
 
-use faasm_abi::types::{GlobalType, MemoryType, TableType};
+use faasm_abi::types::{GlobalType, MemoryType, TableType, ValType};
 
 use crate::func::Func;
 use crate::guest_memory::GuestMemory;
+use crate::place;
+use crate::store::contents::{GlobalRecord, MemoryRecord, TableRecord};
+use crate::store::core::StoreCore;
 use crate::store::{AsStore, Store, StoreError};
-use crate::value::Val;
+use crate::value::{self, Val};
 
 /// Anything that can be exported or imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,21 +23,33 @@ pub enum Extern {
     Global(Global),
 }
 
-/// A linear memory; a handle.
+impl Extern {
+    /// The number of the store that it belongs to.
+    pub(crate) fn store(&self) -> u64 {
+        match self {
+            Self::Func(func) => func.store,
+            Self::Memory(memory) => memory.store,
+            Self::Table(table) => table.store,
+            Self::Global(global) => global.store,
+        }
+    }
+}
+
+/// A linear memory; a handle. Its methods panic when it is used with another store than its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     pub(crate) store: u64,
     pub(crate) index: u32,
 }
 
-/// A table; a handle.
+/// A table; a handle. Its methods panic when it is used with another store than its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
     pub(crate) store: u64,
     pub(crate) index: u32,
 }
 
-/// A global; a handle.
+/// A global; a handle. Its methods panic when it is used with another store than its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Global {
     pub(crate) store: u64,
@@ -58,6 +73,10 @@ pub enum AccessError {
     Limit,
 }
 
+fn own(store: u64, core: &StoreCore) {
+    assert!(store == core.id, "a handle of another store");
+}
+
 impl Memory {
     /// A memory of the store's own, for modules to import.
     ///
@@ -65,22 +84,25 @@ impl Memory {
     ///
     /// [`StoreError`].
     pub fn new<T: 'static>(store: &mut Store<T>, ty: MemoryType) -> Result<Self, StoreError> {
-        let _ = (store, ty);
-        unimplemented!()
+        let core = store.core_mut();
+        Ok(Self { store: core.id, index: place::own_memory(core, ty)? })
+    }
+
+    fn record<'a>(&self, core: &'a StoreCore) -> &'a MemoryRecord {
+        own(self.store, core);
+        &core.contents.memories[self.index as usize]
     }
 
     /// Its type, with the present size as minimum.
     #[must_use]
     pub fn ty(&self, store: &impl AsStore) -> MemoryType {
-        let _ = (store, self.store, self.index);
-        unimplemented!()
+        memory_type(store.core_ptr().core(), self.record(store.core_ptr().core()))
     }
 
     /// Its size in pages.
     #[must_use]
     pub fn size(&self, store: &impl AsStore) -> u64 {
-        let _ = store;
-        unimplemented!()
+        self.ty(store).limits.min
     }
 
     /// Grows it by `pages` and returns the size before, in pages.
@@ -89,16 +111,23 @@ impl Memory {
     ///
     /// [`AccessError::Limit`].
     pub fn grow(&self, store: &mut impl AsStore, pages: u64) -> Result<u64, AccessError> {
-        let _ = (store, pages);
-        unimplemented!()
+        own(self.store, store.core_ptr().core());
+        store.core_ptr().core_mut().grow_memory(self.index, pages)
     }
 
     /// Its bytes, through checked copies.
     #[must_use]
     pub fn view<'a>(&self, store: &'a impl AsStore) -> GuestMemory<'a> {
-        let _ = store;
-        unimplemented!()
+        let core = store.core_ptr().core();
+        GuestMemory::new(core, self.record(core))
     }
+}
+
+/// A memory's type with its present size as minimum: what imports are matched with.
+pub(crate) fn memory_type(core: &StoreCore, record: &MemoryRecord) -> MemoryType {
+    let mut ty = record.ty;
+    ty.limits.min = core.memory_len(record) >> ty.page_size_log2;
+    ty
 }
 
 impl Table {
@@ -112,22 +141,26 @@ impl Table {
         ty: TableType,
         element: Val,
     ) -> Result<Self, StoreError> {
-        let _ = (store, ty, element);
-        unimplemented!()
+        let core = store.core_mut();
+        let element = element_bits(core, &ty, element).map_err(|_| StoreError::WrongType)?;
+        Ok(Self { store: core.id, index: place::own_table(core, ty, element)? })
+    }
+
+    fn record<'a>(&self, core: &'a StoreCore) -> &'a TableRecord {
+        own(self.store, core);
+        &core.contents.tables[self.index as usize]
     }
 
     /// Its type, with the present size as minimum.
     #[must_use]
     pub fn ty(&self, store: &impl AsStore) -> TableType {
-        let _ = (store, self.store, self.index);
-        unimplemented!()
+        table_type(store.core_ptr().core(), self.record(store.core_ptr().core()))
     }
 
     /// Its size in elements.
     #[must_use]
     pub fn size(&self, store: &impl AsStore) -> u64 {
-        let _ = store;
-        unimplemented!()
+        self.ty(store).limits.min
     }
 
     /// The element at `index`.
@@ -136,34 +169,57 @@ impl Table {
     ///
     /// [`AccessError::OutOfBounds`].
     pub fn get(&self, store: &impl AsStore, index: u64) -> Result<Val, AccessError> {
-        let _ = (store, index);
-        unimplemented!()
+        let core = store.core_ptr().core();
+        let record = self.record(core);
+        if index >= core.table_len(record) {
+            return Err(AccessError::OutOfBounds);
+        }
+        Ok(core.val(ValType::Ref(record.ty.element), core.element(record, index).into()))
     }
 
     /// Sets the element at `index`.
     ///
     /// # Errors
     ///
-    /// [`AccessError`].
+    /// [`AccessError::OutOfBounds`], [`AccessError::WrongType`].
     pub fn set(&self, store: &mut impl AsStore, index: u64, value: Val) -> Result<(), AccessError> {
-        let _ = (store, index, value);
-        unimplemented!()
+        let core = store.core_ptr().core_mut();
+        let record = self.record(core).clone();
+        let element = element_bits(core, &record.ty, value)?;
+        if index >= core.table_len(&record) {
+            return Err(AccessError::OutOfBounds);
+        }
+        core.put_element(&record, index, element);
+        Ok(())
     }
 
     /// Grows it by `delta` elements and returns the size before.
     ///
     /// # Errors
     ///
-    /// [`AccessError`].
+    /// [`AccessError::Limit`], [`AccessError::WrongType`].
     pub fn grow(
         &self,
         store: &mut impl AsStore,
         delta: u64,
         element: Val,
     ) -> Result<u64, AccessError> {
-        let _ = (store, delta, element);
-        unimplemented!()
+        let core = store.core_ptr().core_mut();
+        let element = element_bits(core, &self.record(core).ty, element)?;
+        core.grow_table(self.index, element, delta)
     }
+}
+
+fn element_bits(core: &StoreCore, ty: &TableType, element: Val) -> Result<u32, AccessError> {
+    let bits = value::to_bits(core, ValType::Ref(ty.element), element);
+    bits.map(crate::segments::reference).ok_or(AccessError::WrongType)
+}
+
+/// A table's type with its present size as minimum: what imports are matched with.
+pub(crate) fn table_type(core: &StoreCore, record: &TableRecord) -> TableType {
+    let mut ty = record.ty;
+    ty.limits.min = core.table_len(record);
+    ty
 }
 
 impl Global {
@@ -177,31 +233,60 @@ impl Global {
         ty: GlobalType,
         value: Val,
     ) -> Result<Self, StoreError> {
-        let _ = (store, ty, value);
-        unimplemented!()
+        let core = store.core_mut();
+        let bits = value::to_bits(core, ty.value, value).ok_or(StoreError::WrongType)?;
+        Ok(Self { store: core.id, index: place::own_global(core, ty, bits)? })
+    }
+
+    fn record<'a>(&self, core: &'a StoreCore) -> &'a GlobalRecord {
+        own(self.store, core);
+        &core.contents.globals[self.index as usize]
     }
 
     /// Its type.
     #[must_use]
     pub fn ty(&self, store: &impl AsStore) -> GlobalType {
-        let _ = (store, self.store, self.index);
-        unimplemented!()
+        self.record(store.core_ptr().core()).ty
     }
 
     /// Its value.
     #[must_use]
     pub fn get(&self, store: &impl AsStore) -> Val {
-        let _ = store;
-        unimplemented!()
+        let core = store.core_ptr().core();
+        core.val(self.record(core).ty.value, global_bits(core, self.index))
     }
 
     /// Sets its value.
     ///
     /// # Errors
     ///
-    /// [`AccessError`].
+    /// [`AccessError::Immutable`], [`AccessError::WrongType`].
     pub fn set(&self, store: &mut impl AsStore, value: Val) -> Result<(), AccessError> {
-        let _ = (store, value);
-        unimplemented!()
+        let core = store.core_ptr().core_mut();
+        let record = self.record(core).clone();
+        if !record.ty.mutable {
+            return Err(AccessError::Immutable);
+        }
+        let bits = value::to_bits(core, record.ty.value, value).ok_or(AccessError::WrongType)?;
+        put_global(core, &record, bits);
+        Ok(())
+    }
+}
+
+/// The bits of a global's value.
+pub(crate) fn global_bits(core: &StoreCore, index: u32) -> u128 {
+    let record = &core.contents.globals[index as usize];
+    match record.ty.value {
+        ValType::V128 => core.get(record.value),
+        _ => core.get::<u64>(record.value).into(),
+    }
+}
+
+/// Sets the bits of a global's value.
+#[expect(clippy::cast_possible_truncation, reason = "all types but v128 have 64 bits at most")]
+pub(crate) fn put_global(core: &mut StoreCore, record: &GlobalRecord, bits: u128) {
+    match record.ty.value {
+        ValType::V128 => core.put(record.value, bits),
+        _ => core.put(record.value, bits as u64),
     }
 }

@@ -1,6 +1,10 @@
 //! The one place where a guest's pointer becomes bytes: checked copies in and out.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crate::store::contents::MemoryRecord;
+use crate::store::core::StoreCore;
 
 /// A guest's linear memory, for the time of a borrow.
 ///
@@ -8,7 +12,9 @@ use std::marker::PhantomData;
 /// other threads at the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct GuestMemory<'a> {
-    store: PhantomData<&'a ()>,
+    base: *mut u8,
+    len: u64,
+    store: PhantomData<&'a StoreCore>,
 }
 
 /// A guest's pointer is not good.
@@ -34,18 +40,23 @@ pub enum GuestMemoryError {
     },
 }
 
-impl GuestMemory<'_> {
+impl<'a> GuestMemory<'a> {
+    /// The memory's size cannot change while its store is borrowed, so it is read once.
+    pub(crate) fn new(core: &'a StoreCore, record: &MemoryRecord) -> Self {
+        let base = (core.slot.address() + record.base) as *mut u8;
+        Self { base, len: core.memory_len(record), store: PhantomData }
+    }
+
     /// The memory's size in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
-        let _ = self.store;
-        unimplemented!()
+        self.len
     }
 
     /// Whether the memory has no byte.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
     /// Checks that `len` bytes at `ptr` are in the memory, without reading them.
@@ -54,8 +65,7 @@ impl GuestMemory<'_> {
     ///
     /// [`GuestMemoryError::OutOfBounds`], here and below.
     pub fn check(&self, ptr: u32, len: u32) -> Result<(), GuestMemoryError> {
-        let _ = (ptr, len);
-        unimplemented!()
+        self.at(ptr, len as usize).map(|_| ())
     }
 
     /// `len` bytes at `ptr`; the range is checked before anything is allocated.
@@ -64,8 +74,10 @@ impl GuestMemory<'_> {
     ///
     /// [`GuestMemoryError::OutOfBounds`].
     pub fn read(&self, ptr: u32, len: u32) -> Result<Vec<u8>, GuestMemoryError> {
-        let _ = (ptr, len);
-        unimplemented!()
+        self.check(ptr, len)?;
+        let mut bytes = vec![0; len as usize];
+        self.read_into(ptr, &mut bytes)?;
+        Ok(bytes)
     }
 
     /// Fills `into` from `ptr` on.
@@ -74,8 +86,17 @@ impl GuestMemory<'_> {
     ///
     /// [`GuestMemoryError::OutOfBounds`].
     pub fn read_into(&self, ptr: u32, into: &mut [u8]) -> Result<(), GuestMemoryError> {
-        let _ = (ptr, into);
-        unimplemented!()
+        let from = self.at(ptr, into.len())?;
+        let (head, words) = split(from, into.len());
+        let (head_bytes, rest) = into.split_at_mut(head);
+        let (word_bytes, tail_bytes) = rest.split_at_mut(words * WORD);
+        read_bytes(from, head_bytes);
+        let (chunks, _) = word_bytes.as_chunks_mut::<WORD>();
+        for (index, chunk) in chunks.iter_mut().enumerate() {
+            *chunk = word(from + head + index * WORD).load(Ordering::Relaxed).to_ne_bytes();
+        }
+        read_bytes(from + head + words * WORD, tail_bytes);
+        Ok(())
     }
 
     /// Writes `bytes` from `ptr` on, all or nothing.
@@ -84,8 +105,17 @@ impl GuestMemory<'_> {
     ///
     /// [`GuestMemoryError::OutOfBounds`].
     pub fn write(&self, ptr: u32, bytes: &[u8]) -> Result<(), GuestMemoryError> {
-        let _ = (ptr, bytes);
-        unimplemented!()
+        let to = self.at(ptr, bytes.len())?;
+        let (head, words) = split(to, bytes.len());
+        let (head_bytes, rest) = bytes.split_at(head);
+        let (word_bytes, tail_bytes) = rest.split_at(words * WORD);
+        write_bytes(to, head_bytes);
+        for (index, chunk) in word_bytes.as_chunks::<WORD>().0.iter().enumerate() {
+            let value = u64::from_ne_bytes(*chunk);
+            word(to + head + index * WORD).store(value, Ordering::Relaxed);
+        }
+        write_bytes(to + head + words * WORD, tail_bytes);
+        Ok(())
     }
 
     /// The little-endian number at `ptr`, which need not be aligned.
@@ -134,7 +164,70 @@ impl GuestMemory<'_> {
     ///
     /// [`GuestMemoryError`].
     pub fn read_cstr(&self, ptr: u32, max: u32) -> Result<Vec<u8>, GuestMemoryError> {
-        let _ = (ptr, max);
-        unimplemented!()
+        const PIECE: u64 = 256;
+        let mut found = Vec::new();
+        let mut at = u64::from(ptr);
+        let end = at + u64::from(max);
+        while at < end {
+            let left = self.len.saturating_sub(at).min(end - at).min(PIECE);
+            let (Ok(piece_at), Ok(len @ 1..)) = (u32::try_from(at), u32::try_from(left)) else {
+                return Err(self.out_of_bounds(ptr, found.len() as u64 + 1));
+            };
+            let piece = self.read(piece_at, len)?;
+            if let Some(zero) = piece.iter().position(|&byte| byte == 0) {
+                found.extend_from_slice(&piece[..zero]);
+                return Ok(found);
+            }
+            found.extend_from_slice(&piece);
+            at += left;
+        }
+        Err(GuestMemoryError::Unterminated { ptr, max })
     }
+
+    /// The address of `len` bytes at `ptr`, which are inside the memory: a guest's pointer becomes an address here
+    /// only.
+    fn at(&self, ptr: u32, len: usize) -> Result<usize, GuestMemoryError> {
+        match u64::from(ptr).checked_add(len as u64) {
+            Some(end) if end <= self.len => Ok(self.base as usize + ptr as usize),
+            _ => Err(self.out_of_bounds(ptr, len as u64)),
+        }
+    }
+
+    fn out_of_bounds(&self, ptr: u32, len: u64) -> GuestMemoryError {
+        GuestMemoryError::OutOfBounds { ptr: ptr.into(), len, memory: self.len }
+    }
+}
+
+const WORD: usize = size_of::<u64>();
+
+/// How many single bytes come before the first aligned word, and how many words follow.
+fn split(address: usize, len: usize) -> (usize, usize) {
+    let head = (address.wrapping_neg() % WORD).min(len);
+    (head, (len - head) / WORD)
+}
+
+fn read_bytes(from: usize, into: &mut [u8]) {
+    for (address, into) in (from..).zip(into) {
+        *into = byte(address).load(Ordering::Relaxed);
+    }
+}
+
+fn write_bytes(to: usize, from: &[u8]) {
+    for (address, from) in (to..).zip(from) {
+        byte(address).store(*from, Ordering::Relaxed);
+    }
+}
+
+/// A byte of a guest's memory, at an address that `at` gave or that follows in its range.
+fn byte<'a>(address: usize) -> &'a AtomicU8 {
+    // SAFETY: the callers in this file pass addresses in ranges that `at` has checked against the memory's size, below
+    // which the slot is accessible while the store is borrowed; all of the host's accesses are atomic.
+    unsafe { AtomicU8::from_ptr(address as *mut u8) }
+}
+
+/// An aligned word of a guest's memory, as [`byte`].
+fn word<'a>(address: usize) -> &'a AtomicU64 {
+    debug_assert!(address.is_multiple_of(WORD));
+    // SAFETY: as in `byte`, for all eight bytes, and `split` has aligned the address.
+    unsafe { AtomicU64::from_ptr(address as *mut u64) }
 }

@@ -1,9 +1,46 @@
 //! Host functions: Rust closures that compiled code calls without a detour.
+//!
+//! # Protocol
+//!
+//! 1. The stub in compiled code has checked that the guest stack has the declared room, and calls the thunk, on that
+//!    stack, with the closure's address, the importer's context and the arguments.
+//! 2. The thunk runs the closure with panics caught. A trap is recorded in the store and the status is 1: the stub
+//!    then calls `raise`, when nothing with a destructor is left.
+//! 3. On the way back the thunk reads the interrupt: who was interrupted while the host ran does not go on.
 
-use faasm_abi::types::ValType;
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use faasm_abi::host::HostReturn;
+use faasm_abi::trap::TrapCode;
+use faasm_abi::types::{FuncType, ValType};
+
+use crate::caller::Caller;
+use crate::store::AsStore as _;
+use crate::store::core::StoreCore;
 use crate::trap::Trap;
-use crate::value::Scalar;
+use crate::value::{self, Scalar, Val};
+
+/// A host function, ready to be imported.
+pub(crate) struct HostFunc {
+    pub(crate) ty: FuncType,
+    /// Whether the thunk takes its arguments in registers.
+    pub(crate) native: bool,
+    /// Address of the thunk.
+    pub(crate) thunk: usize,
+    /// Keeps what the thunk's first argument points to.
+    environment: Box<dyn Any + Send + Sync>,
+    /// Bytes of stack that it may use.
+    pub(crate) room: u32,
+}
+
+/// The closure was not well: it panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("a host function panicked: {message}")]
+struct Panicked {
+    message: String,
+}
 
 /// What a host function may return: nothing or a scalar, or a `Result` of those.
 pub trait HostResult: sealed::Sealed {
@@ -49,17 +86,36 @@ pub trait IntoHostFunc<T: 'static, P>: Send + Sync + 'static {
 macro_rules! host_functions {
     ($(($($name:ident),*);)*) => {
         $(
-            impl<T, F, R, $($name),*> IntoHostFunc<T, (R, $($name,)*)> for F
+            impl<T, Fun, Res, $($name),*> IntoHostFunc<T, (Res, $($name,)*)> for Fun
             where
                 T: 'static,
-                F: Fn(crate::Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
-                R: HostResult + 'static,
+                Fun: Fn(Caller<'_, T>, $($name),*) -> Res + Send + Sync + 'static,
+                Res: HostResult + 'static,
                 $($name: Scalar),*
             {
                 const PARAMS: &'static [ValType] = &[$($name::TYPE),*];
-                const RESULTS: &'static [ValType] = R::TYPES;
+                const RESULTS: &'static [ValType] = Res::TYPES;
                 fn thunk() -> usize {
-                    unimplemented!()
+                    #[allow(non_snake_case, clippy::too_many_arguments, reason = "named as their types")]
+                    extern "C" fn native<T, Fun, Res, $($name),*>(
+                        environment: *const Fun,
+                        context: *mut u8,
+                        $($name: $name),*
+                    ) -> HostReturn
+                    where
+                        T: 'static,
+                        Fun: Fn(Caller<'_, T>, $($name),*) -> Res,
+                        Res: HostResult,
+                    {
+                        finish(catch_unwind(AssertUnwindSafe(|| {
+                            // SAFETY: the import's environment is this closure, kept by the store's contents
+                            // (`HostFunc::native`, the only user of `thunk`), and the context is its importer's, in
+                            // a store whose data is a `T` (`Linker<T>`, `Contents::data_type`).
+                            let (function, caller) = unsafe { (&*environment, Caller::new(context)) };
+                            function(caller, $($name),*).into_bits()
+                        })))
+                    }
+                    native::<T, Fun, Res, $($name),*> as *const () as usize
                 }
             }
         )*
@@ -80,6 +136,111 @@ host_functions! {
     (A1, A2, A3, A4, A5, A6, A7, A8, A9, A10);
     (A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11);
     (A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12);
+}
+
+/// A host function whose arguments and results are values in slices.
+type ArrayFn<T> = dyn Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Trap> + Send + Sync;
+
+struct ArrayEnvironment<T: 'static> {
+    ty: FuncType,
+    function: Box<ArrayFn<T>>,
+}
+
+impl HostFunc {
+    /// A closure that takes its arguments in registers.
+    pub(crate) fn native<T: 'static, P, F: IntoHostFunc<T, P>>(function: F, room: u32) -> Self {
+        let ty = FuncType { params: F::PARAMS.into(), results: F::RESULTS.into() };
+        Self { ty, native: true, thunk: F::thunk(), environment: Box::new(function), room }
+    }
+
+    /// A closure that takes its arguments in an array.
+    pub(crate) fn array<T: 'static>(ty: FuncType, function: Box<ArrayFn<T>>) -> Self {
+        let environment = ArrayEnvironment { ty: ty.clone(), function };
+        Self {
+            ty,
+            native: false,
+            thunk: array_thunk::<T> as *const () as usize,
+            environment: Box::new(environment),
+            room: faasm_abi::host::HOST_ROOM,
+        }
+    }
+
+    /// What the thunk takes as its first argument.
+    pub(crate) fn environment(&self) -> usize {
+        std::ptr::from_ref(&*self.environment).cast::<()>() as usize
+    }
+}
+
+impl fmt::Debug for HostFunc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostFunc").field("ty", &self.ty).finish_non_exhaustive()
+    }
+}
+
+/// What the array stub calls.
+extern "C" fn array_thunk<T: 'static>(
+    environment: *const ArrayEnvironment<T>,
+    context: *mut u8,
+    values: *mut u128,
+) -> u64 {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: as in the native thunks (`HostFunc::array`).
+        let (environment, caller) = unsafe { (&*environment, Caller::<T>::new(context)) };
+        // SAFETY: compiled code passes as many cells as the larger of parameters and results, its own stack's.
+        unsafe { call_array(environment, caller, values) }
+    }));
+    finish(outcome).status
+}
+
+/// # Safety
+///
+/// `cells` has room for the larger of the function's parameters and results, and is nobody else's.
+unsafe fn call_array<T: 'static>(
+    environment: &ArrayEnvironment<T>,
+    caller: Caller<'_, T>,
+    cells: *mut u128,
+) -> Result<u64, Trap> {
+    let ArrayEnvironment { ty, function } = environment;
+    let core = caller.core_ptr();
+    let params: Vec<Val> = (0..ty.params.len())
+        // SAFETY: by the caller's promise; cells need not be aligned for Rust's `u128`.
+        .map(|at| (ty.params[at], unsafe { cells.add(at).read_unaligned() }))
+        .map(|(ty, bits)| core.core().val(ty, bits))
+        .collect();
+    let mut results: Vec<Val> = ty.results.iter().map(|&ty| core.core().val(ty, 0)).collect();
+    function(caller, &params, &mut results)?;
+    for (at, (&ty, &result)) in ty.results.iter().zip(&results).enumerate() {
+        let bits = value::to_bits(core.core(), ty, result)
+            .ok_or_else(|| Trap::host("a host function returned a value of another type"))?;
+        // SAFETY: by the caller's promise.
+        unsafe { cells.add(at).write_unaligned(bits) };
+    }
+    Ok(0)
+}
+
+/// Turns what a closure did into what the stub expects, and reads the interrupt.
+fn finish(outcome: std::thread::Result<Result<u64, Trap>>) -> HostReturn {
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(payload) => Err(Trap::host(Panicked { message: message_of(&*payload) })),
+    };
+    match outcome {
+        Ok(value) if !faasm_sfi::activation::is_interrupted() => HostReturn { status: 0, value },
+        Ok(_) => record(Trap::code(TrapCode::Interrupted)),
+        Err(trap) => record(trap),
+    }
+}
+
+/// Records a trap for the raise that follows.
+pub(crate) fn record(trap: Trap) -> HostReturn {
+    // SAFETY: thunks and builtins are called by compiled code, and have let go of the core.
+    unsafe { StoreCore::current() }.trap = Some(trap);
+    HostReturn { status: 1, value: 0 }
+}
+
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 mod sealed {

@@ -1,9 +1,13 @@
 //! Instances of modules, as handles.
 
-use crate::externs::Extern;
+use faasm_abi::module::ExportItem;
+
+use crate::externs::{Extern, Global, Memory, Table};
 use crate::func::Func;
 use crate::module::Module;
 use crate::store::AsStore;
+use crate::store::contents::InstanceRecord;
+use crate::store::core::StoreCore;
 
 /// An instance of a module in a store; a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,11 +17,14 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// The export with this name.
+    /// The export with this name; `None` also when the instance is of another store.
     #[must_use]
     pub fn export(&self, store: &impl AsStore, name: &str) -> Option<Extern> {
-        let _ = (store, name, self.store, self.index);
-        unimplemented!()
+        let core = store.core_ptr().core();
+        let record = self.record(core)?;
+        let exports = &record.module.info().exports;
+        let export = exports.iter().find(|export| export.name == name)?;
+        item(core, record, export.item)
     }
 
     /// The exported function with this name.
@@ -29,10 +36,51 @@ impl Instance {
         }
     }
 
+    /// All exports, by name.
+    pub(crate) fn exports(&self, core: &StoreCore) -> Vec<(String, Extern)> {
+        let Some(record) = self.record(core) else { return Vec::new() };
+        let exports = &record.module.info().exports;
+        exports
+            .iter()
+            .filter_map(|export| Some((export.name.clone(), item(core, record, export.item)?)))
+            .collect()
+    }
+
     /// The module that this is an instance of.
+    ///
+    /// # Panics
+    ///
+    /// When it is a handle of another store.
     #[must_use]
     pub fn module(&self, store: &impl AsStore) -> Module {
-        let _ = store;
-        unimplemented!()
+        let core = store.core_ptr().core();
+        match self.record(core) {
+            Some(record) => record.module.clone(),
+            None => panic!("an instance of another store"),
+        }
     }
+
+    fn record<'a>(&self, core: &'a StoreCore) -> Option<&'a InstanceRecord> {
+        if self.store == core.id { core.contents.instances.get(self.index as usize) } else { None }
+    }
+}
+
+fn item(core: &StoreCore, record: &InstanceRecord, item: ExportItem) -> Option<Extern> {
+    let store = core.id;
+    let of = |list: &[u32], index: u32| list.get(index as usize).copied();
+    Some(match item {
+        ExportItem::Function(index) => {
+            let position = record.module.info().escaping_position(index)?;
+            Extern::Func(Func { store, index: record.first_funcref + position })
+        }
+        ExportItem::Memory(index) => {
+            Extern::Memory(Memory { store, index: of(&record.memories, index)? })
+        }
+        ExportItem::Table(index) => {
+            Extern::Table(Table { store, index: of(&record.tables, index)? })
+        }
+        ExportItem::Global(index) => {
+            Extern::Global(Global { store, index: of(&record.globals, index)? })
+        }
+    })
 }

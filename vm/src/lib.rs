@@ -21,6 +21,7 @@
 //! Operating system calls (they are `faasm-sfi`'s) and code generation (`faasm-compiler`'s).
 
 mod backtrace;
+mod builtins;
 mod caller;
 mod capture;
 mod engine;
@@ -29,9 +30,13 @@ mod func;
 mod guest_memory;
 mod host;
 mod instance;
+mod instantiate;
 mod linker;
 mod module;
+mod object;
+mod place;
 mod run;
+mod segments;
 mod store;
 mod trap;
 mod value;
@@ -49,13 +54,16 @@ pub use faasm_abi::types::{
 };
 pub use faasm_sfi::pending::Pending;
 pub use faasm_sfi::shared::SharedRegion;
-pub use func::{Func, TypedFunc, TypedFuncError};
+pub use func::{CallError, Func, TypedFunc, TypedFuncError};
 pub use guest_memory::{GuestMemory, GuestMemoryError};
 pub use host::{HostResult, IntoHostFunc};
 pub use instance::Instance;
-pub use linker::{InstantiateError, LinkError, Linker, MissingImport};
+pub use instantiate::InstantiateError;
+pub use linker::{LinkError, Linker, MissingImport};
 pub use module::{LoadError, Module};
 pub use run::{Run, Suspended};
+#[doc(hidden)]
+pub use store::CorePtr;
 pub use store::{AsStore, Interrupt, Store, StoreError, StoreLimits};
 pub use trap::{Trap, TrapKind};
 pub use value::{Scalar, Val, Values};

@@ -1,11 +1,17 @@
 //! Loaded modules: an object file, checked, its code executable.
 
+use std::fmt;
 use std::sync::Arc;
 
+use faasm_abi::layout::ContextLayout;
 use faasm_abi::module::ModuleInfo;
-use faasm_abi::object::SealError;
+use faasm_abi::object::{CodeInfo, CodeRange, SealError};
+use faasm_abi::types::FuncType;
+use faasm_sfi::code::{CodeError, CodeImage, CodeSpan};
 
+use crate::backtrace::Frame;
 use crate::engine::Engine;
+use crate::object;
 
 /// A loaded module, ready to be instantiated any number of times; cheap to clone.
 #[derive(Clone, Debug)]
@@ -13,9 +19,13 @@ pub struct Module {
     pub(crate) inner: Arc<ModuleInner>,
 }
 
-#[derive(Debug)]
 pub(crate) struct ModuleInner {
     pub(crate) info: ModuleInfo,
+    pub(crate) layout: ContextLayout,
+    /// The bytes of all data segments.
+    pub(crate) data: Box<[u8]>,
+    pub(crate) span: Arc<CodeSpan>,
+    code: CodeInfo,
 }
 
 /// Why an object file is refused.
@@ -57,7 +67,7 @@ pub enum LoadError {
     Context(#[from] faasm_abi::layout::ContextTooLarge),
     /// The code could not be mapped.
     #[error("the object's code cannot be mapped")]
-    Map(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Map(#[from] CodeError),
 }
 
 impl Module {
@@ -67,13 +77,77 @@ impl Module {
     ///
     /// [`LoadError`]; nothing of the file is looked at before its seal holds.
     pub fn load(engine: &Engine, sealed: &[u8]) -> Result<Self, LoadError> {
-        let _ = (engine, sealed);
-        unimplemented!()
+        let opened = object::open(engine.seal(), sealed)?;
+        let image = Arc::new(CodeImage::new(opened.text)?);
+        let (offsets, codes) =
+            opened.sites.iter().map(|site| (site.offset, site.code as u8)).unzip();
+        let span = Arc::new(CodeSpan::new(image, offsets, codes)?);
+        Ok(Self {
+            inner: Arc::new(ModuleInner {
+                info: opened.info.module,
+                layout: opened.layout,
+                data: opened.data.into(),
+                span,
+                code: opened.info.code,
+            }),
+        })
     }
 
     /// The module's description.
     #[must_use]
     pub fn info(&self) -> &ModuleInfo {
         &self.inner.info
+    }
+}
+
+impl ModuleInner {
+    fn address(&self, range: CodeRange) -> usize {
+        self.span.start() + range.offset as usize
+    }
+
+    /// Address of the code of a function that the module defines, by function index.
+    pub(crate) fn function_code(&self, function: u32) -> Option<usize> {
+        let defined = function.checked_sub(self.info.imported.functions)?;
+        self.code.functions.get(defined as usize).map(|range| self.address(*range))
+    }
+
+    /// Address of the stub for an imported function that takes its arguments in an array, or in registers.
+    pub(crate) fn host_stub(&self, import: u32, native: bool) -> Option<usize> {
+        let stubs = self.code.host_stubs.get(import as usize)?;
+        let range = if native { stubs.native? } else { stubs.array };
+        Some(self.address(range))
+    }
+
+    /// Address of the entry for functions of this type.
+    pub(crate) fn entry(&self, ty: &FuncType) -> Option<usize> {
+        let (_, range) =
+            self.code.entries.iter().find(|(index, _)| self.info.types[*index as usize] == *ty)?;
+        Some(self.address(*range))
+    }
+
+    /// The function that `pc` is in; `None` in stubs and entries.
+    pub(crate) fn frame_at(&self, pc: usize) -> Option<Frame> {
+        let at = u32::try_from(pc.checked_sub(self.span.start())?).ok()?;
+        let functions = &self.code.functions;
+        let next = functions.partition_point(|range| range.offset <= at);
+        let position = next.checked_sub(1)?;
+        let offset = at - functions[position].offset;
+        if offset >= functions[position].length {
+            return None;
+        }
+        let function = self.info.imported.functions + u32::try_from(position).ok()?;
+        let name = self.info.function_name(function);
+        Some(Frame {
+            module: self.info.name.clone(),
+            function,
+            name: name.map(|name| format!("{:#}", rustc_demangle::demangle(name))),
+            offset,
+        })
+    }
+}
+
+impl fmt::Debug for ModuleInner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("name", &self.info.name).finish_non_exhaustive()
     }
 }

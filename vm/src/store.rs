@@ -1,17 +1,40 @@
 //! Stores: one slot, what is instantiated in it, and the embedder's data.
 
+use std::any::TypeId;
+use std::fmt;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::time::Instant;
 
-use crate::capture::{CaptureError, Captured};
+use faasm_sfi::slot::SlotError;
+
+use crate::capture::{self, CaptureError, Captured};
 use crate::engine::Engine;
 use crate::module::Module;
 
+pub(crate) mod contents;
+pub(crate) mod core;
+pub(crate) mod plan;
+
+use contents::Contents;
+pub use core::CorePtr;
+use core::StoreCore;
+use plan::SlotPlan;
+
 /// One reservation with everything that is instantiated in it, and the embedder's `T`.
-#[derive(Debug)]
+///
+/// It may be moved between threads, but a call runs, and a suspended call is resumed, on one.
 pub struct Store<T: 'static> {
+    /// Owned by this value, made by `Box::into_raw`. A raw pointer since the guest's host calls reach the same core
+    /// while a call holds this value's borrow. Its `data` is a `Box<T>` made raw.
+    core: NonNull<StoreCore>,
     data: PhantomData<T>,
 }
+
+// SAFETY: the core and the data are owned by the store alone, and nothing in the core is bound to a thread while no
+// call runs: a suspended call owns its store inside a type that is not `Send`. Environments of host functions are
+// `Send` and `Sync`.
+unsafe impl<T: Send + 'static> Send for Store<T> {}
 
 /// Upper limits of what guests of a store may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,46 +46,58 @@ pub struct StoreLimits {
 }
 
 impl Default for StoreLimits {
-    /// 4 GiB of memory and ten million table elements.
+    /// 16 GiB of memory and ten million table elements.
     fn default() -> Self {
-        Self { memory_bytes: 4 << 30, table_elements: 10_000_000 }
+        Self { memory_bytes: 16 << 30, table_elements: 10_000_000 }
     }
 }
 
-/// Why a store cannot be made.
+/// Why a store cannot be made, or cannot hold what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The system has no address space, mappings or memory left.
-    #[error("no slot can be reserved")]
-    Slot(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The module asks for more than the limits allow.
-    #[error("the module needs {what} beyond the store's limits")]
+    #[error("no room for a store")]
+    Slot(#[from] SlotError),
+    /// More than the limits, or the reservation, allow.
+    #[error("the store's limit of {what} is reached")]
     Limit {
         /// Of what.
         what: &'static str,
     },
+    /// The value is of another type, or of another store.
+    #[error("the initial value does not have the type that is needed")]
+    WrongType,
+    /// The store was captured, born, or is for one module.
+    #[error("nothing more can be put into this store")]
+    Sealed,
 }
 
 /// Ends a store's running call from any thread.
 #[derive(Clone, Debug)]
-pub struct Interrupt(());
+pub struct Interrupt(pub(crate) faasm_sfi::interrupt::Interrupt);
 
 impl Interrupt {
     /// Ends the store's present call, and its outer calls, with [`crate::TrapCode::Interrupted`].
     /// Without effect when no call runs.
     pub fn request(&self) {
-        unimplemented!()
+        self.0.request();
     }
 }
 
 /// A [`Store`], or a [`crate::Caller`] inside one of its calls.
-pub trait AsStore {
+pub trait AsStore: sealed::Sealed {
     /// The embedder's data.
     type Data: 'static;
+    /// The store's core.
+    #[doc(hidden)]
+    fn core_ptr(&self) -> CorePtr;
 }
 
 impl<T: 'static> AsStore for Store<T> {
     type Data = T;
+    fn core_ptr(&self) -> CorePtr {
+        CorePtr::new(self.core)
+    }
 }
 
 impl<T: 'static> Store<T> {
@@ -70,54 +105,106 @@ impl<T: 'static> Store<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`].
+    /// [`StoreError::Slot`].
     pub fn new(engine: &Engine, limits: StoreLimits, data: T) -> Result<Self, StoreError> {
-        let _ = (engine, limits, data);
-        unimplemented!()
+        Self::with_plan(engine, SlotPlan::arena(&engine.inner.config), limits, data)
     }
 
     /// A store that has exactly the room that one instance of `module` needs: a Faaslet's.
     ///
     /// # Errors
     ///
-    /// [`StoreError`].
+    /// [`StoreError::Slot`], [`StoreError::Limit`].
     pub fn for_module(
         engine: &Engine,
         module: &Module,
         limits: StoreLimits,
         data: T,
     ) -> Result<Self, StoreError> {
-        let _ = (engine, module, limits, data);
-        unimplemented!()
+        let plan = SlotPlan::for_module(&engine.inner.config, &module.inner, &limits)?;
+        Self::with_plan(engine, plan, limits, data)
+    }
+
+    fn with_plan(
+        engine: &Engine,
+        plan: SlotPlan,
+        limits: StoreLimits,
+        data: T,
+    ) -> Result<Self, StoreError> {
+        let contents = Contents::new(engine, plan, TypeId::of::<T>());
+        Ok(Self::from_core(Box::new(StoreCore::new(contents, limits)?), data))
+    }
+
+    /// Puts `data` into a core that has none.
+    pub(crate) fn from_core(mut core: Box<StoreCore>, data: T) -> Self {
+        debug_assert!(core.data.is_null());
+        core.data = Box::into_raw(Box::new(data)).cast();
+        Self { core: NonNull::from(Box::leak(core)), data: PhantomData }
+    }
+
+    /// Takes the store apart, dropping the data.
+    fn into_core(self) -> Box<StoreCore> {
+        let store = std::mem::ManuallyDrop::new(self);
+        // SAFETY: the core came from a box (`from_core`) and this value, which is not used or dropped any more, was
+        // its only owner.
+        let mut core = unsafe { Box::from_raw(store.core.as_ptr()) };
+        Self::drop_data(&mut core);
+        core
+    }
+
+    fn drop_data(core: &mut StoreCore) {
+        let data: *mut T = std::mem::replace(&mut core.data, std::ptr::null_mut()).cast();
+        // SAFETY: `from_core`, the only maker of stores, put a `Box<T>` there, and it is taken out once.
+        drop(unsafe { Box::from_raw(data) });
+    }
+
+    pub(crate) fn core(&self) -> &StoreCore {
+        // SAFETY: the core lives as long as this value; while it is borrowed from here no call runs, as calls borrow
+        // the store mutably.
+        unsafe { self.core.as_ref() }
+    }
+
+    pub(crate) fn core_mut(&mut self) -> &mut StoreCore {
+        // SAFETY: as above, and the borrow is unique.
+        unsafe { self.core.as_mut() }
     }
 
     /// The embedder's data.
     #[must_use]
     pub fn data(&self) -> &T {
-        unimplemented!()
+        // SAFETY: the core's data is a valid `T` for the store's life (`from_core`), borrowed as the store is.
+        unsafe { &*self.core().data.cast() }
     }
 
     /// The embedder's data.
     pub fn data_mut(&mut self) -> &mut T {
-        unimplemented!()
+        // SAFETY: as above, and the borrow is unique.
+        unsafe { &mut *self.core_mut().data.cast() }
     }
 
-    /// When calls from now on are interrupted.
+    /// When calls are interrupted, from now on and until another deadline is set.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
-        let _ = deadline;
-        unimplemented!()
+        let core = self.core_mut();
+        core.deadline = deadline;
+        core.interrupt.set_deadline(deadline);
     }
 
     /// A handle that ends a running call from another thread.
     #[must_use]
     pub fn interrupt(&self) -> Interrupt {
-        unimplemented!()
+        self.core().share_interrupt()
     }
 
     /// Whether a call was interrupted: the store can only be recycled or dropped.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
-        unimplemented!()
+        self.core().poisoned
+    }
+
+    /// The engine that the store was made with.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.core().contents.engine.clone()
     }
 
     /// Captures everything in the store, to give birth to equal ones. The store itself can go on, but nothing more
@@ -127,11 +214,33 @@ impl<T: 'static> Store<T> {
     ///
     /// [`CaptureError`].
     pub fn capture(&mut self) -> Result<Captured, CaptureError> {
-        unimplemented!()
+        capture::capture(self.core_mut())
     }
 
     /// Ends the store. One that was born from a [`Captured`] has its slot reset and kept for the next birth.
     pub fn recycle(self) {
-        unimplemented!()
+        capture::recycle(self.into_core());
     }
+}
+
+impl<T: 'static> Drop for Store<T> {
+    fn drop(&mut self) {
+        // SAFETY: the core came from a box (`from_core`), and this value was its only owner; `into_core`, which also
+        // takes it, keeps this from running.
+        let mut core = unsafe { Box::from_raw(self.core.as_ptr()) };
+        Self::drop_data(&mut core);
+    }
+}
+
+impl<T: 'static> fmt::Debug for Store<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("id", &self.core().id).finish_non_exhaustive()
+    }
+}
+
+pub(crate) mod sealed {
+    /// Only this crate's types are stores.
+    pub trait Sealed {}
+    impl<T: 'static> Sealed for super::Store<T> {}
+    impl<T: 'static> Sealed for crate::Caller<'_, T> {}
 }

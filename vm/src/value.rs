@@ -1,8 +1,11 @@
 //! Values as the host sees them, and the Rust types that stand for them.
 
-use faasm_abi::types::ValType;
+use std::mem::MaybeUninit;
+
+use faasm_abi::types::{HeapType, RefType, ValType};
 
 use crate::func::Func;
+use crate::store::core::StoreCore;
 
 /// Any WebAssembly value.
 ///
@@ -38,6 +41,49 @@ impl Val {
             Self::FuncRef(_) => ValType::FUNCREF,
             Self::ExternRef(_) => ValType::EXTERNREF,
         }
+    }
+}
+
+/// The bits of `value` as compiled code has them, if it is of type `ty` and of this store.
+pub(crate) fn to_bits(core: &StoreCore, ty: ValType, value: Val) -> Option<u128> {
+    let bits = match (ty, value) {
+        (ValType::I32, Val::I32(value)) => value.cast_unsigned().into(),
+        (ValType::I64, Val::I64(value)) => value.cast_unsigned().into(),
+        (ValType::F32, Val::F32(bits)) => bits.into(),
+        (ValType::F64, Val::F64(bits)) => bits.into(),
+        (ValType::V128, Val::V128(bits)) => bits,
+        (ValType::Ref(ty), value) => reference_bits(core, ty, value)?.into(),
+        _ => return None,
+    };
+    Some(bits)
+}
+
+fn reference_bits(core: &StoreCore, ty: RefType, value: Val) -> Option<u32> {
+    match (ty.heap, value) {
+        (HeapType::Func | HeapType::Concrete(_), Val::FuncRef(Some(func))) => {
+            let known = func.store == core.id && core.contents.func(func.index).is_some();
+            known.then_some(func.index)
+        }
+        (HeapType::Extern, Val::ExternRef(Some(number))) => number.checked_add(1),
+        (HeapType::Func | HeapType::NoFunc | HeapType::Concrete(_), Val::FuncRef(None))
+        | (HeapType::Extern | HeapType::NoExtern, Val::ExternRef(None)) => ty.nullable.then_some(0),
+        _ => None,
+    }
+}
+
+/// The value of type `ty` with these bits of compiled code's.
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are the value")]
+pub(crate) fn from_bits(core: &StoreCore, ty: ValType, bits: u128) -> Val {
+    match ty {
+        ValType::I32 => Val::I32((bits as u32).cast_signed()),
+        ValType::I64 => Val::I64((bits as u64).cast_signed()),
+        ValType::F32 => Val::F32(bits as u32),
+        ValType::F64 => Val::F64(bits as u64),
+        ValType::V128 => Val::V128(bits),
+        ValType::Ref(ty) => match ty.heap {
+            HeapType::Extern | HeapType::NoExtern => Val::ExternRef((bits as u32).checked_sub(1)),
+            _ => Val::FuncRef(core.func_handle(bits as u32)),
+        },
     }
 }
 
@@ -103,48 +149,70 @@ wide_scalars! {
 pub trait Values: Copy + sealed::Sealed + 'static {
     /// The WebAssembly types, in order.
     const TYPES: &'static [ValType];
-    /// Writes each value's bits into the low half of a cell. `cells` has at least as many as there are values.
+    /// An array of [`Cell`]s.
     #[doc(hidden)]
-    fn store(self, cells: &mut [u128]);
-    /// Reads them back.
+    type Cells: Copy;
+    /// The values as an entry takes them.
     #[doc(hidden)]
-    fn load(cells: &[u128]) -> Self;
+    fn into_cells(self) -> Self::Cells;
+    /// The values as an entry left them.
+    #[doc(hidden)]
+    fn from_cells(cells: &Self::Cells) -> Self;
+}
+
+/// A value's place in the array that entries read and write.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(16))]
+pub struct Cell {
+    low: u64,
+    high: MaybeUninit<u64>,
+}
+
+const _: () = assert!(size_of::<Cell>() == faasm_abi::host::VALUE_BYTES as usize);
+
+impl Cell {
+    fn new(low: u64) -> Self {
+        Self { low, high: MaybeUninit::uninit() }
+    }
 }
 
 impl sealed::Sealed for () {}
 impl Values for () {
     const TYPES: &'static [ValType] = &[];
-    fn store(self, _: &mut [u128]) {}
-    fn load(_: &[u128]) -> Self {}
+    type Cells = [Cell; 0];
+    fn into_cells(self) -> Self::Cells {
+        []
+    }
+    fn from_cells(_: &Self::Cells) -> Self {}
 }
 
 impl<S: Scalar> Values for S {
     const TYPES: &'static [ValType] = &[S::TYPE];
+    type Cells = [Cell; 1];
     #[inline]
-    fn store(self, cells: &mut [u128]) {
-        cells[0] = u128::from(self.to_bits());
+    fn into_cells(self) -> Self::Cells {
+        [Cell::new(self.to_bits())]
     }
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a scalar is in the low half")]
-    fn load(cells: &[u128]) -> Self {
-        S::from_bits(cells[0] as u64)
+    fn from_cells(cells: &Self::Cells) -> Self {
+        S::from_bits(cells[0].low)
     }
 }
 
 macro_rules! tuples {
-    ($(($($name:ident $index:tt),*);)*) => {
+    ($($count:literal: $($name:ident $index:tt),*;)*) => {
         $(
             impl<$($name: Scalar),*> sealed::Sealed for ($($name,)*) {}
             impl<$($name: Scalar),*> Values for ($($name,)*) {
                 const TYPES: &'static [ValType] = &[$($name::TYPE),*];
+                type Cells = [Cell; $count];
                 #[inline]
-                fn store(self, cells: &mut [u128]) {
-                    $(cells[$index] = u128::from(self.$index.to_bits());)*
+                fn into_cells(self) -> Self::Cells {
+                    [$(Cell::new(self.$index.to_bits())),*]
                 }
                 #[inline]
-                #[expect(clippy::cast_possible_truncation, reason = "a scalar is in the low half")]
-                fn load(cells: &[u128]) -> Self {
-                    ($($name::from_bits(cells[$index] as u64),)*)
+                fn from_cells(cells: &Self::Cells) -> Self {
+                    ($($name::from_bits(cells[$index].low),)*)
                 }
             }
         )*
@@ -152,18 +220,18 @@ macro_rules! tuples {
 }
 
 tuples! {
-    (A 0);
-    (A 0, B 1);
-    (A 0, B 1, C 2);
-    (A 0, B 1, C 2, D 3);
-    (A 0, B 1, C 2, D 3, E 4);
-    (A 0, B 1, C 2, D 3, E 4, F 5);
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+    1: A 0;
+    2: A 0, B 1;
+    3: A 0, B 1, C 2;
+    4: A 0, B 1, C 2, D 3;
+    5: A 0, B 1, C 2, D 3, E 4;
+    6: A 0, B 1, C 2, D 3, E 4, F 5;
+    7: A 0, B 1, C 2, D 3, E 4, F 5, G 6;
+    8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
+    9: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8;
+    10: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9;
+    11: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10;
+    12: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11;
 }
 
 mod sealed {

@@ -1,0 +1,259 @@
+//! The functions that compiled code calls for what is too large to be inline (see [`faasm_abi::builtin`]).
+//!
+//! # Invariants
+//!
+//! * Bounds are checked before anything is written.
+//! * Long copies and fills go in pieces, between which the interrupt is read.
+
+use faasm_abi::builtin::Builtin;
+use faasm_abi::host::HostReturn;
+use faasm_abi::layout::header;
+use faasm_abi::trap::TrapCode;
+
+use crate::host::record;
+use crate::segments;
+use crate::store::contents::{InstanceRecord, MemoryRecord, TableRecord};
+use crate::store::core::StoreCore;
+use crate::trap::Trap;
+
+/// Addresses of the builtins, by their indices.
+#[repr(transparent)]
+struct Table([*const (); Builtin::ALL.len()]);
+
+// SAFETY: the pointers are of functions and never change.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table([
+    faasm_sfi::activation::raise as *const (),
+    memory_grow as *const (),
+    memory_copy as *const (),
+    memory_fill as *const (),
+    memory_init as *const (),
+    data_drop as *const (),
+    table_grow as *const (),
+    table_fill as *const (),
+    table_copy as *const (),
+    table_init as *const (),
+    elem_drop as *const (),
+]);
+
+/// Address of the table of builtins, for contexts.
+pub(crate) fn table_address() -> usize {
+    (&raw const TABLE) as usize
+}
+
+/// Bytes or elements between two looks at the interrupt.
+const PIECE: u64 = 1 << 20;
+
+/// The core and the instance that called.
+struct Guest {
+    core: &'static mut StoreCore,
+    instance: u32,
+}
+
+impl Guest {
+    /// # Safety
+    ///
+    /// Called by compiled code, through a stub, with its own context; the answer is gone before the builtin returns.
+    unsafe fn new(context: *mut u8) -> Self {
+        // SAFETY: by the caller's promise nothing else uses the core: the builtin is its only host frame.
+        let core = unsafe { StoreCore::current() };
+        // SAFETY: the context is an instance's, whose header is accessible.
+        let instance =
+            unsafe { context.offset(header::INSTANCE as isize).cast::<u32>().read_unaligned() };
+        Self { core, instance }
+    }
+
+    fn record(&self) -> &InstanceRecord {
+        &self.core.contents.instances[self.instance as usize]
+    }
+
+    fn memory(&self, index: u64) -> MemoryRecord {
+        let at = self.record().memories[small(index)];
+        self.core.contents.memories[at as usize].clone()
+    }
+
+    fn table(&self, index: u64) -> TableRecord {
+        let at = self.record().tables[small(index)];
+        self.core.contents.tables[at as usize].clone()
+    }
+}
+
+/// An index that the compiler put into code.
+fn small(index: u64) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+fn answer(value: u64) -> HostReturn {
+    HostReturn { status: 0, value }
+}
+
+fn outcome(result: Result<(), TrapCode>) -> HostReturn {
+    match result {
+        Ok(()) => answer(0),
+        Err(code) => record(Trap::code(code)),
+    }
+}
+
+/// Runs `body` over pieces of `0..len`, from the end if `backwards`.
+fn in_pieces(len: u64, backwards: bool, mut body: impl FnMut(u64, u64)) -> Result<(), TrapCode> {
+    let mut done = 0;
+    while done < len {
+        let piece = PIECE.min(len - done);
+        body(if backwards { len - done - piece } else { done }, piece);
+        done += piece;
+        if done < len && faasm_sfi::activation::is_interrupted() {
+            return Err(TrapCode::Interrupted);
+        }
+    }
+    Ok(())
+}
+
+/// Whether `len` units at `at` lie in something of `size` units.
+pub(crate) fn fits(at: u64, len: u64, size: u64) -> bool {
+    at.checked_add(len).is_some_and(|end| end <= size)
+}
+
+macro_rules! builtin {
+    ($(fn $name:ident($guest:ident $(, $arg:ident)*) -> HostReturn $body:block)*) => {
+        $(
+            extern "C" fn $name(context: *mut u8 $(, $arg: u64)*) -> HostReturn {
+                // SAFETY: only compiled code has the address of this function (`TABLE`), and its stubs pass their
+                // context.
+                #[allow(unused_mut, clippy::allow_attributes, reason = "some builtins only read")]
+                let mut $guest = unsafe { Guest::new(context) };
+                $body
+            }
+        )*
+    };
+}
+
+builtin! {
+    fn memory_grow(guest, memory, delta) -> HostReturn {
+        let index = guest.record().memories[small(memory)];
+        answer(guest.core.grow_memory(index, delta).unwrap_or(u64::MAX))
+    }
+
+    fn memory_copy(guest, memory_to, memory_from, to, from, bytes) -> HostReturn {
+        let (target, source) = (guest.memory(memory_to), guest.memory(memory_from));
+        outcome(copy_memory(guest.core, (&target, to), (&source, from), bytes))
+    }
+
+    fn memory_fill(guest, memory, to, byte, bytes) -> HostReturn {
+        let target = guest.memory(memory);
+        outcome(fill_memory(guest.core, (&target, to), byte, bytes))
+    }
+
+    fn memory_init(guest, memory, segment, to, from, bytes) -> HostReturn {
+        let target = guest.memory(memory);
+        outcome(segments::init_memory(guest.core, guest.instance, &target, segment, [to, from, bytes]))
+    }
+
+    fn data_drop(guest, segment) -> HostReturn {
+        segments::drop_data(guest.core, guest.instance, small(segment));
+        answer(0)
+    }
+
+    fn table_grow(guest, table, element, delta) -> HostReturn {
+        let index = guest.record().tables[small(table)];
+        answer(guest.core.grow_table(index, reference(element), delta).unwrap_or(u64::MAX))
+    }
+
+    fn table_fill(guest, table, to, element, length) -> HostReturn {
+        let target = guest.table(table);
+        outcome(fill_table(guest.core, (&target, to), reference(element), length))
+    }
+
+    fn table_copy(guest, table_to, table_from, to, from, length) -> HostReturn {
+        let (target, source) = (guest.table(table_to), guest.table(table_from));
+        outcome(copy_table(guest.core, (&target, to), (&source, from), length))
+    }
+
+    fn table_init(guest, table, segment, to, from, length) -> HostReturn {
+        let target = guest.table(table);
+        outcome(segments::init_table(guest.core, guest.instance, &target, segment, [to, from, length]))
+    }
+
+    fn elem_drop(guest, segment) -> HostReturn {
+        segments::drop_elements(guest.core, guest.instance, small(segment));
+        answer(0)
+    }
+}
+
+/// A reference in the low bits of a word.
+#[expect(clippy::cast_possible_truncation, reason = "references are zero-extended")]
+fn reference(word: u64) -> u32 {
+    word as u32
+}
+
+fn copy_memory(
+    core: &StoreCore,
+    (target, to): (&MemoryRecord, u64),
+    (source, from): (&MemoryRecord, u64),
+    bytes: u64,
+) -> Result<(), TrapCode> {
+    if !fits(to, bytes, core.memory_len(target)) || !fits(from, bytes, core.memory_len(source)) {
+        return Err(TrapCode::MemoryOutOfBounds);
+    }
+    let backwards = target.base == source.base && to > from;
+    in_pieces(bytes, backwards, |at, len| {
+        let to = core.address(target.base + small(to + at));
+        let from = core.address(source.base + small(from + at));
+        // SAFETY: both ranges were checked against the memories' lengths, below which they are accessible.
+        unsafe { std::ptr::copy(from, to, small(len)) };
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "memory.fill writes the low byte")]
+fn fill_memory(
+    core: &StoreCore,
+    (target, to): (&MemoryRecord, u64),
+    byte: u64,
+    bytes: u64,
+) -> Result<(), TrapCode> {
+    if !fits(to, bytes, core.memory_len(target)) {
+        return Err(TrapCode::MemoryOutOfBounds);
+    }
+    in_pieces(bytes, false, |at, len| {
+        let to = core.address(target.base + small(to + at));
+        // SAFETY: the range was checked against the memory's length, below which it is accessible.
+        unsafe { to.write_bytes(byte as u8, small(len)) };
+    })
+}
+
+fn fill_table(
+    core: &mut StoreCore,
+    (target, to): (&TableRecord, u64),
+    element: u32,
+    length: u64,
+) -> Result<(), TrapCode> {
+    if !fits(to, length, core.table_len(target)) {
+        return Err(TrapCode::TableOutOfBounds);
+    }
+    in_pieces(length, false, |at, len| {
+        (at..at + len).for_each(|at| core.put_element(target, to + at, element));
+    })
+}
+
+fn copy_table(
+    core: &mut StoreCore,
+    (target, to): (&TableRecord, u64),
+    (source, from): (&TableRecord, u64),
+    length: u64,
+) -> Result<(), TrapCode> {
+    if !fits(to, length, core.table_len(target)) || !fits(from, length, core.table_len(source)) {
+        return Err(TrapCode::TableOutOfBounds);
+    }
+    let backwards = target.base == source.base && to > from;
+    let copy = |core: &mut StoreCore, at| {
+        let element = core.element(source, from + at);
+        core.put_element(target, to + at, element);
+    };
+    in_pieces(length, backwards, |at, len| {
+        if backwards {
+            (at..at + len).rev().for_each(|at| copy(core, at));
+        } else {
+            (at..at + len).for_each(|at| copy(core, at));
+        }
+    })
+}

@@ -1,0 +1,439 @@
+//! Instantiation (specification, section 4.5.4): from a module and its resolved imports to an instance in a store.
+//!
+//! # Protocol
+//!
+//! 1. Imports are resolved and matched before anything of the store is changed.
+//! 2. The parts get their places; their pages become accessible; the context and the descriptors are written; the
+//!    instance is in the store from then on, whatever happens later.
+//! 3. Globals and tables get their initial values; active element segments, then active data segments are applied in
+//!    order. The first that does not fit ends the instantiation, and what came before stays.
+//! 4. The start function runs.
+
+use std::sync::Arc;
+
+use faasm_abi::layout::{
+    GlobalPlace, Place, funcref, header, imported_function, imported_memory, imported_table,
+};
+use faasm_abi::module::SegmentMode;
+
+use crate::builtins;
+use crate::externs::put_global;
+use crate::func::{self, CallError, Target};
+use crate::host::HostFunc;
+use crate::instance::Instance;
+use crate::linker::MissingImport;
+use crate::module::Module;
+use crate::place::{self, number};
+use crate::segments;
+use crate::store::contents::{FuncRecord, GlobalRecord, InstanceRecord, MemoryRecord, TableRecord};
+use crate::store::core::StoreCore;
+use crate::store::plan::{Places, pages};
+use crate::store::{AsStore, Store, StoreError};
+use crate::trap::Trap;
+
+/// Why a module cannot be instantiated.
+#[derive(Debug, thiserror::Error)]
+pub enum InstantiateError {
+    /// An import is unknown or of another type.
+    #[error("{0}")]
+    Import(MissingImport),
+    /// No room, limits, or the store is sealed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An active segment did not fit, or the start function trapped; what came before has happened.
+    #[error(transparent)]
+    Trap(#[from] Trap),
+}
+
+/// What an import is.
+#[derive(Clone)]
+pub(crate) enum Resolved {
+    Host(Arc<HostFunc>),
+    Func(FuncRecord),
+    Memory(u32),
+    Table(u32),
+    Global(u32),
+}
+
+/// See the file's page; `imports` are in the module's order and match.
+pub(crate) fn instantiate<T: 'static>(
+    store: &mut Store<T>,
+    module: &Module,
+    imports: Vec<Resolved>,
+) -> Result<Instance, InstantiateError> {
+    let core = store.core_mut();
+    let index = build(core, module, imports)?;
+    fill(core, index)?;
+    run_start(store, index)?;
+    Ok(Instance { store: store.core().id, index })
+}
+
+/// Step 2.
+fn build(core: &mut StoreCore, module: &Module, imports: Vec<Resolved>) -> Result<u32, StoreError> {
+    let limits = core.limits;
+    let info = module.info();
+    let contents = core.contents_mut()?;
+    let one = contents.plan.context.is_some();
+    let fits = contents.funcs.len() + info.escaping.len() <= contents.plan.max_funcrefs;
+    if (one && !contents.instances.is_empty()) || !fits {
+        return Err(StoreError::Sealed);
+    }
+    let places = Places::of(&mut contents.plan, info, &module.inner.layout, &limits)?;
+    if !one {
+        let room = pages(module.inner.layout.size.unsigned_abs() as usize);
+        place::commit(core, places.context - room, room)?;
+    }
+    let builder = Builder { context: places.context, module, core };
+    builder.build(&places, imports)
+}
+
+/// Writes one instance's context.
+struct Builder<'a> {
+    core: &'a mut StoreCore,
+    module: &'a Module,
+    context: usize,
+}
+
+impl Builder<'_> {
+    fn build(mut self, places: &Places, imports: Vec<Resolved>) -> Result<u32, StoreError> {
+        let mut record = InstanceRecord {
+            module: self.module.clone(),
+            context: self.context,
+            first_funcref: number(self.core.contents.funcs.len()),
+            imported_functions: Vec::new(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+        };
+        self.write_header(&record);
+        self.write_types()?;
+        for import in imports {
+            self.write_import(&mut record, import)?;
+        }
+        self.write_memories(&mut record, places)?;
+        self.write_tables(&mut record, places)?;
+        self.write_globals(&mut record)?;
+        self.write_lengths();
+        self.write_descriptors(&record)?;
+        let span = &self.module.inner.span;
+        if !self.core.walls.code.iter().any(|known| Arc::ptr_eq(known, span)) {
+            self.core.walls.code.push(Arc::clone(span));
+        }
+        let instances = &mut self.core.contents_mut()?.instances;
+        instances.push(record);
+        Ok(number(instances.len() - 1))
+    }
+
+    /// The place of a field of the context, which has a negative offset.
+    fn at(&self, offset: i32) -> usize {
+        self.context - offset.unsigned_abs() as usize
+    }
+
+    fn delta(&self, to: usize) -> i64 {
+        delta(self.context, to)
+    }
+
+    fn write_header(&mut self, record: &InstanceRecord) {
+        let (stack, funcrefs) =
+            (self.core.contents.plan.stack.start, self.core.contents.plan.funcrefs);
+        let (stack, funcrefs, anchor) = (self.delta(stack), self.delta(funcrefs), self.delta(0));
+        let index = number(self.core.contents.instances.len());
+        self.core.put(self.at(header::BUILTINS), builtins::table_address() as u64);
+        self.core.put(self.at(header::STACK_LIMIT), stack);
+        self.core.put(self.at(header::FUNCREFS), funcrefs);
+        self.core.put(self.at(header::ANCHOR), anchor);
+        self.core.put(self.at(header::FIRST_FUNCREF), record.first_funcref);
+        self.core.put(self.at(header::INSTANCE), index);
+    }
+
+    fn write_types(&mut self) -> Result<(), StoreError> {
+        let base = self.at(self.module.inner.layout.types);
+        for (index, ty) in self.module.info().types.iter().enumerate() {
+            let id = self.core.contents_mut()?.types.intern(ty);
+            self.core.put(base + index * 4, id);
+        }
+        Ok(())
+    }
+
+    fn write_import(
+        &mut self,
+        record: &mut InstanceRecord,
+        import: Resolved,
+    ) -> Result<(), StoreError> {
+        let layout = &self.module.inner.layout;
+        match import {
+            Resolved::Host(host) => {
+                let function = self.host_record(record, host)?;
+                self.write_function(record, function);
+            }
+            // A host function that another instance re-exports is called through an own stub.
+            Resolved::Func(FuncRecord { host: Some(host), .. }) => {
+                let function = self.host_record(record, host)?;
+                self.write_function(record, function);
+            }
+            Resolved::Func(function) => self.write_function(record, function),
+            Resolved::Memory(index) => {
+                let found = self.core.contents.memories[index as usize].clone();
+                if let Place::Imported(entry) = layout.memories[record.memories.len()] {
+                    let at = self.at(entry);
+                    let (base, definition) = (self.delta(found.base), self.delta(found.definition));
+                    self.core.put(at + imported_memory::BASE as usize, base);
+                    self.core.put(at + imported_memory::DEFINITION as usize, definition);
+                }
+                record.memories.push(index);
+            }
+            Resolved::Table(index) => {
+                let found = self.core.contents.tables[index as usize].clone();
+                if let Place::Imported(entry) = layout.tables[record.tables.len()] {
+                    let at = self.at(entry);
+                    let (base, definition) = (self.delta(found.base), self.delta(found.definition));
+                    self.core.put(at + imported_table::BASE as usize, base);
+                    self.core.put(at + imported_table::DEFINITION as usize, definition);
+                }
+                record.tables.push(index);
+            }
+            Resolved::Global(index) => {
+                let found = self.core.contents.globals[index as usize].clone();
+                if let GlobalPlace::Imported(entry) = layout.globals[record.globals.len()] {
+                    let delta = self.delta(found.value);
+                    self.core.put(self.at(entry), delta);
+                }
+                record.globals.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// An imported host function as something that compiled code calls: this import's stub, with this context.
+    fn host_record(
+        &mut self,
+        record: &InstanceRecord,
+        host: Arc<HostFunc>,
+    ) -> Result<FuncRecord, StoreError> {
+        let import = number(record.imported_functions.len());
+        let module = &self.module.inner;
+        let stub = module.host_stub(import, host.native);
+        Ok(FuncRecord {
+            ty: self.core.contents_mut()?.types.intern(&host.ty),
+            code: stub.ok_or(StoreError::Limit { what: "host stubs" })?,
+            context: self.context,
+            entry: module.entry(&host.ty),
+            host: Some(host),
+        })
+    }
+
+    fn write_function(&mut self, record: &mut InstanceRecord, function: FuncRecord) {
+        let entry = self.module.inner.layout.imported_functions[record.imported_functions.len()];
+        let at = self.at(entry);
+        let context = self.delta(function.context);
+        self.core.put(at + imported_function::CODE as usize, function.code as u64);
+        self.core.put(at + imported_function::CONTEXT as usize, context);
+        if let Some(host) = &function.host {
+            let (thunk, environment, room) = (host.thunk, host.environment(), host.room);
+            self.core.put(at + imported_function::HOST as usize, thunk as u64);
+            self.core.put(at + imported_function::ENVIRONMENT as usize, environment as u64);
+            self.core.put(at + imported_function::ROOM as usize, u64::from(room));
+        }
+        record.imported_functions.push(function);
+    }
+
+    fn write_memories(
+        &mut self,
+        record: &mut InstanceRecord,
+        places: &Places,
+    ) -> Result<(), StoreError> {
+        let module = &self.module.inner;
+        let imported = module.info.imported.memories as usize;
+        for (index, &(base, reserved)) in (imported..).zip(&places.memories) {
+            let Place::Owned(entry) = module.layout.memories[index] else { continue };
+            let definition = self.at(entry);
+            let memory =
+                MemoryRecord { ty: module.info.memories[index], base, reserved, definition };
+            let delta = self.delta(base);
+            record.memories.push(place::put_memory(self.core, memory, delta)?);
+        }
+        Ok(())
+    }
+
+    fn write_tables(
+        &mut self,
+        record: &mut InstanceRecord,
+        places: &Places,
+    ) -> Result<(), StoreError> {
+        let module = &self.module.inner;
+        let imported = module.info.imported.tables as usize;
+        for (index, &(base, capacity)) in (imported..).zip(&places.tables) {
+            let Place::Owned(entry) = module.layout.tables[index] else { continue };
+            let definition = self.at(entry);
+            let inline = module.layout.inline_tables[index].is_some();
+            let ty = module.info.tables[index];
+            let table = TableRecord { ty, base, capacity, definition, inline };
+            let delta = self.delta(base);
+            record.tables.push(place::put_table(self.core, table, delta, 0)?);
+        }
+        Ok(())
+    }
+
+    fn write_globals(&mut self, record: &mut InstanceRecord) -> Result<(), StoreError> {
+        let module = &self.module.inner;
+        let imported = module.info.imported.globals as usize;
+        for (ty, place) in module.info.globals.iter().zip(&module.layout.globals).skip(imported) {
+            let GlobalPlace::Owned(entry) = *place else { continue };
+            let global = GlobalRecord { ty: *ty, value: self.at(entry) };
+            let globals = &mut self.core.contents_mut()?.globals;
+            globals.push(global);
+            record.globals.push(number(globals.len() - 1));
+        }
+        Ok(())
+    }
+
+    /// All segments are whole at first; active and declared ones are dropped when they were used.
+    fn write_lengths(&mut self) {
+        let module = &self.module.inner;
+        let (data, elements) =
+            (self.at(module.layout.data_lengths), self.at(module.layout.element_lengths));
+        for (index, segment) in module.info.data.iter().enumerate() {
+            self.core.put(data + index * 4, segment.length);
+        }
+        for (index, segment) in module.info.elements.iter().enumerate() {
+            self.core.put(elements + index * 4, number(segment.items.len()));
+        }
+    }
+
+    fn write_descriptors(&mut self, record: &InstanceRecord) -> Result<(), StoreError> {
+        let functions = &self.module.info().escaping;
+        self.commit_descriptors(functions.len())?;
+        for &function in functions {
+            let found = self.function(record, function)?;
+            let reference = self.core.contents.funcs.len();
+            let at = self.core.contents.plan.funcrefs + reference * funcref::SIZE as usize;
+            let context = i32::try_from(found.context >> funcref::CONTEXT_SHIFT)
+                .map_err(|_| StoreError::Limit { what: "address space" })?;
+            self.core.put(at + funcref::CODE as usize, found.code as u64);
+            self.core.put(at + funcref::TYPE as usize, found.ty);
+            self.core.put(at + funcref::CONTEXT as usize, context.cast_unsigned());
+            self.core.contents_mut()?.funcs.push(found);
+        }
+        Ok(())
+    }
+
+    /// In an arena, the pages of descriptors become accessible as they are needed.
+    fn commit_descriptors(&mut self, count: usize) -> Result<(), StoreError> {
+        let contents = &self.core.contents;
+        if contents.plan.context.is_some() {
+            return Ok(());
+        }
+        let end = |count: usize| pages(contents.plan.funcrefs + count * funcref::SIZE as usize);
+        let (old, new) = (end(contents.funcs.len()), end(contents.funcs.len() + count));
+        place::commit(self.core, old, new - old)
+    }
+
+    fn function(
+        &mut self,
+        record: &InstanceRecord,
+        function: u32,
+    ) -> Result<FuncRecord, StoreError> {
+        let missing = StoreError::Limit { what: "functions" };
+        if let Some(import) = record.imported_functions.get(function as usize) {
+            // The entry must be one of a module that has this type; the exporter's may lack it.
+            let module = &self.module.inner;
+            let ty = module.info.function_type(function).ok_or(missing)?;
+            return Ok(FuncRecord { entry: import.entry.or(module.entry(ty)), ..import.clone() });
+        }
+        let module = &self.module.inner;
+        let ty = module.info.function_type(function).ok_or(missing)?;
+        let code = module.function_code(function);
+        Ok(FuncRecord {
+            ty: self.core.contents_mut()?.types.intern(ty),
+            code: code.ok_or(StoreError::Limit { what: "functions" })?,
+            context: self.context,
+            entry: module.entry(ty),
+            host: None,
+        })
+    }
+}
+
+/// Step 3.
+fn fill(core: &mut StoreCore, instance: u32) -> Result<(), Trap> {
+    let module = core.contents.instances[instance as usize].module.clone();
+    let info = module.info();
+    for (position, init) in info.global_inits.iter().enumerate() {
+        let bits = segments::evaluate(core, instance, init);
+        let record = &core.contents.instances[instance as usize];
+        let global = record.globals[info.imported.globals as usize + position];
+        let global = core.contents.globals[global as usize].clone();
+        put_global(core, &global, bits);
+    }
+    for (position, init) in info.table_inits.iter().enumerate() {
+        let Some(init) = init else { continue };
+        let element = segments::reference(segments::evaluate(core, instance, init));
+        let table = table_record(core, instance, info.imported.tables as usize + position);
+        (0..core.table_len(&table)).for_each(|at| core.put_element(&table, at, element));
+    }
+    fill_tables(core, instance, &module)?;
+    fill_memories(core, instance, &module)
+}
+
+fn table_record(core: &StoreCore, instance: u32, table: usize) -> TableRecord {
+    let index = core.contents.instances[instance as usize].tables[table];
+    core.contents.tables[index as usize].clone()
+}
+
+fn fill_tables(core: &mut StoreCore, instance: u32, module: &Module) -> Result<(), Trap> {
+    for (position, segment) in module.info().elements.iter().enumerate() {
+        if let SegmentMode::Active { index, offset } = &segment.mode {
+            let table = table_record(core, instance, *index as usize);
+            let to = offset_value(core, instance, offset, table.ty.table64);
+            let range = [to, 0, segment.items.len() as u64];
+            segments::init_table(core, instance, &table, position as u64, range)?;
+        }
+        if segment.mode != SegmentMode::Passive {
+            segments::drop_elements(core, instance, position);
+        }
+    }
+    Ok(())
+}
+
+fn fill_memories(core: &mut StoreCore, instance: u32, module: &Module) -> Result<(), Trap> {
+    for (position, segment) in module.info().data.iter().enumerate() {
+        if let SegmentMode::Active { index, offset } = &segment.mode {
+            let memory = core.contents.instances[instance as usize].memories[*index as usize];
+            let memory = core.contents.memories[memory as usize].clone();
+            let to = offset_value(core, instance, offset, memory.ty.memory64);
+            let range = [to, 0, segment.length.into()];
+            segments::init_memory(core, instance, &memory, position as u64, range)?;
+            segments::drop_data(core, instance, position);
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are the value")]
+fn offset_value(
+    core: &StoreCore,
+    instance: u32,
+    offset: &faasm_abi::module::ConstExpr,
+    wide: bool,
+) -> u64 {
+    let bits = segments::evaluate(core, instance, offset);
+    if wide { bits as u64 } else { u64::from(bits as u32) }
+}
+
+/// Step 4.
+fn run_start<T: 'static>(store: &mut Store<T>, instance: u32) -> Result<(), Trap> {
+    let core = store.core();
+    let record = &core.contents.instances[instance as usize];
+    let Some(start) = record.module.info().start else { return Ok(()) };
+    let function = record.function(&core.contents, start).ok_or(CallError::NoEntry)?;
+    let entry = function.entry.ok_or(CallError::NoEntry)?;
+    let target = Target { entry, code: function.code, context: function.context };
+    let cells = std::ptr::NonNull::<u128>::dangling().as_ptr().cast();
+    // SAFETY: the target is this store's; a start function has neither parameters nor results; the store is borrowed
+    // mutably.
+    unsafe { func::enter(store.core_ptr().as_ptr(), &target, cells) }
+}
+
+/// The distance from one offset to another.
+fn delta(from: usize, to: usize) -> i64 {
+    to.cast_signed() as i64 - from.cast_signed() as i64
+}

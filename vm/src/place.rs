@@ -1,0 +1,126 @@
+//! Putting memories, tables and globals into a store: room, accessible pages, records, limits.
+
+use faasm_abi::layout::{memory, table};
+use faasm_abi::types::{GlobalType, MemoryType, TableType};
+use faasm_sfi::HOST_PAGE;
+
+use crate::externs::put_global;
+use crate::store::StoreError;
+use crate::store::contents::{GlobalRecord, MemoryRecord, TableRecord};
+use crate::store::core::StoreCore;
+use crate::store::plan::{memory_bytes, memory_reservation, pages, table_bytes, table_capacity};
+
+const TOO_MUCH_MEMORY: StoreError = StoreError::Limit { what: "memory" };
+const TOO_MANY_ELEMENTS: StoreError = StoreError::Limit { what: "table elements" };
+
+/// A memory of the store's own.
+pub(crate) fn own_memory(core: &mut StoreCore, ty: MemoryType) -> Result<u32, StoreError> {
+    let limits = core.limits;
+    let (reserved, guard) = memory_reservation(&ty, &limits)?;
+    let base = core.contents_mut()?.plan.take(reserved + guard)?;
+    let definition = take_cell(core)?;
+    put_memory(core, MemoryRecord { ty, base, reserved, definition }, 0)
+}
+
+/// A table of the store's own.
+pub(crate) fn own_table(
+    core: &mut StoreCore,
+    ty: TableType,
+    element: u32,
+) -> Result<u32, StoreError> {
+    let capacity = table_capacity(&ty, &core.limits)?;
+    let base = core.contents_mut()?.plan.take(table_bytes(capacity)?)?;
+    let definition = take_cell(core)?;
+    let record = TableRecord { ty, base, capacity, definition, inline: false };
+    put_table(core, record, 0, element)
+}
+
+/// A global of the store's own.
+pub(crate) fn own_global(
+    core: &mut StoreCore,
+    ty: GlobalType,
+    bits: u128,
+) -> Result<u32, StoreError> {
+    let value = take_cell(core)?;
+    let record = GlobalRecord { ty, value };
+    put_global(core, &record, bits);
+    let globals = &mut core.contents_mut()?.globals;
+    globals.push(record);
+    Ok(number(globals.len() - 1))
+}
+
+/// Sixteen bytes for an entry or a value that belongs to no instance.
+fn take_cell(core: &mut StoreCore) -> Result<usize, StoreError> {
+    const CELL: usize = 16;
+    if core.contents_mut()?.cells.is_empty() {
+        let page = core.contents_mut()?.plan.take(HOST_PAGE)?;
+        commit(core, page, HOST_PAGE)?;
+        core.contents_mut()?.cells = page..page + HOST_PAGE;
+    }
+    let cells = &mut core.contents_mut()?.cells;
+    let at = cells.start;
+    cells.start += CELL;
+    Ok(at)
+}
+
+/// Makes pages accessible for good.
+pub(crate) fn commit(core: &mut StoreCore, offset: usize, len: usize) -> Result<(), StoreError> {
+    if len > 0 {
+        core.slot.commit(offset, len)?;
+        core.contents_mut()?.committed.push(offset..offset + len);
+    }
+    Ok(())
+}
+
+/// Fills in a memory whose place is known: its first pages, its entry (with the distance from the owner's context to
+/// its base), its record.
+pub(crate) fn put_memory(
+    core: &mut StoreCore,
+    record: MemoryRecord,
+    delta: i64,
+) -> Result<u32, StoreError> {
+    let bytes = memory_bytes(&record.ty, record.ty.limits.min).ok_or(TOO_MUCH_MEMORY)?;
+    if bytes > core.limits.memory_bytes - core.memory_used || bytes > record.reserved as u64 {
+        return Err(TOO_MUCH_MEMORY);
+    }
+    let accessible = pages(usize::try_from(bytes).map_err(|_| TOO_MUCH_MEMORY)?);
+    if accessible > 0 {
+        core.slot.commit(record.base, accessible)?;
+    }
+    core.memory_used += bytes;
+    core.put(record.definition + memory::BASE as usize, delta);
+    core.put(record.definition + memory::LENGTH as usize, bytes);
+    let memories = &mut core.contents_mut()?.memories;
+    memories.push(record);
+    Ok(number(memories.len() - 1))
+}
+
+/// Fills in a table whose place is known, as [`put_memory`].
+pub(crate) fn put_table(
+    core: &mut StoreCore,
+    record: TableRecord,
+    delta: i64,
+    element: u32,
+) -> Result<u32, StoreError> {
+    let len = record.ty.limits.min;
+    if len > core.limits.table_elements - core.elements_used || len > record.capacity {
+        return Err(TOO_MANY_ELEMENTS);
+    }
+    if !record.inline && len > 0 {
+        core.slot.commit(record.base, pages(table_bytes(len)?))?;
+    }
+    core.elements_used += len;
+    core.put(record.definition + table::BASE as usize, delta);
+    core.put(record.definition + table::LENGTH as usize, len);
+    if element != 0 {
+        (0..len).for_each(|at| core.put_element(&record, at, element));
+    }
+    let tables = &mut core.contents_mut()?.tables;
+    tables.push(record);
+    Ok(number(tables.len() - 1))
+}
+
+/// A position as an index of the store's; far below the limit, as each takes room in the slot.
+pub(crate) fn number(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

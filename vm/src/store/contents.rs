@@ -1,0 +1,200 @@
+//! What is instantiated in a store: the part of it that does not change while guests run, and that all stores born
+//! from one capture share.
+//!
+//! Everything here is counted in offsets from the slot's first byte; what changes (sizes, elements, values) is in the
+//! slot itself, so that the image holds it.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use faasm_abi::types::{FuncType, GlobalType, MemoryType, TableType};
+
+use crate::engine::Engine;
+use crate::host::HostFunc;
+use crate::module::Module;
+use crate::store::plan::SlotPlan;
+
+/// See the file's page.
+pub(crate) struct Contents {
+    pub(crate) id: u64,
+    pub(crate) engine: Engine,
+    /// Of the embedder's data: what host functions expect.
+    pub(crate) data_type: TypeId,
+    /// Nothing may be added any more.
+    pub(crate) sealed: bool,
+    pub(crate) plan: SlotPlan,
+    pub(crate) types: Types,
+    /// By function reference; 0 is null's.
+    pub(crate) funcs: Vec<FuncRecord>,
+    pub(crate) instances: Vec<InstanceRecord>,
+    pub(crate) memories: Vec<MemoryRecord>,
+    pub(crate) tables: Vec<TableRecord>,
+    pub(crate) globals: Vec<GlobalRecord>,
+    /// Accessible ranges of the slot beside the stack, memories and tables that are not in a context.
+    pub(crate) committed: Vec<Range<usize>>,
+    /// What is left of the page for entries and values that belong to no instance.
+    pub(crate) cells: Range<usize>,
+}
+
+/// What a function reference refers to.
+#[derive(Clone)]
+pub(crate) struct FuncRecord {
+    /// Canonical type.
+    pub(crate) ty: u32,
+    /// Address of code that any compiled function can call with `context`.
+    pub(crate) code: usize,
+    /// Offset of that context.
+    pub(crate) context: usize,
+    /// Address of the entry for its type.
+    pub(crate) entry: Option<usize>,
+    /// The host function behind it, if it is one.
+    pub(crate) host: Option<Arc<HostFunc>>,
+}
+
+/// One instance.
+pub(crate) struct InstanceRecord {
+    pub(crate) module: Module,
+    /// The context pointer.
+    pub(crate) context: usize,
+    /// Reference of the first escaping function.
+    pub(crate) first_funcref: u32,
+    /// What each imported function is.
+    pub(crate) imported_functions: Vec<FuncRecord>,
+    /// Each memory, table and global by its index in the store.
+    pub(crate) memories: Vec<u32>,
+    pub(crate) tables: Vec<u32>,
+    pub(crate) globals: Vec<u32>,
+}
+
+/// One memory.
+#[derive(Clone, Debug)]
+pub(crate) struct MemoryRecord {
+    pub(crate) ty: MemoryType,
+    /// Its first byte.
+    pub(crate) base: usize,
+    /// The most bytes that it can have.
+    pub(crate) reserved: usize,
+    /// Its owner's entry (base and length).
+    pub(crate) definition: usize,
+}
+
+/// One table.
+#[derive(Clone, Debug)]
+pub(crate) struct TableRecord {
+    pub(crate) ty: TableType,
+    /// Element 0.
+    pub(crate) base: usize,
+    /// The most elements that it can have.
+    pub(crate) capacity: u64,
+    /// Its owner's entry (base and length).
+    pub(crate) definition: usize,
+    /// Whether the elements are in a context: accessible from the start, all of them.
+    pub(crate) inline: bool,
+}
+
+/// One global.
+#[derive(Clone, Debug)]
+pub(crate) struct GlobalRecord {
+    pub(crate) ty: GlobalType,
+    /// Its value.
+    pub(crate) value: usize,
+}
+
+/// Canonical ids of the types in a store: equal types have equal ids.
+#[derive(Debug, Default)]
+pub(crate) struct Types {
+    list: Vec<FuncType>,
+    ids: HashMap<FuncType, u32>,
+}
+
+impl Types {
+    /// The id of `ty`, a new one if it has none yet.
+    pub(crate) fn intern(&mut self, ty: &FuncType) -> u32 {
+        if let Some(id) = self.ids.get(ty) {
+            return *id;
+        }
+        let id = u32::try_from(self.list.len()).unwrap_or(u32::MAX - 1);
+        self.list.push(ty.clone());
+        self.ids.insert(ty.clone(), id);
+        id
+    }
+
+    /// The type with this id.
+    pub(crate) fn get(&self, id: u32) -> &FuncType {
+        &self.list[id as usize]
+    }
+}
+
+impl Contents {
+    /// Nothing but room.
+    pub(crate) fn new(engine: &Engine, plan: SlotPlan, data_type: TypeId) -> Self {
+        let null = FuncRecord {
+            ty: faasm_abi::layout::funcref::NO_TYPE,
+            code: 0,
+            context: 0,
+            entry: None,
+            host: None,
+        };
+        Self {
+            id: engine.next_store(),
+            engine: engine.clone(),
+            data_type,
+            sealed: false,
+            plan,
+            types: Types::default(),
+            funcs: vec![null],
+            instances: Vec::new(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+            committed: Vec::new(),
+            cells: 0..0,
+        }
+    }
+
+    /// What function `reference` refers to; `None` for null and for numbers that no function has.
+    pub(crate) fn func(&self, reference: u32) -> Option<&FuncRecord> {
+        if reference == 0 { None } else { self.funcs.get(reference as usize) }
+    }
+
+    /// The module whose code `pc` is in.
+    pub(crate) fn module_at(&self, pc: usize) -> Option<&Module> {
+        self.instances
+            .iter()
+            .map(|instance| &instance.module)
+            .find(|module| module.inner.span.contains(pc))
+    }
+}
+
+impl InstanceRecord {
+    /// What function `index` of this instance is, in a way that can be called; its entry may be missing.
+    pub(crate) fn function(&self, contents: &Contents, index: u32) -> Option<FuncRecord> {
+        let module = &self.module.inner;
+        if let Some(position) = module.info.escaping_position(index) {
+            return contents.func(self.first_funcref + position).cloned();
+        }
+        if let Some(import) = self.imported_functions.get(index as usize) {
+            return Some(import.clone());
+        }
+        let ty = module.info.function_type(index)?;
+        Some(FuncRecord {
+            ty: *contents.types.ids.get(ty)?,
+            code: module.function_code(index)?,
+            context: self.context,
+            entry: module.entry(ty),
+            host: None,
+        })
+    }
+}
+
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contents")
+            .field("id", &self.id)
+            .field("instances", &self.instances.len())
+            .finish_non_exhaustive()
+    }
+}

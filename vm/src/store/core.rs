@@ -1,0 +1,323 @@
+//! The part of a store that does not depend on the embedder's data type.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Instant;
+
+use faasm_abi::layout::{funcref, memory, table};
+use faasm_sfi::fault::{Fault, FaultKind};
+use faasm_sfi::interrupt::Interrupt;
+use faasm_sfi::shared::SharedRegion;
+use faasm_sfi::slot::Slot;
+use faasm_sfi::walls::Walls;
+
+use crate::capture::Captured;
+use crate::externs::AccessError;
+use crate::func::Func;
+use crate::store::contents::{Contents, MemoryRecord, TableRecord};
+use crate::store::plan::{STACK_GUARD, memory_bytes, pages, table_bytes};
+use crate::store::{StoreError, StoreLimits};
+use crate::trap::Trap;
+use crate::value::Val;
+
+/// A pointer to the core of the store that a handle is used with.
+#[derive(Clone, Copy, Debug)]
+pub struct CorePtr(NonNull<StoreCore>);
+
+impl CorePtr {
+    pub(crate) fn new(core: NonNull<StoreCore>) -> Self {
+        Self(core)
+    }
+
+    /// The core, for as long as the store or caller that gave this pointer is borrowed.
+    pub(crate) fn core<'a>(self) -> &'a StoreCore {
+        // SAFETY: the pointer came from `AsStore::core_ptr` of a store or caller that is alive and borrowed for as
+        // long as the caller of this crate-private function uses the answer (each does so within one call).
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The core, mutably.
+    pub(crate) fn core_mut<'a>(self) -> &'a mut StoreCore {
+        let mut core = self.0;
+        // SAFETY: as above; the callers hold the store or caller mutably and drop the answer before a guest runs.
+        unsafe { core.as_mut() }
+    }
+
+    pub(crate) fn as_ptr(self) -> *mut StoreCore {
+        self.0.as_ptr()
+    }
+}
+
+/// Everything of a store but the embedder's data.
+#[derive(Debug)]
+pub(crate) struct StoreCore {
+    /// As in the contents: one load less in the checks of handles.
+    pub(crate) id: u64,
+    pub(crate) slot: Slot,
+    /// Changed only while no call runs.
+    pub(crate) walls: Walls,
+    pub(crate) contents: Arc<Contents>,
+    /// `Box<T>` made raw; null while a slot waits for its next birth.
+    pub(crate) data: *mut (),
+    pub(crate) interrupt: Interrupt,
+    /// Whether somebody may hold the interrupt: then the next life gets another.
+    interrupt_shared: Cell<bool>,
+    pub(crate) deadline: Option<Instant>,
+    /// Recorded by a host function or builtin, until the raise arrives.
+    pub(crate) trap: Option<Trap>,
+    pub(crate) limits: StoreLimits,
+    /// Of the limits.
+    pub(crate) memory_used: u64,
+    /// Of the limits.
+    pub(crate) elements_used: u64,
+    pub(crate) poisoned: bool,
+    /// Something grew since birth.
+    pub(crate) grown: bool,
+    /// Mapped into memory 0 of some instance.
+    pub(crate) regions: Vec<SharedRegion>,
+    /// Where it was born.
+    pub(crate) origin: Option<Captured>,
+}
+
+// SAFETY: `data` belongs to the store that owns this core, which is `Send` only if the data is; a core at rest in a
+// captured store has none. The interrupt flag is a `Cell`, but a core is never shared between threads.
+unsafe impl Send for StoreCore {}
+
+impl StoreCore {
+    /// An empty store: its slot reserved, stack and null descriptor accessible.
+    pub(crate) fn new(contents: Contents, limits: StoreLimits) -> Result<Self, StoreError> {
+        let mut core = Self::on_slot(Arc::new(contents), limits)?;
+        let plan = &core.contents.plan;
+        let (stack, funcrefs) = (plan.stack.clone(), plan.funcrefs);
+        let end = plan.context.unwrap_or(pages(funcrefs + 1));
+        core.slot.commit(stack.start, end - stack.start)?;
+        core.contents_mut()?.committed.push(stack.start..end);
+        core.put(funcrefs + funcref::TYPE as usize, funcref::NO_TYPE);
+        Ok(core)
+    }
+
+    /// A core around a fresh slot in which nothing is accessible.
+    pub(crate) fn on_slot(
+        contents: Arc<Contents>,
+        limits: StoreLimits,
+    ) -> Result<Self, StoreError> {
+        let plan = &contents.plan;
+        let slot = Slot::reserve(plan.len)?;
+        let at = slot.address();
+        let walls = Walls {
+            code: Vec::new(),
+            slot: at..at + slot.len(),
+            stack: at + plan.stack.start..at + plan.stack.end,
+            stack_guard: at + plan.stack.start - STACK_GUARD..at + plan.stack.start,
+        };
+        let interrupt = Interrupt::new(&contents.engine.inner.watchdog);
+        Ok(Self {
+            id: contents.id,
+            slot,
+            walls,
+            contents,
+            data: std::ptr::null_mut(),
+            interrupt,
+            interrupt_shared: Cell::new(false),
+            deadline: None,
+            trap: None,
+            limits,
+            memory_used: 0,
+            elements_used: 0,
+            poisoned: false,
+            grown: false,
+            regions: Vec::new(),
+            origin: None,
+        })
+    }
+
+    /// The store that is innermost on this thread.
+    ///
+    /// # Safety
+    ///
+    /// The caller was called by compiled code, and nothing else uses the core while the answer is used.
+    pub(crate) unsafe fn current<'a>() -> &'a mut Self {
+        let payload: *mut Self = faasm_sfi::activation::current_payload().cast();
+        debug_assert!(!payload.is_null());
+        // SAFETY: every activation's payload is its store's core (`call::enter`), alive during the activation; unique
+        // by the caller's promise.
+        unsafe { &mut *payload }
+    }
+
+    /// The contents, to add to them.
+    pub(crate) fn contents_mut(&mut self) -> Result<&mut Contents, StoreError> {
+        match Arc::get_mut(&mut self.contents) {
+            Some(contents) if !contents.sealed => Ok(contents),
+            _ => Err(StoreError::Sealed),
+        }
+    }
+
+    pub(crate) fn share_interrupt(&self) -> crate::store::Interrupt {
+        self.interrupt_shared.set(true);
+        crate::store::Interrupt(self.interrupt.clone())
+    }
+
+    /// Forgets what belonged to one life, for the next.
+    pub(crate) fn forget_life(&mut self) {
+        if self.interrupt_shared.replace(false) {
+            self.interrupt = Interrupt::new(&self.contents.engine.inner.watchdog);
+        } else if self.deadline.is_some() {
+            self.interrupt.set_deadline(None);
+        }
+        self.deadline = None;
+        self.trap = None;
+        self.poisoned = false;
+        self.grown = false;
+        self.regions.clear();
+    }
+
+    /// The address of `offset` in the slot.
+    pub(crate) fn address(&self, offset: usize) -> *mut u8 {
+        assert!(offset < self.slot.len(), "an offset outside the slot");
+        (self.slot.address() + offset) as *mut u8
+    }
+
+    /// Reads a plain value from the slot; `offset` is of an accessible part by the contents' records.
+    pub(crate) fn get<V: Plain>(&self, offset: usize) -> V {
+        // SAFETY: inside the slot (`address`), accessible by the records that offsets come from; any bits are a `V`;
+        // no guest runs while the host looks, or it is this thread's own.
+        unsafe { self.address(offset).cast::<V>().read_unaligned() }
+    }
+
+    /// Writes a plain value to the slot, as [`Self::get`] reads it.
+    pub(crate) fn put<V: Plain>(&mut self, offset: usize, value: V) {
+        // SAFETY: as in `get`; `&mut` keeps other host code away.
+        unsafe { self.address(offset).cast::<V>().write_unaligned(value) }
+    }
+
+    /// The number of bytes of a memory.
+    pub(crate) fn memory_len(&self, record: &MemoryRecord) -> u64 {
+        self.get(record.definition + memory::LENGTH as usize)
+    }
+
+    /// The number of elements of a table.
+    pub(crate) fn table_len(&self, record: &TableRecord) -> u64 {
+        self.get(record.definition + table::LENGTH as usize)
+    }
+
+    /// Grows memory `index` and returns its size before, in pages. New bytes are zero.
+    pub(crate) fn grow_memory(&mut self, index: u32, delta: u64) -> Result<u64, AccessError> {
+        let record = self.contents.memories[index as usize].clone();
+        let len = self.memory_len(&record);
+        let old = len >> record.ty.page_size_log2;
+        let wanted = old.checked_add(delta).filter(|&pages| pages <= max_pages(&record));
+        let bytes = wanted.and_then(|pages| memory_bytes(&record.ty, pages));
+        let bytes = bytes.ok_or(AccessError::Limit)?;
+        let more = bytes - len;
+        if bytes > record.reserved as u64 || more > self.limits.memory_bytes - self.memory_used {
+            return Err(AccessError::Limit);
+        }
+        self.commit_up(record.base, len, bytes)?;
+        self.memory_used += more;
+        self.put(record.definition + memory::LENGTH as usize, bytes);
+        Ok(old)
+    }
+
+    /// Grows table `index` and returns its size before. New elements are `element`.
+    pub(crate) fn grow_table(
+        &mut self,
+        index: u32,
+        element: u32,
+        delta: u64,
+    ) -> Result<u64, AccessError> {
+        let record = self.contents.tables[index as usize].clone();
+        let old = self.table_len(&record);
+        let new = old.checked_add(delta).filter(|&new| {
+            new <= record.capacity && delta <= self.limits.table_elements - self.elements_used
+        });
+        let new = new.ok_or(AccessError::Limit)?;
+        if !record.inline {
+            let bytes = |elements| table_bytes(elements).map_err(|_| AccessError::Limit);
+            self.commit_up(record.base, bytes(old)? as u64, bytes(new)? as u64)?;
+        }
+        self.elements_used += delta;
+        self.put(record.definition + table::LENGTH as usize, new);
+        for at in old..new {
+            self.put_element(&record, at, element);
+        }
+        Ok(old)
+    }
+
+    /// Makes the pages between two sizes of something at `base` accessible.
+    fn commit_up(&mut self, base: usize, old: u64, new: u64) -> Result<(), AccessError> {
+        let to_pages = |bytes| usize::try_from(bytes).map(pages).map_err(|_| AccessError::Limit);
+        let (old, new) = (to_pages(old)?, to_pages(new)?);
+        if new > old {
+            self.slot.commit(base + old, new - old).map_err(|_| AccessError::Limit)?;
+            self.grown = true;
+        }
+        Ok(())
+    }
+
+    /// Element `at`, which is below the length.
+    pub(crate) fn element(&self, record: &TableRecord, at: u64) -> u32 {
+        self.get(element_offset(record, at))
+    }
+
+    /// Sets element `at`, which is below the length.
+    pub(crate) fn put_element(&mut self, record: &TableRecord, at: u64, element: u32) {
+        self.put(element_offset(record, at), element);
+    }
+
+    /// The function with this reference.
+    pub(crate) fn func_handle(&self, reference: u32) -> Option<Func> {
+        self.contents.func(reference).map(|_| Func { store: self.id, index: reference })
+    }
+
+    /// A value of `ty` from its bits.
+    pub(crate) fn val(&self, ty: faasm_abi::types::ValType, bits: u128) -> Val {
+        crate::value::from_bits(self, ty, bits)
+    }
+
+    /// What the end of an activation by `fault` means.
+    pub(crate) fn trap_of(&mut self, fault: &Fault) -> Trap {
+        use faasm_abi::trap::TrapCode;
+        let mut trap = match fault.kind {
+            FaultKind::Site(code) => {
+                Trap::code(TrapCode::from_u8(code).unwrap_or(TrapCode::Unreachable))
+            }
+            FaultKind::StackOverflow => Trap::code(TrapCode::StackOverflow),
+            FaultKind::Interrupted => Trap::code(TrapCode::Interrupted),
+            FaultKind::Raised => {
+                self.trap.take().unwrap_or_else(|| Trap::code(TrapCode::Unreachable))
+            }
+        };
+        if trap.trap_code() == Some(TrapCode::Interrupted) {
+            self.poisoned = true;
+        }
+        let contents = &self.contents;
+        trap.backtrace_mut().walk(fault, &self.walls.stack, |pc| {
+            contents.module_at(pc).map(|module| &*module.inner)
+        });
+        trap
+    }
+}
+
+fn max_pages(record: &MemoryRecord) -> u64 {
+    let addressable = if record.ty.memory64 {
+        1 << (64 - u32::from(record.ty.page_size_log2)).min(63)
+    } else {
+        (1 << 32) >> record.ty.page_size_log2
+    };
+    record.ty.limits.max.unwrap_or(addressable).min(addressable)
+}
+
+fn element_offset(record: &TableRecord, at: u64) -> usize {
+    assert!(at < record.capacity, "an element outside its table");
+    #[expect(clippy::cast_possible_truncation, reason = "the capacity fits an address (plan)")]
+    let at = at as usize;
+    record.base + at * table::ELEMENT_SIZE as usize
+}
+
+/// Types that any bits are a value of.
+pub(crate) trait Plain: Copy {}
+impl Plain for u32 {}
+impl Plain for u64 {}
+impl Plain for i64 {}
+impl Plain for u128 {}

@@ -1,0 +1,197 @@
+//! Where the parts of a slot lie.
+//!
+//! # Layout
+//!
+//! ```text
+//! of one module:  | guard | stack ↓ [descriptors][context] | memory 0, 4 GiB + guard | other memories, large tables |
+//! an arena:       | guard | stack ↓ | descriptors, 64 MiB  | whatever comes: contexts with memories, tables, … |
+//! ```
+//!
+//! The anchor, from which descriptors count contexts, is the slot's first byte.
+
+use std::ops::Range;
+
+use faasm_abi::layout::{MEMORY_GUARD, MEMORY_RESERVATION, funcref};
+use faasm_abi::module::{ModuleInfo, Shape};
+use faasm_abi::types::{MemoryType, TableType};
+use faasm_sfi::HOST_PAGE;
+
+use crate::engine::EngineConfig;
+use crate::module::ModuleInner;
+use crate::store::{StoreError, StoreLimits};
+
+/// Inaccessible bytes below the guest stack.
+pub(crate) const STACK_GUARD: usize = 64 << 10;
+/// The least that is left for the stack beside a large context.
+const MIN_STACK: usize = 512 << 10;
+/// Bytes of the descriptor table of an arena: four million functions.
+const ARENA_FUNCREFS: usize = 64 << 20;
+
+/// Offsets in a slot, in bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotPlan {
+    /// The usable guest stack; its end is a multiple of 16.
+    pub(crate) stack: Range<usize>,
+    /// Descriptor 0.
+    pub(crate) funcrefs: usize,
+    /// How many descriptors there is room for.
+    pub(crate) max_funcrefs: usize,
+    /// The context pointer of the one instance, in a store of one module.
+    pub(crate) context: Option<usize>,
+    /// Where the next part goes.
+    pub(crate) next: usize,
+    /// Bytes of the slot.
+    pub(crate) len: usize,
+}
+
+impl SlotPlan {
+    /// A slot for any number of modules.
+    pub(crate) fn arena(config: &EngineConfig) -> Self {
+        let funcrefs = pages(STACK_GUARD + config.stack_bytes.max(MIN_STACK));
+        Self {
+            stack: STACK_GUARD..funcrefs,
+            funcrefs,
+            max_funcrefs: ARENA_FUNCREFS / funcref::SIZE as usize,
+            context: None,
+            next: funcrefs + ARENA_FUNCREFS,
+            len: config.arena_bytes.max(1 << 30),
+        }
+    }
+
+    /// A slot for one instance of `module`.
+    pub(crate) fn for_module(
+        config: &EngineConfig,
+        module: &ModuleInner,
+        limits: &StoreLimits,
+    ) -> Result<Self, StoreError> {
+        let context_bytes = module.layout.size.unsigned_abs() as usize;
+        let max_funcrefs = module.info.escaping.len() + 1;
+        let below = context_bytes + max_funcrefs * funcref::SIZE as usize;
+        let context = pages(STACK_GUARD + config.stack_bytes.max(below + MIN_STACK));
+        let mut plan = Self {
+            stack: STACK_GUARD..context - below,
+            funcrefs: context - below,
+            max_funcrefs,
+            context: Some(context),
+            next: context,
+            len: usize::MAX,
+        };
+        // A dry run of what instantiation will take gives the length.
+        let mut dry = plan.clone();
+        Places::of(&mut dry, &module.info, &module.layout, limits)?;
+        plan.len = dry.next;
+        Ok(plan)
+    }
+
+    /// Takes `len` bytes, whole pages.
+    pub(crate) fn take(&mut self, len: usize) -> Result<usize, StoreError> {
+        let at = self.next;
+        let end = len
+            .checked_next_multiple_of(HOST_PAGE)
+            .and_then(|len| at.checked_add(len))
+            .filter(|&end| end <= self.len)
+            .ok_or(StoreError::Limit { what: "address space" })?;
+        self.next = end;
+        Ok(at)
+    }
+}
+
+/// Where the parts of one instance lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// The context pointer.
+    pub(crate) context: usize,
+    /// Each memory that the instance owns: base and reserved bytes.
+    pub(crate) memories: Vec<(usize, usize)>,
+    /// Each table that the instance owns: element 0 and how many there is room for.
+    pub(crate) tables: Vec<(usize, u64)>,
+}
+
+impl Places {
+    /// Takes room from `plan` for an instance of this module.
+    pub(crate) fn of(
+        plan: &mut SlotPlan,
+        info: &ModuleInfo,
+        layout: &faasm_abi::layout::ContextLayout,
+        limits: &StoreLimits,
+    ) -> Result<Self, StoreError> {
+        let context = match plan.context {
+            Some(context) => context,
+            None => {
+                let room = pages(layout.size.unsigned_abs() as usize);
+                plan.take(room)? + room
+            }
+        };
+        debug_assert!(info.shape() == Shape::Split || plan.next == context);
+        let memories = info.memories[info.imported.memories as usize..]
+            .iter()
+            .map(|ty| {
+                let reserved = memory_reservation(ty, limits)?;
+                Ok((plan.take(reserved.0 + reserved.1)?, reserved.0))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let imported = info.imported.tables as usize;
+        let tables = info.tables[imported..]
+            .iter()
+            .zip(&layout.inline_tables[imported..])
+            .map(|(ty, inline)| match inline {
+                Some(offset) => Ok((context - offset.unsigned_abs() as usize, ty.limits.min)),
+                None => {
+                    let capacity = table_capacity(ty, limits)?;
+                    Ok((plan.take(table_bytes(capacity)?)?, capacity))
+                }
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Self { context, memories, tables })
+    }
+}
+
+/// Bytes of a number of pages of this memory.
+pub(crate) fn memory_bytes(ty: &MemoryType, n_pages: u64) -> Option<u64> {
+    n_pages.checked_mul(1 << ty.page_size_log2)
+}
+
+/// The most bytes that a memory can ever have, and the bytes of the guard behind them.
+pub(crate) fn memory_reservation(
+    ty: &MemoryType,
+    limits: &StoreLimits,
+) -> Result<(usize, usize), StoreError> {
+    let too_large = StoreError::Limit { what: "memory" };
+    let min = memory_bytes(ty, ty.limits.min).filter(|&min| min <= limits.memory_bytes);
+    let Some(min) = min else { return Err(too_large) };
+    if !ty.memory64 && ty.page_size_log2 == 16 {
+        return match (usize::try_from(MEMORY_RESERVATION), usize::try_from(MEMORY_GUARD)) {
+            (Ok(reserved), Ok(guard)) => Ok((reserved, guard)),
+            _ => Err(too_large),
+        };
+    }
+    let max = ty.limits.max.and_then(|max| memory_bytes(ty, max)).unwrap_or(u64::MAX);
+    let addressable = if ty.memory64 { u64::MAX } else { MEMORY_RESERVATION };
+    let room = max.min(addressable).min(limits.memory_bytes).max(min);
+    match usize::try_from(room).ok().and_then(|room| room.checked_next_multiple_of(HOST_PAGE)) {
+        Some(room) => Ok((room, HOST_PAGE)),
+        None => Err(too_large),
+    }
+}
+
+/// How many elements a table that is not in a context has room for.
+pub(crate) fn table_capacity(ty: &TableType, limits: &StoreLimits) -> Result<u64, StoreError> {
+    if ty.limits.min > limits.table_elements {
+        return Err(StoreError::Limit { what: "table elements" });
+    }
+    let addressable = u64::from(u32::MAX);
+    Ok(ty.limits.max.unwrap_or(u64::MAX).min(limits.table_elements).min(addressable))
+}
+
+/// Bytes of so many elements.
+pub(crate) fn table_bytes(elements: u64) -> Result<usize, StoreError> {
+    usize::try_from(elements)
+        .ok()
+        .and_then(|elements| elements.checked_mul(faasm_abi::layout::table::ELEMENT_SIZE as usize))
+        .ok_or(StoreError::Limit { what: "table elements" })
+}
+
+/// `bytes` rounded up to whole pages.
+pub(crate) const fn pages(bytes: usize) -> usize {
+    bytes.next_multiple_of(HOST_PAGE)
+}
