@@ -1,0 +1,22 @@
+//! The VM from outside: modules written as text, compiled by the project's own compiler, and run.
+
+#[path = "it/calls.rs"]
+mod calls;
+#[path = "it/capture.rs"]
+mod capture;
+#[path = "it/guest_memory.rs"]
+mod guest_memory;
+#[path = "it/hosts.rs"]
+mod hosts;
+#[path = "it/linking.rs"]
+mod linking;
+#[path = "it/loading.rs"]
+mod loading;
+#[path = "it/memories.rs"]
+mod memories;
+#[path = "it/support.rs"]
+mod support;
+#[path = "it/suspension.rs"]
+mod suspension;
+#[path = "it/traps.rs"]
+mod traps;
