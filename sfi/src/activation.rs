@@ -20,6 +20,7 @@ use std::marker::PhantomData;
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::fault::{Fault, FaultKind, InstallError};
 use crate::interrupt::{self, Interrupt};
@@ -454,9 +455,13 @@ fn current() -> *mut Activation {
     THREAD.with(|thread| thread.current.get())
 }
 
+/// The signal handler may come at any instruction and follows the list, so what was written to it before is written
+/// before, and what follows comes after. The handler is of the same thread: it is the compiler alone that is held.
 #[inline]
 fn set_current(activation: *mut Activation) {
+    compiler_fence(Ordering::SeqCst);
     THREAD.with(|thread| thread.current.set(activation));
+    compiler_fence(Ordering::SeqCst);
 }
 
 #[cfg(test)]
