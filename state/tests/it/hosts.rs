@@ -1,6 +1,8 @@
 //! Two hosts over one global tier: whose bytes win, and what each sees.
 
-use faasm_state::Namespace;
+use std::sync::Arc;
+
+use faasm_state::{GlobalTier, Limits, LocalTier, MemoryTier, Namespace};
 
 use crate::support::{PAGE, Seen, now, pushed, two_hosts};
 
@@ -128,4 +130,24 @@ fn deletion_elsewhere_shows_at_the_next_pull_or_push() {
     expected[0] = b'x';
     assert_eq!(pushed(&tier, b"k").unwrap(), expected);
     assert_eq!(now(value.read(0, 100)), expected, "what was deleted is gone here too");
+}
+
+#[test]
+fn a_large_value_arrives_whole_and_by_pieces() {
+    let tier: Arc<dyn GlobalTier> = Arc::new(MemoryTier::default());
+    let [one, other] =
+        [(); 2].map(|()| LocalTier::new(Arc::clone(&tier), Limits::default()).namespace("t"));
+    let pattern: Vec<u8> = (0..9_000_001_u32).map(|n| (n ^ (n >> 11)).to_le_bytes()[0]).collect();
+    let source = one.value(b"k", pattern.len()).unwrap();
+    for (n, piece) in pattern.chunks(1_000_003).enumerate() {
+        source.write(n * 1_000_003, piece).unwrap();
+        now(source.push_partial());
+    }
+    let pieces = now(other.open(b"k")).unwrap();
+    assert!(now(pieces.read(4_000_000, 3_000_000)) == pattern[4_000_000..7_000_000]);
+    assert!(now(pieces.read(0, pattern.len())) == pattern);
+    source.set(&pattern[1..]).unwrap();
+    now(source.push());
+    now(pieces.pull());
+    assert!(now(pieces.read(0, pieces.size())) == pattern[1..]);
 }

@@ -112,3 +112,22 @@ fn namespaces_share_nothing_though_their_names_join_alike() {
     assert!(now(host.namespace("a_b").open(b"c")).is_some(), "the same name is the same namespace");
     assert!(host.namespace("a_b").local(b"c").unwrap().is_some());
 }
+
+#[test]
+fn a_host_without_room_says_so() {
+    let tier: Arc<dyn GlobalTier> = Arc::new(MemoryTier::new(10_000));
+    let vast =
+        LocalTier::new(Arc::clone(&tier), Limits { max_value: 1 << 60, ..limits() }).namespace("t");
+    let error = vast.value(b"k", 1).unwrap_err();
+    assert!(matches!(error, StateError::Memory { .. }), "{error}");
+    assert_eq!((error.blame(), error.retry()), (Blame::Host, Retry::Elsewhere));
+
+    let host = LocalTier::new(tier, limits()).namespace("t");
+    let value = host.value(b"k", 0).unwrap();
+    value.set(&[1; 11_000]).unwrap();
+    let error = outcome(value.push()).unwrap_err();
+    assert_eq!((error.blame(), error.retry()), (Blame::Tenant, Retry::Later), "{error}");
+    assert!(value.is_dirty(), "what found no room is not forgotten");
+    value.set(&[1; 5_000]).unwrap();
+    assert!(now(value.push()).version.is_some());
+}
