@@ -6,4 +6,7 @@ pub mod digest;
 pub mod duration;
 pub mod invocation;
 pub mod name;
+
+pub mod problem;
+pub mod registry;
 pub mod suggest;

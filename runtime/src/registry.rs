@@ -1,0 +1,326 @@
+//! The registry: what was uploaded, on disk.
+//!
+//! # Layout
+//!
+//! ```text
+//! DIR/lock                         held by the one server that uses DIR
+//! DIR/key                          32 bytes, mode 0600: the key of the seals of DIR's objects
+//! DIR/wasm/DIGEST                  uploaded modules, by the digest of their bytes
+//! DIR/objects/KEY                  sealed objects, by digest of module, target, features and compiler
+//! DIR/functions/NAMESPACE/FUNCTION records: JSON, see [`Record`]
+//! DIR/tmp/                         files being written; emptied at start
+//! ```
+//!
+//! # Protocol
+//!
+//! 1. Every file is written to `tmp`, flushed to the disk, then renamed to its place, and the place's folder is
+//!    flushed: a reader sees a whole file or none, also after a crash.
+//! 2. Modules and objects are named by their content and never change. They are written before the record that names
+//!    them, and the record is the last file of an upload: a function is there entirely or not at all.
+//! 3. Content that no record names any more is removed at the next start, when nobody is uploading.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::invocation::random_bytes;
+use crate::name::FunctionName;
+use crate::problem::{Problem, ProblemType};
+
+/// Version of the records; a record of another version is refused.
+pub const RECORD_FORMAT: u32 = 1;
+
+/// What the registry knows of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// [`RECORD_FORMAT`].
+    pub format: u32,
+    /// Digest of the uploaded module.
+    pub wasm: Digest,
+    /// Length of the module, in bytes.
+    pub wasm_bytes: u64,
+    /// Where its object is: see [`Registry::object`].
+    pub object: Digest,
+    /// When it was uploaded, in seconds since 1970.
+    pub uploaded: u64,
+}
+
+/// Why the registry could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// Another server uses the folder.
+    #[error("another server is using {}", .0.display())]
+    InUse(PathBuf),
+    /// A record cannot be read.
+    #[error("the record {} is damaged", path.display())]
+    Record {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A file is not what it must be.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+impl Problem for RegistryError {
+    fn problem_type(&self) -> ProblemType {
+        ProblemType::Internal
+    }
+}
+
+/// A registry in a folder; see the module's page. One process at a time has it.
+#[derive(Debug)]
+pub struct Registry {
+    root: PathBuf,
+    /// Numbers the files in `tmp`.
+    next: AtomicU64,
+    /// Holds the lock on the folder until it is closed.
+    _lock: File,
+}
+
+impl Registry {
+    /// Opens the registry in `root`, which is made if it is not there; sweeps what a crash left.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::InUse`] when another process has it; [`RegistryError::Io`].
+    pub fn open(root: &Path) -> Result<Self, RegistryError> {
+        for folder in ["", "wasm", "objects", "functions", "tmp"] {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).map_err(io_error("make", &path))?;
+        }
+        let path = root.join("lock");
+        let lock = File::create(&path).map_err(io_error("make", &path))?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => RegistryError::InUse(root.to_owned()),
+            fs::TryLockError::Error(source) => io_error("lock", &path)(source),
+        })?;
+        let registry = Self { root: root.to_owned(), next: AtomicU64::new(0), _lock: lock };
+        registry.sweep()?;
+        Ok(registry)
+    }
+
+    /// The key of the seals, made at the first use.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Io`]; [`RegistryError::Damaged`] when the file is not 32 bytes long.
+    pub fn key(&self) -> Result<[u8; 32], RegistryError> {
+        let path = self.root.join("key");
+        match fs::read(&path) {
+            Ok(bytes) => bytes
+                .try_into()
+                .map_err(|_| RegistryError::Damaged { path, what: "a key is 32 bytes" }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = random_bytes::<32>().map_err(io_error("make a key for", &path))?;
+                self.write(&path, &key)?;
+                Ok(key)
+            }
+            Err(source) => Err(io_error("read", &path)(source)),
+        }
+    }
+
+    /// Keeps a module and answers its digest.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Io`].
+    pub fn put_wasm(&self, wasm: &[u8]) -> Result<Digest, RegistryError> {
+        let digest = Digest::of(wasm);
+        let path = self.wasm_path(digest);
+        if !path.exists() {
+            self.write(&path, wasm)?;
+        }
+        Ok(digest)
+    }
+
+    /// The module with this digest.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Io`]; [`RegistryError::Damaged`] when its bytes have another digest.
+    pub fn wasm(&self, digest: Digest) -> Result<Vec<u8>, RegistryError> {
+        let path = self.wasm_path(digest);
+        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+        if Digest::of(&bytes) != digest {
+            return Err(RegistryError::Damaged { path, what: "its digest is not its name" });
+        }
+        Ok(bytes)
+    }
+
+    /// Keeps a sealed object under the key of its compilation.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Io`].
+    pub fn put_object(&self, key: Digest, sealed: &[u8]) -> Result<(), RegistryError> {
+        self.write(&self.object_path(key), sealed)
+    }
+
+    /// The object under this key, if it is there. Its seal says whether it is whole.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Io`].
+    pub fn object(&self, key: Digest) -> Result<Option<Vec<u8>>, RegistryError> {
+        let path = self.object_path(key);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io_error("read", &path)(source)),
+        }
+    }
+
+    /// Commits a function's record: the last step of an upload.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Io`].
+    pub fn commit(&self, name: &FunctionName, record: &Record) -> Result<(), RegistryError> {
+        let path = self.record_path(name);
+        let folder = self.root.join("functions").join(name.namespace());
+        if !folder.exists() {
+            fs::create_dir_all(&folder).map_err(io_error("make", &folder))?;
+            flush_folder(&self.root.join("functions"))?;
+        }
+        let json = serde_json::to_vec_pretty(record)
+            .map_err(|source| RegistryError::Record { path: path.clone(), source })?;
+        self.write(&path, &json)
+    }
+
+    /// Removes a function's record; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Io`].
+    pub fn remove(&self, name: &FunctionName) -> Result<bool, RegistryError> {
+        let path = self.record_path(name);
+        match fs::remove_file(&path) {
+            Ok(()) => flush_folder(path.parent().unwrap_or(&self.root)).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(io_error("remove", &path)(source)),
+        }
+    }
+
+    /// Every function, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Io`], [`RegistryError::Record`]; [`RegistryError::Damaged`] for a record of another format.
+    pub fn records(&self) -> Result<Vec<(FunctionName, Record)>, RegistryError> {
+        let mut found = Vec::new();
+        for (namespace, folder) in entries(&self.root.join("functions"))? {
+            for (function, path) in entries(&folder)? {
+                let Ok(name) = FunctionName::new(&namespace, &function) else { continue };
+                found.push((name, read_record(path)?));
+            }
+        }
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(found)
+    }
+
+    fn wasm_path(&self, digest: Digest) -> PathBuf {
+        self.root.join("wasm").join(digest.to_string())
+    }
+
+    fn object_path(&self, key: Digest) -> PathBuf {
+        self.root.join("objects").join(key.to_string())
+    }
+
+    fn record_path(&self, name: &FunctionName) -> PathBuf {
+        self.root.join("functions").join(name.namespace()).join(name.function())
+    }
+
+    /// Writes a file as the protocol's point 1 says, readable by its owner only.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), RegistryError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let tmp = self.root.join("tmp").join(number.to_string());
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&tmp)
+            .map_err(io_error("make", &tmp))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io_error("write", &tmp))?;
+        fs::rename(&tmp, path).map_err(io_error("rename a file to", path))?;
+        flush_folder(path.parent().unwrap_or(&self.root))
+    }
+
+    /// Point 3 of the protocol, and the emptying of `tmp`.
+    fn sweep(&self) -> Result<(), RegistryError> {
+        let records = self.records()?;
+        let wasm: HashSet<String> = records.iter().map(|(_, record)| record.wasm.to_string()).collect();
+        let objects: HashSet<String> = records.iter().map(|(_, record)| record.object.to_string()).collect();
+        for (folder, keep) in [("tmp", HashSet::new()), ("wasm", wasm), ("objects", objects)] {
+            for (file, path) in entries(&self.root.join(folder))? {
+                if !keep.contains(&file) {
+                    fs::remove_file(&path).map_err(io_error("remove", &path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_record(path: PathBuf) -> Result<Record, RegistryError> {
+    let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+    let record: Record = match serde_json::from_slice(&bytes) {
+        Ok(record) => record,
+        Err(source) => return Err(RegistryError::Record { path, source }),
+    };
+    if record.format != RECORD_FORMAT {
+        return Err(RegistryError::Damaged { path, what: "it is of another version" });
+    }
+    Ok(record)
+}
+
+/// The entries of a folder: names and paths. Names that are not Unicode are not ours.
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, RegistryError> {
+    let error = |source| io_error("list", folder)(source);
+    fs::read_dir(folder)
+        .map_err(error)?
+        .filter_map(|entry| match entry {
+            Ok(entry) => Some(Ok((entry.file_name().into_string().ok()?, entry.path()))),
+            Err(source) => Some(Err(error(source))),
+        })
+        .collect()
+}
+
+fn flush_folder(path: &Path) -> Result<(), RegistryError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error("flush", path))
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RegistryError + use<> {
+    let path = path.to_owned();
+    move |source| RegistryError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! The registry's promises: whole or absent, by content, one server, private key.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn record(registry: &Registry, wasm: &[u8]) -> Record {
+    let digest = registry.put_wasm(wasm).unwrap();
+    let object = Digest::of(b"object");
+    registry.put_object(object, b"sealed").unwrap();
+    Record { format: RECORD_FORMAT, wasm: digest, wasm_bytes: wasm.len() as u64, object, uploaded: 7 }
+}
+
+fn name(text: &str) -> FunctionName {
+    text.parse().unwrap()
+}
+
+#[test]
+fn what_was_committed_is_there_after_reopening_and_the_rest_is_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Registry::open(dir.path()).unwrap();
+    let kept = record(&registry, b"kept");
+    registry.commit(&name("demo/kept"), &kept).unwrap();
+    let orphan = registry.put_wasm(b"never committed").unwrap();
+    fs::write(dir.path().join("tmp/99"), b"half written").unwrap();
+    drop(registry);
+
+    let registry = Registry::open(dir.path()).unwrap();
+    assert_eq!(registry.records().unwrap(), [(name("demo/kept"), kept.clone())]);
+    assert_eq!(registry.wasm(kept.wasm).unwrap(), b"kept");
+    assert_eq!(registry.object(kept.object).unwrap().as_deref(), Some(&b"sealed"[..]));
+    assert!(registry.wasm(orphan).is_err());
+    assert!(!dir.path().join("tmp/99").exists());
+    assert!(registry.remove(&name("demo/kept")).unwrap());
+    assert!(!registry.remove(&name("demo/kept")).unwrap());
+    assert!(registry.records().unwrap().is_empty());
+}
+
+#[test]
+fn the_key_is_made_once_and_nobody_else_can_read_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Registry::open(dir.path()).unwrap();
+    let key = registry.key().unwrap();
+    assert_eq!(registry.key().unwrap(), key);
+    assert_ne!(key, [0; 32]);
+    let mode = fs::metadata(dir.path().join("key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    fs::write(dir.path().join("key"), b"short").unwrap();
+    assert!(matches!(registry.key(), Err(RegistryError::Damaged { .. })));
+}
+
+#[test]
+fn a_folder_has_one_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Registry::open(dir.path()).unwrap();
+    assert!(matches!(Registry::open(dir.path()), Err(RegistryError::InUse(_))));
+    drop(first);
+    assert!(Registry::open(dir.path()).is_ok());
+}
+
+#[test]
+fn damage_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Registry::open(dir.path()).unwrap();
+    let record = record(&registry, b"module");
+    registry.commit(&name("demo/f"), &record).unwrap();
+    fs::write(dir.path().join("wasm").join(record.wasm.to_string()), b"modulf").unwrap();
+    assert!(matches!(registry.wasm(record.wasm), Err(RegistryError::Damaged { .. })));
+    let path = dir.path().join("functions/demo/f");
+    for bad in ["", "{}", r#"{"format":1,"surprise":2}"#] {
+        fs::write(&path, bad).unwrap();
+        assert!(matches!(registry.records(), Err(RegistryError::Record { .. })), "{bad}");
+    }
+    let newer = Record { format: RECORD_FORMAT + 1, ..record };
+    registry.commit(&name("demo/f"), &newer).unwrap();
+    assert!(matches!(registry.records(), Err(RegistryError::Damaged { .. })));
+}
