@@ -21,6 +21,8 @@ pub enum Entry {
 pub struct CallInfo {
     /// Its identifier.
     pub id: Ulid,
+    /// Its number in this process, from 1 on.
+    pub number: u64,
     /// The call that made it, if it is a chained one.
     pub parent: Option<Ulid>,
     /// What it runs.

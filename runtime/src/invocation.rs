@@ -32,18 +32,20 @@ impl InvocationIds {
     ///
     /// When the system gives no randomness.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { key: random_bytes()?, next: AtomicU64::new(0) })
+        Ok(Self { key: random_bytes()?, next: AtomicU64::new(1) })
     }
 
-    /// An identifier that this mint has not given before, and no other mint gives but by a chance of 2⁻⁸⁰.
-    pub fn mint(&self) -> Ulid {
+    /// A number that this mint has not given before, and an identifier that no other mint gives either, but by a
+    /// chance of 2⁻⁸⁰.
+    pub fn mint(&self) -> (u64, Ulid) {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let hash = blake3::keyed_hash(&self.key, &count.to_le_bytes());
         let [random, _] = hash.as_bytes().as_chunks::<16>().0 else {
             unreachable!("a hash of 32 bytes is two chunks of 16");
         };
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Ulid::from_parts(u64::try_from(since.as_millis()).unwrap_or(u64::MAX), u128::from_le_bytes(*random))
+        let time = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        (count, Ulid::from_parts(time, u128::from_le_bytes(*random)))
     }
 }
 
@@ -55,7 +57,7 @@ mod tests {
     #[test]
     fn identifiers_differ_and_have_the_form_of_a_ulid() {
         let ids = InvocationIds::new().unwrap();
-        let minted: HashSet<_> = (0..1000).map(|_| ids.mint().to_string()).collect();
+        let minted: HashSet<_> = (0..1000).map(|_| ids.mint().1.to_string()).collect();
         assert_eq!(minted.len(), 1000);
         assert!(minted.iter().all(|id| id.len() == 26));
     }

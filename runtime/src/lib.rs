@@ -1,12 +1,32 @@
 //! The runtime: functions, their registry, Protos and Faaslets, the executors that run calls, the HTTP gateway and the
 //! command line of the one binary `faasm`.
+//!
+//! ```text
+//! cli ─→ client ─HTTP→ gateway ─→ Host ─→ executors ─→ Faaslet
+//!                                  └─→ forge ─→ Proto     └─→ born from the function's Proto
+//!                                  └─→ directory ─→ registry (disk)
+//! ```
 #![forbid(unsafe_code)]
 
+pub mod call;
+pub mod cli;
+pub mod client;
 pub mod digest;
+mod directory;
 pub mod duration;
+mod executors;
+mod faaslet;
+mod forge;
+pub mod function;
+pub mod gateway;
+pub mod host;
 pub mod invocation;
+pub mod key;
 pub mod name;
-
 pub mod problem;
 pub mod registry;
+pub mod size;
 pub mod suggest;
+
+pub use executors::ExecutorLimits;
+pub use forge::{ForgeError, ForgeSetupError, ForgeTimings, MissingImports};

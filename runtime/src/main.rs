@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The binary `faasm`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    faasm_runtime::cli::main()
+}

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::invocation::random_bytes;
+use crate::key::{self, KeyError};
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
 
@@ -66,6 +66,9 @@ pub enum RegistryError {
         #[source]
         source: io::Error,
     },
+    /// The key file cannot be had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Another server uses the folder.
     #[error("another server is using {}", .0.display())]
     InUse(PathBuf),
@@ -130,20 +133,9 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`RegistryError::Io`]; [`RegistryError::Damaged`] when the file is not 32 bytes long.
+    /// [`RegistryError::Key`].
     pub fn key(&self) -> Result<[u8; 32], RegistryError> {
-        let path = self.root.join("key");
-        match fs::read(&path) {
-            Ok(bytes) => bytes
-                .try_into()
-                .map_err(|_| RegistryError::Damaged { path, what: "a key is 32 bytes" }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key = random_bytes::<32>().map_err(io_error("make a key for", &path))?;
-                self.write(&path, &key)?;
-                Ok(key)
-            }
-            Err(source) => Err(io_error("read", &path)(source)),
-        }
+        Ok(key::load_or_create(&self.root.join("key"))?)
     }
 
     /// Keeps a module and answers its digest.

@@ -9,7 +9,8 @@
 //!    condition variable, under the same lock, so that no waking is lost.
 //! 4. Whoever adds work takes a sleeper out of `sleeping`, the one that slept last, and wakes it. One addition wakes
 //!    at most one executor.
-//! 5. After `close` nothing is added; executors drain what is there, then `next` answers [`Work::Stop`].
+//! 5. After `close` no call from outside is added; executors drain what is there, then `next` answers [`Work::Stop`].
+//!    After `abort` those that have waiting Faaslets are told [`Work::Abort`] until they have none.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -39,6 +40,8 @@ pub(crate) enum Work<C> {
     Resume(WaiterId),
     /// The time that was given to `next` has come.
     Timer,
+    /// End what waits, then ask again: the host stops now.
+    Abort,
     /// End: nothing will come any more.
     Stop,
 }
@@ -77,6 +80,7 @@ struct State<C> {
     /// Executors that wait on their condition variable and that nobody has woken; the last one slept last.
     sleeping: Vec<ExecutorIndex>,
     closed: bool,
+    aborting: bool,
 }
 
 impl<C> Queue<C> {
@@ -87,6 +91,7 @@ impl<C> Queue<C> {
             ready: (0..executors).map(|_| VecDeque::new()).collect(),
             sleeping: Vec::with_capacity(executors),
             closed: false,
+            aborting: false,
         };
         Self { state: Mutex::new(state), wake: (0..executors).map(|_| Condvar::new()).collect(), limits }
     }
@@ -127,6 +132,9 @@ impl<C> Queue<C> {
     pub(crate) fn next(&self, executor: ExecutorIndex, timer: Option<Instant>, waiting: bool) -> Work<C> {
         let mut state = self.lock();
         loop {
+            if state.aborting && waiting {
+                return Work::Abort;
+            }
             if let Some(waiter) = state.ready[executor].pop_front() {
                 return Work::Resume(waiter);
             }
@@ -147,17 +155,34 @@ impl<C> Queue<C> {
 
     /// Takes no more calls from outside, and lets executors end when all is done.
     pub(crate) fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        state.sleeping.clear();
-        drop(state);
-        self.wake.iter().for_each(Condvar::notify_all);
+        self.finish(|state| state.closed = true);
+    }
+
+    /// As `close`, and has executors end what waits.
+    pub(crate) fn abort(&self) {
+        self.finish(|state| (state.closed, state.aborting) = (true, true));
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    pub(crate) fn is_aborting(&self) -> bool {
+        self.lock().aborting
     }
 
     /// How many calls wait for an executor.
     pub(crate) fn len(&self) -> usize {
         let state = self.lock();
         state.outside.len() + state.chained.len()
+    }
+
+    fn finish(&self, change: impl FnOnce(&mut State<C>)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.sleeping.clear();
+        drop(state);
+        self.wake.iter().for_each(Condvar::notify_all);
     }
 
     fn sleep<'a>(
@@ -241,7 +266,7 @@ mod tests {
                             }
                         }
                         Work::Resume(_) => resumed += 1,
-                        Work::Timer => unreachable!("no timer was given"),
+                        Work::Timer | Work::Abort => unreachable!("no timer was given, and nothing waits"),
                         Work::Stop => return (calls, resumed),
                     }
                 }

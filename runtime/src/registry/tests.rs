@@ -1,6 +1,4 @@
-//! The registry's promises: whole or absent, by content, one server, private key.
-
-use std::os::unix::fs::PermissionsExt;
+//! The registry's promises: whole or absent, by content, one server.
 
 use super::*;
 
@@ -34,19 +32,6 @@ fn what_was_committed_is_there_after_reopening_and_the_rest_is_swept() {
     assert!(registry.remove(&name("demo/kept")).unwrap());
     assert!(!registry.remove(&name("demo/kept")).unwrap());
     assert!(registry.records().unwrap().is_empty());
-}
-
-#[test]
-fn the_key_is_made_once_and_nobody_else_can_read_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let registry = Registry::open(dir.path()).unwrap();
-    let key = registry.key().unwrap();
-    assert_eq!(registry.key().unwrap(), key);
-    assert_ne!(key, [0; 32]);
-    let mode = fs::metadata(dir.path().join("key")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    fs::write(dir.path().join("key"), b"short").unwrap();
-    assert!(matches!(registry.key(), Err(RegistryError::Damaged { .. })));
 }
 
 #[test]

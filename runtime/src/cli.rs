@@ -1,0 +1,90 @@
+//! The command line of `faasm`.
+//!
+//! Data goes to standard output, talk to standard error. Exit codes: 0 success, 1 a function failed, 2 wrong usage or
+//! input, 3 not found, 5 no server or no room now, 6 deadline passed, 70 an error of ours, 134 a guest trapped; `run`
+//! ends with the guest's own exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod compile;
+mod failure;
+mod paths;
+mod remote;
+mod run;
+mod serve;
+
+use failure::Failure;
+
+/// Runs WebAssembly functions that share state.
+#[derive(Debug, Parser)]
+#[command(name = "faasm", version, about, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    /// What to log, as in `info` or `faasm_runtime=debug`.
+    #[arg(long, global = true, env = "FAASM_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  faasm run hello.wasm                      run a program
+  faasm serve                               start a server
+  faasm upload demo/echo echo.wasm          make a function of a module
+  faasm invoke demo/echo -d 'Hello'         call it
+
+Exit codes:
+  0 success   1 the function failed   2 wrong usage or input   3 not found
+  5 no server, or it has no room now   6 deadline passed   70 internal error   134 trap";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compile a module to a native object.
+    Compile(compile::Options),
+    /// Run a program, or one exported function of a module.
+    Run(run::Options),
+    /// Serve functions over HTTP.
+    Serve(serve::Options),
+    /// Upload a module as a function.
+    Upload(remote::Upload),
+    /// Call a function and print its output.
+    Invoke(remote::Invoke),
+    /// List the functions of a server.
+    #[command(visible_alias = "ls")]
+    List(remote::List),
+    /// Remove a function from a server.
+    #[command(visible_alias = "rm")]
+    Remove(remote::Remove),
+}
+
+/// Parses the command line, does what it says, and answers the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let default = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    start_log(cli.log.as_deref().unwrap_or(default));
+    let done = match cli.command {
+        Command::Compile(options) => compile::compile(&options),
+        Command::Run(options) => run::run(&options),
+        Command::Serve(options) => serve::serve(&options),
+        Command::Upload(options) => remote::upload(&options),
+        Command::Invoke(options) => remote::invoke(&options),
+        Command::List(options) => remote::list(&options),
+        Command::Remove(options) => remote::remove(&options),
+    };
+    done.unwrap_or_else(|failure| failure.report())
+}
+
+fn start_log(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        eprintln!("faasm: --log: {error}; logging warnings");
+        tracing_subscriber::EnvFilter::new("warn")
+    });
+    // A log that is there already, in a test, is as good.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! `faasm compile`: a module to a native object.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use faasm_compiler::{CompileOptions, Cpu, Target, compile as compile_module, validate};
+
+use super::failure::{Done, Failure};
+use super::paths;
+use crate::forge::ForgeError;
+
+/// Options of `faasm compile`.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// The module.
+    wasm: PathBuf,
+    /// Where the object goes; by default beside the module, with the ending `.o`.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The machine to compile for, as in `aarch64-unknown-linux-gnu`; by default this one.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+    /// Which processor features to use: all of this machine, or those that every supported machine has.
+    #[arg(long, value_enum, default_value = "native")]
+    cpu: CpuOption,
+    /// The key to seal the object with; made if it is not there. By default this user's.
+    #[arg(long, value_name = "FILE", env = "FAASM_KEY")]
+    key: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CpuOption {
+    Native,
+    Baseline,
+}
+
+pub(super) fn compile(options: &Options) -> Done {
+    let wasm = fs::read(&options.wasm).map_err(|error| Failure::file(&options.wasm, &error))?;
+    let key = paths::seal_key(options.key.as_deref())?;
+    let begun = Instant::now();
+    let choices = CompileOptions {
+        target: options.target.clone().map_or(Target::Host, Target::Triple),
+        cpu: match options.cpu {
+            CpuOption::Native => Cpu::Native,
+            CpuOption::Baseline => Cpu::Baseline,
+        },
+        ..CompileOptions::default()
+    };
+    let sealed = key.seal(object(&wasm, &choices).map_err(|error| Failure::problem(&error))?);
+    let output = options.output.clone().unwrap_or_else(|| options.wasm.with_extension("o"));
+    write(&output, &sealed).map_err(|error| Failure::file(&output, &error))?;
+    let (took, size) = (begun.elapsed(), sealed.len());
+    eprintln!("{} ({size} bytes) compiled in {:.1} ms", output.display(), took.as_secs_f64() * 1e3);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The object of a module, not sealed.
+pub(super) fn object(wasm: &[u8], choices: &CompileOptions) -> Result<Vec<u8>, ForgeError> {
+    Ok(compile_module(&validate(wasm)?, choices)?)
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut tmp = path.as_os_str().to_owned();
+    tmp.push(format!(".{}.tmp", std::process::id()));
+    let written = fs::File::create(&tmp).and_then(|mut file| file.write_all(bytes));
+    written.and_then(|()| fs::rename(&tmp, path)).inspect_err(|_| drop(fs::remove_file(&tmp)))
+}

@@ -1,0 +1,237 @@
+//! The commands that talk to a server: upload, invoke, list, remove.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use hyper::Method;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::failure::{Done, Failure};
+use crate::client::{Answer, Client, ClientError};
+use crate::duration;
+use crate::name::FunctionName;
+
+/// Which server.
+#[derive(Args, Debug)]
+struct Server {
+    /// The server's address.
+    #[arg(long, value_name = "URL", env = "FAASM_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Print the request as a `curl` command, to standard error.
+    #[arg(long)]
+    debug_http: bool,
+}
+
+/// Options of `faasm upload`.
+#[derive(Args, Debug)]
+pub(super) struct Upload {
+    /// The function's name.
+    #[arg(value_name = "USER/NAME")]
+    name: FunctionName,
+    /// The module.
+    wasm: PathBuf,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Options of `faasm invoke`.
+#[derive(Args, Debug)]
+pub(super) struct Invoke {
+    /// The function's name.
+    #[arg(value_name = "USER/NAME")]
+    name: FunctionName,
+    /// The input: text, `@FILE`, or `-` for standard input.
+    #[arg(short, long, value_name = "DATA", allow_hyphen_values = true)]
+    data: Option<String>,
+    /// How long the call may take, as in `500ms` or `2m`.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    timeout: Option<Duration>,
+    /// Print the timings to standard error.
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Options of `faasm list`.
+#[derive(Args, Debug)]
+pub(super) struct List {
+    /// Only this user's functions.
+    #[arg(value_name = "USER")]
+    namespace: Option<String>,
+    /// The form of the list.
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Form,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Options of `faasm remove`.
+#[derive(Args, Debug)]
+pub(super) struct Remove {
+    /// The function's name.
+    #[arg(value_name = "USER/NAME")]
+    name: FunctionName,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    /// Columns for people.
+    Table,
+    /// What the server answered.
+    Json,
+    /// One name a line.
+    Name,
+}
+
+impl Server {
+    fn send(&self, method: Method, path: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, ClientError> {
+        let client = Client::new(&self.url)?;
+        if self.debug_http {
+            let data = if body.is_empty() { String::new() } else { format!(" --data-binary @- # {} bytes", body.len()) };
+            let lines: Vec<_> = headers.iter().map(|(name, value)| format!(" -H '{name}: {value:?}'")).collect();
+            eprintln!("curl -X {method}{} {}{path}{data}", lines.concat(), client.url());
+        }
+        client.send(method, path, headers, body)
+    }
+}
+
+pub(super) fn upload(options: &Upload) -> Done {
+    let wasm = fs::read(&options.wasm).map_err(|error| Failure::file(&options.wasm, &error))?;
+    let answer = options.server.send(Method::PUT, &path(&options.name), HeaderMap::new(), wasm)?;
+    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let timing = |name: &str| document["timings_ms"][name].as_f64().unwrap_or_default();
+    let compiled = if document["compiled"].as_bool() == Some(false) { "compiled before" } else { "compiled" };
+    print(format_args!(
+        "{} uploaded ({} bytes); validated in {:.1} ms, {compiled} in {:.1} ms, initialised in {:.1} ms\n",
+        options.name,
+        document["wasm_bytes"],
+        timing("validate"),
+        timing("compile"),
+        timing("init"),
+    ))
+}
+
+pub(super) fn invoke(options: &Invoke) -> Done {
+    let input = input(options.data.as_deref())?;
+    let mut headers = HeaderMap::new();
+    if let Some(timeout) = options.timeout {
+        let text = format!("{}us", timeout.as_micros());
+        headers.extend(HeaderValue::from_str(&text).map(|value| (HeaderName::from_static("faas-timeout"), value)));
+    }
+    let path = format!("{}/invoke", path(&options.name));
+    match options.server.send(Method::POST, &path, headers, input) {
+        Ok(answer) => {
+            if options.verbose {
+                talk(&answer);
+            }
+            write_out(&answer.body)
+        }
+        Err(error) => {
+            if let ClientError::Problem(reported) = &error
+                && let Some(output) = &reported.output
+            {
+                write_out(output.as_bytes())?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+pub(super) fn list(options: &List) -> Done {
+    let path = match &options.namespace {
+        None => "/v1/functions".to_owned(),
+        Some(namespace) => {
+            let name = FunctionName::new(namespace, "x").map_err(|error| Failure::usage(error.to_string()))?;
+            format!("/v1/namespaces/{}/functions", name.namespace())
+        }
+    };
+    let answer = options.server.send(Method::GET, &path, HeaderMap::new(), Vec::new())?;
+    let document: Value = serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::usage(format!("the server's answer is not JSON: {error}")))?;
+    let functions = document["functions"].as_array().cloned().unwrap_or_default();
+    match options.output {
+        Form::Json => print(format_args!("{document:#}\n")),
+        Form::Name => print(format_args!("{}", lines(&functions, |function| text(function, "name").to_owned()))),
+        Form::Table if functions.is_empty() => {
+            eprintln!("There are no functions yet; `faasm upload USER/NAME app.wasm` makes one.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Form::Table => print(format_args!("{}", table(&functions))),
+    }
+}
+
+pub(super) fn remove(options: &Remove) -> Done {
+    options.server.send(Method::DELETE, &path(&options.name), HeaderMap::new(), Vec::new())?;
+    print(format_args!("{} removed\n", options.name))
+}
+
+fn path(name: &FunctionName) -> String {
+    format!("/v1/namespaces/{}/functions/{}", name.namespace(), name.function())
+}
+
+/// The bytes that `-d` names.
+fn input(data: Option<&str>) -> Result<Vec<u8>, Failure> {
+    match data {
+        None => Ok(Vec::new()),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).map_err(|error| Failure::file(Path::new("standard input"), &error))?;
+            Ok(bytes)
+        }
+        Some(data) => match data.strip_prefix('@') {
+            Some(file) => fs::read(file).map_err(|error| Failure::file(Path::new(file), &error)),
+            None => Ok(data.as_bytes().to_vec()),
+        },
+    }
+}
+
+/// What the headers say of a call, for people.
+fn talk(answer: &Answer) {
+    for name in ["faas-invocation-id", "faas-cold", "server-timing"] {
+        if let Some(value) = answer.headers.get(name).and_then(|value| value.to_str().ok()) {
+            eprintln!("{name}: {value}");
+        }
+    }
+}
+
+fn table(functions: &[Value]) -> String {
+    let width = functions.iter().map(|function| text(function, "name").len()).max().unwrap_or(0).max(8);
+    let head = format!("{:width$}  {:>10}  DIGEST\n", "FUNCTION", "BYTES");
+    let row = |function: &Value| {
+        let digest = text(function, "wasm_digest");
+        let digest = digest.get(..16).unwrap_or(digest);
+        format!("{:width$}  {:>10}  {digest}", text(function, "name"), function["wasm_bytes"])
+    };
+    head + &lines(functions, row)
+}
+
+fn lines(functions: &[Value], line: impl Fn(&Value) -> String) -> String {
+    functions.iter().map(|function| line(function) + "\n").collect()
+}
+
+fn text<'a>(function: &'a Value, name: &str) -> &'a str {
+    function[name].as_str().unwrap_or_default()
+}
+
+fn print(text: std::fmt::Arguments<'_>) -> Done {
+    write_out(text.to_string().as_bytes())
+}
+
+/// Writes data to standard output. A reader that has gone away is no failure.
+fn write_out(bytes: &[u8]) -> Done {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::file(Path::new("standard output"), &error))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

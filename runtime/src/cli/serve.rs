@@ -1,0 +1,125 @@
+//! `faasm serve`: a host and its gateway, until a signal.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use super::failure::{Done, Failure};
+use super::paths;
+use crate::duration;
+use crate::executors::ExecutorLimits;
+use crate::gateway::{self, GatewayLimits};
+use crate::host::{Host, HostConfig};
+use crate::size;
+
+/// The exit code after a second interrupt (128 + SIGINT).
+const INTERRUPTED: i32 = 130;
+
+/// Options of `faasm serve`.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Folder of the functions; by default this user's (`$XDG_DATA_HOME/faasm`).
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How many executor threads; by default one for each core.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// How long a call may take that does not say.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
+    timeout: Duration,
+    /// How long any call may take.
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration::parse)]
+    max_timeout: Duration,
+    /// Memory of one Faaslet.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size::parse)]
+    memory: u64,
+    /// Largest input of a call.
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size::parse)]
+    max_input: u64,
+    /// How many calls may wait for an executor.
+    #[arg(long, value_name = "N", default_value_t = ExecutorLimits::default().queued)]
+    queue: usize,
+    /// How many Faaslets may run or wait.
+    #[arg(long, value_name = "N", default_value_t = ExecutorLimits::default().live)]
+    faaslets: usize,
+    /// How long calls may go on after SIGINT or SIGTERM.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
+    grace: Duration,
+}
+
+pub(super) fn serve(options: &Options) -> Done {
+    let data = options.data.clone().map_or_else(paths::data_folder, Ok)?;
+    let config = HostConfig {
+        threads: options.threads,
+        memory_bytes: options.memory,
+        timeout: options.timeout,
+        max_timeout: options.max_timeout,
+        limits: ExecutorLimits { queued: options.queue, live: options.faaslets, ..ExecutorLimits::default() },
+        ..HostConfig::new(data)
+    };
+    let input_bytes = usize::try_from(options.max_input).unwrap_or(usize::MAX);
+    let limits = GatewayLimits { input_bytes, ..GatewayLimits::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(&error))?;
+    let host = Host::start(config).map_err(|error| Failure::internal(&error))?;
+    runtime.block_on(listen(options, host, limits))
+}
+
+async fn listen(options: &Options, host: Arc<Host>, limits: GatewayLimits) -> Done {
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| Failure::usage(format!("cannot listen on {}: {error}", options.listen)))?;
+    let address = listener.local_addr().map_err(|error| Failure::internal(&error))?;
+    // Whoever started us may wait for this line; if it does not read it, the server runs all the same.
+    let _ = writeln!(std::io::stdout(), "faasm listens on http://{address}").and_then(|()| std::io::stdout().flush());
+    tracing::info!(%address, functions = host.functions().len(), "listening");
+    let (drained, done) = oneshot::channel();
+    let stop = stop(Arc::clone(&host), options.grace, drained);
+    let served = gateway::serve(listener, Arc::clone(&host), limits, stop);
+    tokio::select! {
+        served = served => served.map_err(|error| Failure::internal(&error))?,
+        // All calls have ended; clients that still send or read have had their time.
+        () = async { drop(done.await); tokio::time::sleep(Duration::from_secs(2)).await } => {}
+    }
+    host.shut_down(Duration::ZERO);
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Is done at the first SIGINT or SIGTERM; then lets the host end its calls, and says so to `drained`.
+async fn stop(host: Arc<Host>, grace: Duration, drained: oneshot::Sender<()>) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("no signal handlers: only SIGKILL ends this server");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!(grace = ?grace, "finishing calls; a second interrupt ends at once");
+    host.drain();
+    tokio::task::spawn_blocking(move || {
+        host.shut_down(grace);
+        // The receiver is gone when all connections have ended before.
+        let _ = drained.send(());
+    });
+    tokio::spawn(async move {
+        interrupt.recv().await;
+        std::process::exit(INTERRUPTED);
+    });
+}

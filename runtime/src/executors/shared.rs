@@ -1,0 +1,161 @@
+//! What executors, the gateway and chained calls share: the queue, the functions, and who is at work.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::Instant;
+
+use faasm_vm::Interrupt;
+
+use super::ExecutorLimits;
+use super::queue::{ExecutorIndex, Origin, Queue, QueueLimits, Refused};
+use crate::call::{CallError, CallInfo, Finished, Reply, Timings};
+use crate::directory::Directory;
+use crate::forge::Forge;
+use crate::function::{Binder, Function};
+use crate::invocation::InvocationIds;
+
+/// A call on its way to a Faaslet.
+pub(crate) struct Task {
+    pub(crate) info: CallInfo,
+    pub(crate) function: Arc<Function>,
+    pub(crate) input: Vec<u8>,
+    pub(crate) reply: Reply,
+}
+
+/// See the module's page.
+pub(crate) struct Shared {
+    pub(crate) binder: Binder,
+    pub(crate) directory: Directory,
+    pub(crate) forge: Forge,
+    pub(crate) ids: InvocationIds,
+    pub(super) queue: Queue<Task>,
+    limits: ExecutorLimits,
+    /// Calls that were accepted and have not ended; who brings it to 0 notifies `idle`.
+    open: Mutex<usize>,
+    idle: Condvar,
+    /// Faaslets that run or wait.
+    live: AtomicUsize,
+    /// What each executor runs at this moment.
+    running: Vec<Mutex<Option<Interrupt>>>,
+}
+
+/// The right to have a Faaslet; gone when it is dropped.
+pub(super) struct Seat(Arc<Shared>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// Shares these, with a queue for so many executors and so many calls.
+    pub(crate) fn new(
+        (executors, limits): (usize, ExecutorLimits),
+        directory: Directory,
+        forge: Forge,
+        ids: InvocationIds,
+    ) -> Arc<Self> {
+        let queue_limits = QueueLimits { outside: limits.queued, chained: limits.queued_chained };
+        Arc::new_cyclic(|shared| Self {
+            binder: Binder::new(Weak::clone(shared), forge.origin()),
+            directory,
+            forge,
+            ids,
+            queue: Queue::new(executors, queue_limits),
+            limits,
+            open: Mutex::new(0),
+            idle: Condvar::new(),
+            live: AtomicUsize::new(0),
+            running: (0..executors).map(|_| Mutex::new(None)).collect(),
+        })
+    }
+
+    /// Queues a call, or replies that it cannot be.
+    pub(crate) fn submit(&self, task: Task) {
+        let origin = if task.info.parent.is_some() { Origin::Chained } else { Origin::Outside };
+        self.opened();
+        let (task, error) = match self.queue.submit(task, origin) {
+            Ok(()) => return,
+            Err(Refused::Full(task)) => (task, CallError::Overloaded("too many calls are waiting on this host")),
+            Err(Refused::Closed(task)) => (task, CallError::Draining),
+        };
+        self.refuse(task, error);
+    }
+
+    /// Ends a call that did not get a Faaslet.
+    pub(super) fn refuse(&self, task: Task, error: CallError) {
+        let timings = Timings { queue: task.info.begun.elapsed(), ..Timings::default() };
+        self.publish(task.reply, Finished { result: Err(error), timings });
+    }
+
+    /// Tells how a call ended.
+    pub(super) fn publish(&self, reply: Reply, finished: Finished) {
+        reply.complete(finished);
+        self.closed();
+    }
+
+    /// A seat for one more Faaslet, if there is room.
+    pub(super) fn seat(self: &Arc<Self>) -> Option<Seat> {
+        let room = |live: usize| (live < self.limits.live).then_some(live + 1);
+        self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
+        Some(Seat(Arc::clone(self)))
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.queue.is_closed()
+    }
+
+    /// Takes no more calls from outside.
+    pub(crate) fn drain(&self) {
+        self.queue.close();
+    }
+
+    /// Waits until no call is open, or until `deadline`.
+    pub(super) fn wait_until_idle(&self, deadline: Instant) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        while *open > 0 {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
+            open = self.idle.wait_timeout(open, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Has every executor end what it has, and stop.
+    pub(super) fn abort(&self) {
+        self.queue.abort();
+        for running in &self.running {
+            if let Some(interrupt) = &*running.lock().unwrap_or_else(PoisonError::into_inner) {
+                interrupt.request();
+            }
+        }
+    }
+
+    pub(super) fn is_aborting(&self) -> bool {
+        self.queue.is_aborting()
+    }
+
+    /// Notes what `executor` runs, so that it can be interrupted.
+    pub(super) fn runs(&self, executor: ExecutorIndex, interrupt: Option<Interrupt>) {
+        *self.running[executor].lock().unwrap_or_else(PoisonError::into_inner) = interrupt;
+    }
+
+    fn opened(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    }
+
+    fn closed(&self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        *open -= 1;
+        if *open == 0 {
+            self.idle.notify_all();
+        }
+    }
+}

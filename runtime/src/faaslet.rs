@@ -1,0 +1,215 @@
+//! A Faaslet: a store born from a function's Proto, with the host's side of one call.
+//!
+//! ```text
+//! birth → Faaslet ─run→ Waiting ─resume, cancel→ … → Ended ─outcome→ (result, Spent) ─reset→ the Proto's pool
+//! ```
+//!
+//! # Invariants
+//!
+//! A Faaslet runs one call. What is left of it is `Spent`, which cannot run: its reset gives its slot back to the
+//! Proto it was born from, which is the only place where slots are kept.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use faasm_hostif::{Capture, HostState, Output};
+use faasm_snapshot::{Entry, Proto};
+use faasm_state::CallId;
+use faasm_vm::{BirthError, Interrupt, Run, Store, Suspended, Trap, TrapCode, Val};
+
+use crate::call::{self, CallError, CallInfo, Outcome, Phase};
+use crate::executors::Shared;
+use crate::function::Function;
+use crate::problem::explain;
+
+/// How much of what a call prints is kept for the log, in bytes.
+const LOGGED: usize = 16 << 10;
+
+/// What the host keeps of a call while its guest runs.
+struct Context {
+    info: CallInfo,
+    function: Arc<Function>,
+    memory_limit: u64,
+    printed: Capture,
+    interrupt: Interrupt,
+}
+
+/// A Faaslet that has not run.
+pub(crate) struct Faaslet {
+    store: Store<HostState>,
+    entry: Entry,
+    context: Context,
+    cold: bool,
+}
+
+/// A Faaslet whose guest waits.
+pub(crate) struct Waiting {
+    suspended: Suspended<HostState>,
+    context: Context,
+}
+
+/// A Faaslet whose call has ended.
+pub(crate) struct Ended {
+    store: Store<HostState>,
+    result: Result<Vec<Val>, Trap>,
+    context: Context,
+}
+
+/// What is left of a Faaslet whose outcome was taken.
+pub(crate) struct Spent {
+    store: Store<HostState>,
+}
+
+/// How far a Faaslet got.
+pub(crate) enum Progress {
+    Waiting(Waiting),
+    Done(Ended),
+}
+
+impl Faaslet {
+    /// A Faaslet for this call. Makes the function's Proto if it is not there.
+    pub(crate) fn birth(
+        shared: &Shared,
+        function: &Arc<Function>,
+        info: &CallInfo,
+        input: Vec<u8>,
+    ) -> Result<Self, CallError> {
+        let make = || shared.forge.restore(&shared.directory, function);
+        let (proto, made) = function.proto(make).map_err(|error| CallError::Init(explain(&error)))?;
+        let printed = Capture::new(LOGGED);
+        let streams = [Output::Capture(printed.clone()), Output::Capture(printed.clone())];
+        let [stdout, stderr] = streams;
+        let state = function.host().call(CallId(info.number), input).with_streams(stdout, stderr);
+        let mut store = proto.birth(state).map_err(|error| no_birth(&error))?;
+        let Some(entry) = entry(&proto, &store, info.entry) else {
+            store.recycle();
+            return Err(no_entry(info.entry));
+        };
+        store.set_deadline(Some(info.deadline));
+        let context = Context {
+            info: *info,
+            function: Arc::clone(function),
+            memory_limit: shared.forge.memory_limit(),
+            printed,
+            interrupt: store.interrupt(),
+        };
+        Ok(Self { store, entry, context, cold: made })
+    }
+
+    /// Whether the Faaslet had to be made: no reset one was there.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.cold
+    }
+
+    /// Ends the guest from any thread.
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        self.context.interrupt.clone()
+    }
+
+    /// Runs the guest until it ends or waits.
+    pub(crate) fn run(self) -> Progress {
+        Progress::of(self.entry.func().start(self.store, &[]), self.context)
+    }
+}
+
+impl Progress {
+    fn of(run: Run<HostState>, context: Context) -> Self {
+        match run {
+            Run::Done(store, result) => Self::Done(Ended { store, result, context }),
+            Run::Waiting(suspended) => Self::Waiting(Waiting { suspended, context }),
+        }
+    }
+}
+
+impl Waiting {
+    /// When the guest is to go on though what it waits for is not done.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.suspended.deadline()
+    }
+
+    /// Has `hook` called when the guest can go on.
+    pub(crate) fn on_ready(&self, hook: Box<dyn FnOnce() + Send>) {
+        self.suspended.on_ready(hook);
+    }
+
+    /// As for [`Faaslet::interrupt`].
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        self.context.interrupt.clone()
+    }
+
+    /// Lets the guest go on until it ends or waits again.
+    pub(crate) fn resume(self) -> Progress {
+        Progress::of(self.suspended.resume(), self.context)
+    }
+
+    /// Ends the guest's waits with an error until it ends.
+    pub(crate) fn cancel(self) -> Progress {
+        Progress::of(self.suspended.cancel(), self.context)
+    }
+}
+
+impl Ended {
+    /// How the call ended, and the store to reset. A deadline's phase is the caller's to know.
+    pub(crate) fn outcome(self) -> (Result<Outcome, CallError>, Spent) {
+        let Self { mut store, result, context } = self;
+        let output = store.data_mut().take_output();
+        context.log_printed();
+        let result = match Entry::return_code(result) {
+            Ok(return_code) => Ok(Outcome { return_code, output }),
+            Err(trap) => Err(context.error(&trap)),
+        };
+        (result, Spent { store })
+    }
+}
+
+impl Spent {
+    /// Makes the slot as it was at birth and gives it back to the Proto.
+    pub(crate) fn reset(self) {
+        self.store.recycle();
+    }
+}
+
+impl Context {
+    fn error(&self, trap: &Trap) -> CallError {
+        let (reason, backtrace) = (trap.to_string(), trap.backtrace().to_string());
+        match trap.trap_code() {
+            Some(TrapCode::Interrupted) => {
+                let allowed = self.info.deadline - self.info.begun;
+                CallError::Deadline { phase: Phase::Running, allowed }
+            }
+            Some(TrapCode::StackOverflow) => CallError::StackOverflow { reason, backtrace },
+            _ => CallError::Trapped { reason, backtrace },
+        }
+    }
+
+    /// What the guest printed goes to the log.
+    fn log_printed(&self) {
+        let printed = self.printed.take();
+        if !printed.is_empty() {
+            let text = String::from_utf8_lossy(&printed);
+            let truncated = self.printed.is_truncated();
+            tracing::info!(target: "guest", function = %self.function.name(), invocation = %self.info.id, truncated, "{text}");
+        }
+    }
+}
+
+fn entry(proto: &Proto, store: &Store<HostState>, wanted: call::Entry) -> Option<Entry> {
+    match wanted {
+        call::Entry::Main => proto.main().ok(),
+        call::Entry::Pointer(index) => proto.pointer(store, index).ok(),
+    }
+}
+
+fn no_entry(wanted: call::Entry) -> CallError {
+    match wanted {
+        call::Entry::Main => CallError::Init("the module has no entry".to_owned()),
+        call::Entry::Pointer(index) => CallError::NoSuchPointer(index),
+    }
+}
+
+fn no_birth(error: &BirthError) -> CallError {
+    match error {
+        BirthError::Slot(_) => CallError::Overloaded("the system has no room for one more Faaslet"),
+        BirthError::WrongData => CallError::Init(explain(error)),
+    }
+}

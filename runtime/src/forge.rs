@@ -1,0 +1,232 @@
+//! The forge: it makes Protos, from wasm or from what the registry keeps of it.
+//!
+//! ```text
+//! wasm ─validate→ imports checked ─compile→ object ─seal→ registry
+//!                                              └─load→ Module ─initialise, capture→ Proto
+//! ```
+
+use std::fs::File;
+use std::io;
+use std::time::{Duration, Instant};
+
+use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, validate};
+use faasm_hostif::{HostBuildError, HostState, ImportError, check_imports};
+use faasm_state::CallId;
+use faasm_snapshot::{EntryError, Proto, ProtoError, Recipe};
+use faasm_vm::{Engine, LinkError, Linker, LoadError, Module, StoreLimits};
+
+use crate::digest::Digest;
+use crate::directory::Directory;
+use crate::function::{Function, bare_host};
+use crate::name::FunctionName;
+use crate::problem::{Problem, ProblemType};
+use crate::registry::{Registry, RegistryError};
+
+/// Imports that the host interface does not have, or has with another type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", list(.0))]
+pub struct MissingImports(pub Vec<ImportError>);
+
+fn list(imports: &[ImportError]) -> String {
+    imports.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Why a module cannot be made a function.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgeError {
+    /// It is not a module, or not one that is supported.
+    #[error(transparent)]
+    Validate(#[from] ValidateError),
+    /// It imports what the host interface does not have.
+    #[error("the module imports what the host interface does not have")]
+    Imports(#[from] MissingImports),
+    /// It cannot be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// Its object cannot be loaded.
+    #[error("the compiled object cannot be loaded")]
+    Load(#[from] LoadError),
+    /// It cannot be initialised and captured.
+    #[error(transparent)]
+    Proto(#[from] ProtoError),
+    /// It has no entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The registry failed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The host's side of the function cannot be made.
+    #[error(transparent)]
+    Host(#[from] HostBuildError),
+}
+
+impl Problem for ForgeError {
+    fn problem_type(&self) -> ProblemType {
+        match self {
+            Self::Validate(_) | Self::Imports(_) | Self::Entry(_) => ProblemType::InvalidModule,
+            Self::Compile(CompileError::Operator(_) | CompileError::Context(_) | CompileError::TextTooLarge) => {
+                ProblemType::InvalidModule
+            }
+            Self::Compile(_) | Self::Load(_) | Self::Registry(_) | Self::Host(_) => ProblemType::Internal,
+            Self::Proto(ProtoError::Capture(faasm_vm::CaptureError::Image(_))) => ProblemType::Internal,
+            Self::Proto(ProtoError::Store(faasm_vm::StoreError::Slot(_))) => ProblemType::Internal,
+            Self::Proto(_) => ProblemType::InvalidModule,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Validate(_) => Some("Upload a binary WebAssembly module, as `clang --target=wasm32-wasip1` writes.".into()),
+            Self::Imports(_) => Some("Link against WASI preview 1 and the Faasm library only.".into()),
+            Self::Proto(ProtoError::Trapped { .. } | ProtoError::Failed { .. }) => {
+                Some("Initialisation runs once, at the upload, without input.".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where the time of making a Proto went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ForgeTimings {
+    /// Validation and the check of the imports.
+    pub validate: Duration,
+    /// Compilation; next to nothing when the object was there.
+    pub compile: Duration,
+    /// Loading, initialisation and capture.
+    pub init: Duration,
+}
+
+/// A Proto, and what the registry is to know of it.
+#[derive(Debug)]
+pub(crate) struct Forged {
+    pub(crate) proto: Proto,
+    pub(crate) wasm: Digest,
+    pub(crate) object: Digest,
+    /// Whether it was compiled: the registry did not have its object.
+    pub(crate) compiled: bool,
+    pub(crate) timings: ForgeTimings,
+}
+
+/// Settings of a [`Forge`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ForgeSettings {
+    /// What a Faaslet may take.
+    pub(crate) limits: StoreLimits,
+    /// How long an initialisation may take.
+    pub(crate) init_time: Duration,
+}
+
+/// What Protos are made with.
+pub(crate) struct Forge {
+    engine: Engine,
+    linker: Linker<HostState>,
+    limits: StoreLimits,
+    /// How long an initialisation may take.
+    init_time: Duration,
+    /// Of the compiler: objects of another one are not used.
+    fingerprint: Digest,
+    /// From where the guests' monotonic time counts.
+    origin: Instant,
+}
+
+impl Forge {
+    /// A forge whose Protos have these limits.
+    pub(crate) fn new(engine: Engine, settings: ForgeSettings) -> Result<Self, ForgeSetupError> {
+        let mut linker = Linker::new(&engine);
+        faasm_hostif::link(&mut linker)?;
+        let ForgeSettings { limits, init_time } = settings;
+        Ok(Self { engine, linker, limits, init_time, fingerprint: fingerprint()?, origin: Instant::now() })
+    }
+
+    /// From where the guests' monotonic time counts.
+    pub(crate) fn origin(&self) -> Instant {
+        self.origin
+    }
+
+    /// Bytes of memory that a Faaslet may have.
+    pub(crate) fn memory_limit(&self) -> u64 {
+        self.limits.memory_bytes
+    }
+
+    /// Makes the Proto of an uploaded module; its wasm and object are in the registry then.
+    pub(crate) fn forge(&self, registry: &Registry, name: &FunctionName, wasm: &[u8]) -> Result<Forged, ForgeError> {
+        let mut timings = ForgeTimings::default();
+        let (mut begun, lap) = (Instant::now(), |begun: &mut Instant| {
+            let took = begun.elapsed();
+            *begun = Instant::now();
+            took
+        });
+        let validated = validate(wasm)?;
+        check_imports(validated.info()).map_err(MissingImports)?;
+        timings.validate = lap(&mut begun);
+        let digest = registry.put_wasm(wasm)?;
+        let key = self.object_key(digest);
+        let kept = registry.object(key)?.and_then(|sealed| Module::load(&self.engine, &sealed).ok());
+        let compiled = kept.is_none();
+        let module = match kept {
+            Some(module) => module,
+            None => self.compile(registry, key, wasm)?,
+        };
+        timings.compile = lap(&mut begun);
+        let proto = self.initialise(&module, name)?;
+        timings.init = lap(&mut begun);
+        Ok(Forged { proto, wasm: digest, object: key, compiled, timings })
+    }
+
+    /// Makes the Proto of a function that the registry has; compiles it again if its object does not fit here any
+    /// more.
+    pub(crate) fn restore(&self, directory: &Directory, function: &Function) -> Result<Proto, ForgeError> {
+        let (registry, record) = (directory.registry(), function.record());
+        if record.object == self.object_key(record.wasm)
+            && let Some(sealed) = registry.object(record.object)?
+            && let Ok(module) = Module::load(&self.engine, &sealed)
+        {
+            return self.initialise(&module, function.name());
+        }
+        tracing::info!(function = %function.name(), "the kept object does not fit this compiler or machine: compiling");
+        let forged = self.forge(registry, function.name(), &registry.wasm(record.wasm)?)?;
+        directory.recompiled(function, forged.object)?;
+        Ok(forged.proto)
+    }
+
+    fn compile(&self, registry: &Registry, key: Digest, wasm: &[u8]) -> Result<Module, ForgeError> {
+        let object = compile(&validate(wasm)?, &CompileOptions::default())?;
+        let sealed = self.engine.seal().seal(object);
+        let module = Module::load(&self.engine, &sealed)?;
+        registry.put_object(key, &sealed)?;
+        Ok(module)
+    }
+
+    fn initialise(&self, module: &Module, name: &FunctionName) -> Result<Proto, ForgeError> {
+        let deadline = Some(Instant::now() + self.init_time);
+        let recipe = Recipe { engine: &self.engine, linker: &self.linker, limits: self.limits, deadline };
+        let proto = Proto::make(&recipe, module, bare_host(name, self.origin).build()?.call(CallId(0), Vec::new()))?;
+        proto.main()?;
+        Ok(proto)
+    }
+
+    /// Where the object of a module is kept: each compiler has its own.
+    fn object_key(&self, wasm: Digest) -> Digest {
+        Digest::of_parts(&[wasm.as_bytes(), self.fingerprint.as_bytes(), b"host native"])
+    }
+}
+
+/// Why a forge cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgeSetupError {
+    /// The host interface defines a name twice.
+    #[error("the host interface cannot be linked")]
+    Link(#[from] LinkError),
+    /// The running program cannot be read.
+    #[error("the running program cannot be read")]
+    Program(#[source] io::Error),
+}
+
+/// What tells this compiler from others: the program that holds it. Any other build may generate other code.
+fn fingerprint() -> Result<Digest, ForgeSetupError> {
+    let mut hasher = blake3::Hasher::new();
+    let program = File::open("/proc/self/exe").map_err(ForgeSetupError::Program)?;
+    hasher.update_reader(program).map_err(ForgeSetupError::Program)?;
+    Ok(Digest::of(hasher.finalize().as_bytes()))
+}

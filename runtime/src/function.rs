@@ -1,0 +1,102 @@
+//! A function: its record, and its Proto when it is there.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
+
+use faasm_hostif::{HostBuildError, HostBuilder};
+use faasm_snapshot::Proto;
+use faasm_state::{LocalTier, MemoryTier};
+
+use crate::executors::{Chain, Port, Shared};
+use crate::name::FunctionName;
+use crate::registry::Record;
+
+/// A function that can be called. An upload of the same name makes another one; calls keep the one they began with.
+pub struct Function {
+    name: FunctionName,
+    record: Record,
+    /// What its calls may ask: its namespace's state and functions.
+    host: faasm_hostif::Host,
+    /// What its running calls have chained.
+    port: Arc<Port>,
+    /// Made by the upload, or by the first call after the host's start. Under the lock while it is being made, so that
+    /// it is made once.
+    proto: Mutex<Option<Arc<Proto>>>,
+}
+
+impl Function {
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &FunctionName {
+        &self.name
+    }
+
+    /// What the registry knows of it.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn host(&self) -> &faasm_hostif::Host {
+        &self.host
+    }
+
+    pub(crate) fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// The Proto, made with `make` if it is not there; and whether it was made now. Who comes while another makes it
+    /// waits for that.
+    pub(crate) fn proto<E>(&self, make: impl FnOnce() -> Result<Proto, E>) -> Result<(Arc<Proto>, bool), E> {
+        let mut proto = self.proto.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(proto) = &*proto {
+            return Ok((Arc::clone(proto), false));
+        }
+        let made = Arc::new(make()?);
+        *proto = Some(Arc::clone(&made));
+        Ok((made, true))
+    }
+}
+
+/// What binds functions to the host they are on.
+pub(crate) struct Binder {
+    tier: LocalTier,
+    /// From where the guests' monotonic time counts.
+    origin: Instant,
+    shared: Weak<Shared>,
+}
+
+impl Binder {
+    /// A binder with an empty local tier.
+    pub(crate) fn new(shared: Weak<Shared>, origin: Instant) -> Self {
+        let tier = LocalTier::new(Arc::new(MemoryTier::default()), faasm_state::Limits::default());
+        Self { tier, origin, shared }
+    }
+
+    /// A function whose Proto is made already, or will be at the first call.
+    pub(crate) fn bind(
+        &self,
+        name: FunctionName,
+        record: Record,
+        proto: Option<Proto>,
+    ) -> Result<Arc<Function>, HostBuildError> {
+        let port = Port::new(Weak::clone(&self.shared));
+        let host = bare_host(&name, self.origin)
+            .state(self.tier.namespace(name.namespace()))
+            .calls(Arc::new(Chain(Arc::clone(&port))))
+            .build()?;
+        Ok(Arc::new(Function { name, record, host, port, proto: Mutex::new(proto.map(Arc::new)) }))
+    }
+}
+
+/// The host's side of a function without state and calls: what its initialisation has.
+pub(crate) fn bare_host(name: &FunctionName, origin: Instant) -> HostBuilder {
+    HostBuilder::new().arg(name.function()).monotonic_origin(origin)
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Function").field("name", &self.name).field("record", &self.record).finish_non_exhaustive()
+    }
+}

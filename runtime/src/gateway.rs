@@ -1,0 +1,112 @@
+//! The HTTP gateway: `/v1`, and the health of the process.
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `PUT /v1/namespaces/{ns}/functions/{fn}` | uploads a module (the body); answers its description |
+//! | `GET`, `DELETE` of the same | describes, removes |
+//! | `POST …/{fn}/invoke` | calls it with the body as input; answers its output |
+//! | `GET /v1/functions`, `GET /v1/namespaces`, `GET /v1/namespaces/{ns}/functions` | lists |
+//! | `GET /healthz` | the process is alive; touches nothing |
+//! | `GET /readyz` | calls are taken |
+//! | `GET /version` | name and version |
+//!
+//! Errors are problem documents (RFC 9457), see [`crate::problem`]. A function's own answer has the header
+//! `faas-origin: function`, everything else `faas-origin: platform`.
+//!
+//! # Invariants
+//!
+//! The gateway is asynchronous and one thread serves all connections: nothing here computes or touches the disk.
+//! Uploads run on threads of their own, one at a time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post, put};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::host::Host;
+
+mod body;
+mod failure;
+mod functions;
+mod health;
+mod invoke;
+
+/// Limits of what clients may send.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewayLimits {
+    /// Bytes of a call's input.
+    pub input_bytes: usize,
+    /// Bytes of an uploaded module.
+    pub module_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_time: Duration,
+}
+
+impl Default for GatewayLimits {
+    /// 16 MiB of input, 64 MiB of module, 60 seconds.
+    fn default() -> Self {
+        Self { input_bytes: 16 << 20, module_bytes: 64 << 20, body_time: Duration::from_mins(1) }
+    }
+}
+
+/// What all handlers share.
+#[derive(Clone)]
+struct Gateway {
+    host: Arc<Host>,
+    limits: GatewayLimits,
+    /// One upload at a time: compilation is parallel in itself.
+    uploads: Arc<Semaphore>,
+}
+
+/// Serves `host` on `listener` until `shutdown` is done, then finishes the requests that are being answered.
+///
+/// # Errors
+///
+/// What accepting connections can fail with.
+pub async fn serve(
+    listener: TcpListener,
+    host: Arc<Host>,
+    limits: GatewayLimits,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = router(Gateway { host, limits, uploads: Arc::new(Semaphore::new(1)) });
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(shutdown)
+        .await
+}
+
+fn router(gateway: Gateway) -> Router {
+    let function = put(functions::upload).get(functions::describe).delete(functions::remove);
+    Router::new()
+        .route("/v1/functions", get(functions::list_all))
+        .route("/v1/namespaces", get(functions::namespaces))
+        .route("/v1/namespaces/{namespace}/functions", get(functions::list))
+        .route("/v1/namespaces/{namespace}/functions/{function}", function)
+        .route("/v1/namespaces/{namespace}/functions/{function}/invoke", post(invoke::invoke))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/version", get(health::version))
+        .fallback(failure::not_found)
+        .method_not_allowed_fallback(failure::method_not_allowed)
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(finish))
+        .with_state(gateway)
+}
+
+/// Marks every answer that is not a function's own, and forbids guessing of types.
+async fn finish(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.entry("faas-origin").or_insert(HeaderValue::from_static("platform"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,277 @@
+//! The host: one process's functions, and the executors that run them.
+//!
+//! # Lives
+//!
+//! An upload: the forge makes the Proto (and the registry keeps wasm and object), the record is committed, the
+//! directory has the function. A call: the function is looked up, the queue takes the call, an executor runs it in a
+//! Faaslet that is born from the Proto, the outcome is published, the Faaslet is reset.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use faasm_hostif::HostBuildError;
+use faasm_sfi::pending::{Pending, pending};
+use faasm_vm::{Engine, EngineConfig, EngineError, SealKey, StoreLimits};
+
+use crate::call::{CallInfo, Entry, Finished};
+use crate::directory::Directory;
+use crate::executors::{ExecutorLimits, Executors, Shared, Task};
+use crate::forge::{Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, MissingImports};
+use crate::function::Function;
+use crate::invocation::InvocationIds;
+use crate::name::FunctionName;
+use crate::problem::{Problem, ProblemType};
+use crate::registry::{RECORD_FORMAT, Record, Registry, RegistryError};
+use crate::suggest;
+
+/// Settings of a [`Host`]. The defaults are for a machine of one's own.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Folder of the registry.
+    pub data: PathBuf,
+    /// How many executors; `None` is one for each core.
+    pub threads: Option<NonZeroUsize>,
+    /// Bytes of memory that a Faaslet may have.
+    pub memory_bytes: u64,
+    /// How long a call may take that does not say.
+    pub timeout: Duration,
+    /// How long any call may take.
+    pub max_timeout: Duration,
+    /// How long an initialisation may take.
+    pub init_time: Duration,
+    /// How many calls wait, and how many Faaslets live.
+    pub limits: ExecutorLimits,
+}
+
+impl HostConfig {
+    /// The defaults, with this folder.
+    #[must_use]
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            threads: None,
+            memory_bytes: 1 << 30,
+            timeout: Duration::from_secs(30),
+            max_timeout: Duration::from_mins(15),
+            init_time: Duration::from_secs(30),
+            limits: ExecutorLimits::default(),
+        }
+    }
+}
+
+/// Why a host cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The registry cannot be opened.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The VM cannot be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The forge cannot be set up.
+    #[error(transparent)]
+    Forge(#[from] ForgeSetupError),
+    /// The host's side of a function cannot be made.
+    #[error(transparent)]
+    Function(#[from] HostBuildError),
+    /// The system gives no randomness, or no threads.
+    #[error("the system gives no {what}")]
+    System {
+        /// What it does not give.
+        what: &'static str,
+        /// Its answer.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Why an upload was refused.
+pub type UploadError = ForgeError;
+
+/// A function that was uploaded.
+#[derive(Debug)]
+pub struct Uploaded {
+    /// The function.
+    pub function: Arc<Function>,
+    /// Whether there was one of this name.
+    pub replaced: bool,
+    /// Whether it was compiled now.
+    pub compiled: bool,
+    /// Where the time went.
+    pub timings: ForgeTimings,
+}
+
+/// A call that was accepted or refused: that is in its end.
+#[derive(Debug)]
+pub struct Invoked {
+    /// What is known of it.
+    pub info: CallInfo,
+    /// Its end.
+    pub finished: Pending<Finished>,
+}
+
+/// No function has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no function `{name}`{}", match nearest { Some(near) => format!("; did you mean `{near}`?"), None => String::new() })]
+pub struct NotFound {
+    name: FunctionName,
+    nearest: Option<String>,
+}
+
+impl NotFound {
+    /// The error for `name`, with the nearest name that there is.
+    #[must_use]
+    pub fn new(host: &Host, name: &FunctionName) -> Self {
+        let names: Vec<String> = host.functions().iter().map(|function| function.name().to_string()).collect();
+        let nearest = suggest::nearest(&name.to_string(), names.iter().map(String::as_str)).map(str::to_owned);
+        Self { name: name.clone(), nearest }
+    }
+}
+
+impl Problem for NotFound {
+    fn problem_type(&self) -> ProblemType {
+        ProblemType::FunctionNotFound
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`faasm list` shows the functions that there are.".to_owned())
+    }
+}
+
+/// One process's functions and executors; see the module's page.
+pub struct Host {
+    config: HostConfig,
+    shared: Arc<Shared>,
+    executors: Executors,
+}
+
+impl Host {
+    /// Opens the registry and starts the executors.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`].
+    pub fn start(config: HostConfig) -> Result<Arc<Self>, HostError> {
+        let registry = Registry::open(&config.data)?;
+        let engine = Engine::new(EngineConfig::new(SealKey::new(registry.key()?)))?;
+        let limits = StoreLimits { memory_bytes: config.memory_bytes, ..StoreLimits::default() };
+        let settings = ForgeSettings { limits, init_time: config.init_time };
+        let ids = InvocationIds::new().map_err(|source| HostError::System { what: "randomness", source })?;
+        let threads = config.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let forge = Forge::new(engine, settings)?;
+        let shared = Shared::new((threads, config.limits), Directory::new(registry), forge, ids);
+        shared.directory.load(&shared.binder)?;
+        let executors = Executors::start(threads, &shared)
+            .map_err(|source| HostError::System { what: "threads", source })?;
+        Ok(Arc::new(Self { config, shared, executors }))
+    }
+
+    /// Makes `wasm` the function `name`: checked, compiled, initialised, kept.
+    ///
+    /// # Errors
+    ///
+    /// [`UploadError`]; the function of this name, if there is one, stays as it is then.
+    pub fn upload(&self, name: &FunctionName, wasm: &[u8]) -> Result<Uploaded, UploadError> {
+        let forged = self.shared.forge.forge(self.shared.directory.registry(), name, wasm)?;
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let record = Record {
+            format: RECORD_FORMAT,
+            wasm: forged.wasm,
+            wasm_bytes: wasm.len() as u64,
+            object: forged.object,
+            uploaded: since.as_secs(),
+        };
+        let function = self.shared.binder.bind(name.clone(), record, Some(forged.proto))?;
+        let replaced = self.shared.directory.publish(&function)?;
+        tracing::info!(function = %name, bytes = wasm.len(), compiled = forged.compiled, "uploaded");
+        Ok(Uploaded { function, replaced, compiled: forged.compiled, timings: forged.timings })
+    }
+
+    /// The function of this name.
+    #[must_use]
+    pub fn function(&self, name: &FunctionName) -> Option<Arc<Function>> {
+        self.shared.directory.get(name)
+    }
+
+    /// Every function, by name.
+    #[must_use]
+    pub fn functions(&self) -> Vec<Arc<Function>> {
+        self.shared.directory.all()
+    }
+
+    /// Removes a function; whether there was one. Calls of it that have begun go on.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`].
+    pub fn remove(&self, name: &FunctionName) -> Result<bool, RegistryError> {
+        self.shared.directory.remove(name)
+    }
+
+    /// Calls a function. `timeout` is at most the configured one.
+    #[must_use]
+    pub fn invoke(&self, function: Arc<Function>, input: Vec<u8>, timeout: Option<Duration>) -> Invoked {
+        let allowed = timeout.unwrap_or(self.config.timeout).min(self.config.max_timeout);
+        let begun = Instant::now();
+        let (number, id) = self.shared.ids.mint();
+        let info = CallInfo { id, number, parent: None, entry: Entry::Main, begun, deadline: begun + allowed };
+        let (reply, finished) = pending();
+        self.shared.submit(Task { info, function, input, reply });
+        Invoked { info, finished }
+    }
+
+    /// How many calls wait for an executor.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.shared.queued()
+    }
+
+    /// How many Faaslets run or wait.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.shared.live()
+    }
+
+    /// Whether the host is shutting down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.shared.is_draining()
+    }
+
+    /// Takes no more calls.
+    pub fn drain(&self) {
+        self.shared.drain();
+    }
+
+    /// Takes no more calls, lets those that there are end within `grace`, ends those that do not, and stops the
+    /// executors. Blocks until then.
+    pub fn shut_down(&self, grace: Duration) {
+        self.executors.shut_down(&self.shared, grace);
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.executors.shut_down(&self.shared, Duration::ZERO);
+    }
+}
+
+/// The imports that a refused upload lacked.
+impl UploadError {
+    /// What it imports that the host interface does not have.
+    #[must_use]
+    pub fn missing_imports(&self) -> Option<&MissingImports> {
+        match self {
+            Self::Imports(missing) => Some(missing),
+            _ => None,
+        }
+    }
+}
