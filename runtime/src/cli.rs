@@ -15,8 +15,6 @@ mod remote;
 mod run;
 mod serve;
 
-use failure::Failure;
-
 /// Runs WebAssembly functions that share state.
 #[derive(Debug, Parser)]
 #[command(name = "faasm", version, about, arg_required_else_help = true, after_help = EXAMPLES)]

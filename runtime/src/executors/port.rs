@@ -19,8 +19,10 @@ use std::time::Instant;
 use faasm_hostif::{CallId, Calls, ChainError, ChainedOutcome, Target};
 use faasm_sfi::pending::{Completer, Pending, pending};
 
+use ulid::Ulid;
+
 use super::shared::{Shared, Task};
-use crate::call::{CallError, CallInfo, Entry, Finished};
+use crate::call::{CallError, CallInfo, Entry, Finished, Outcome};
 use crate::function::Function;
 
 /// What a chained call returns to its parent when it failed; the original's number.
@@ -91,6 +93,15 @@ impl Port {
     }
 }
 
+impl Settler {
+    fn note(&mut self, id: Ulid, finished: Finished) {
+        match finished.result {
+            Ok(Outcome { return_code: return_value, output }) => self.outcome = ChainedOutcome { return_value, output },
+            Err(error) => tracing::debug!(invocation = %id, %error, "a chained call failed"),
+        }
+    }
+}
+
 impl Drop for Settler {
     fn drop(&mut self) {
         self.port.settle(self.child, std::mem::take(&mut self.outcome));
@@ -118,12 +129,7 @@ impl Calls for Chain {
         let (reply, finished) = pending();
         let failed = ChainedOutcome { return_value: FAILED, output: Vec::new() };
         let mut settler = Settler { port: Arc::clone(&self.0), child, outcome: failed };
-        drop(finished.map(move |finished: Finished| match finished.result {
-            Ok(outcome) => {
-                settler.outcome = ChainedOutcome { return_value: outcome.return_code, output: outcome.output };
-            }
-            Err(error) => tracing::debug!(invocation = %id, %error, "a chained call failed"),
-        }));
+        drop(finished.map(move |finished| settler.note(id, finished)));
         shared.submit(Task { info, function, input, reply });
         Ok(child)
     }

@@ -42,7 +42,7 @@ pub(super) async fn invoke(
     let limits = gateway.limits;
     let input = body::read(&headers, body, limits.input_bytes, limits.body_time).await?;
     let call = gateway.host.invoke(function, input.into(), timeout);
-    let deadline = call.info.deadline.into();
+    let deadline = tokio::time::Instant::from_std(call.info.deadline);
     let finished = tokio::time::timeout_at(deadline + GRACE, value(call.finished)).await;
     let finished = match finished {
         Ok(Some(finished)) => finished,
@@ -65,7 +65,8 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
 /// The value of a `Pending`, or `None` if it was abandoned.
 async fn value<T: Send>(pending: Pending<T>) -> Option<T> {
     let (done, waiting) = oneshot::channel();
-    pending.on_done(Box::new(move || drop(done.send(()))));
+    // The receiver is gone when the client is.
+    pending.on_done(Box::new(move || done.send(()).unwrap_or_default()));
     waiting.await.ok()?;
     pending.try_take().ok()?.ok()
 }

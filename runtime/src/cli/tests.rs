@@ -1,0 +1,42 @@
+//! The command line's grammar.
+
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use super::*;
+
+fn parse(args: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(args.split_whitespace())
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn the_guests_arguments_may_follow_the_file_or_two_dashes() {
+    for args in [
+        "faasm run --dir /tmp::/data --env A=B app.wasm --flag x",
+        "faasm run --dir /tmp::/data --env A=B app.wasm -- --flag x",
+    ] {
+        let Ok(Cli { command: Command::Run(options), .. }) = parse(args) else { panic!("{args}") };
+        assert!(format!("{options:?}").contains(r#"args: ["--flag", "x"]"#), "{options:?}");
+    }
+}
+
+#[test]
+fn wrong_names_durations_and_commands_are_wrong_usage() {
+    for args in ["faasm invoke echo", "faasm invoke a/../b", "faasm upload a/b", "faasm serve --timeout 5"] {
+        let kind = parse(args).unwrap_err().kind();
+        assert!(matches!(kind, ErrorKind::ValueValidation | ErrorKind::MissingRequiredArgument), "{args}: {kind:?}");
+    }
+    let error = parse("faasm uplaod a/b c.wasm").unwrap_err();
+    assert!(error.to_string().contains("'upload'"), "{error}");
+}
+
+#[test]
+fn data_may_begin_with_a_dash() {
+    assert!(parse("faasm invoke demo/echo -d -").is_ok());
+    assert!(parse("faasm invoke demo/echo -d -1").is_ok());
+}
