@@ -110,7 +110,9 @@ pub enum CallError {
         backtrace: String,
     },
     /// The function failed after it had been refused memory.
-    #[error("the function asked for more than its {limit} bytes of memory, and then failed: {reason}")]
+    #[error(
+        "the function asked for more than its {limit} bytes of memory, and then failed: {reason}"
+    )]
     OutOfMemory {
         /// How much it may have, in bytes.
         limit: u64,
@@ -172,9 +174,15 @@ impl Problem for CallError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::StackOverflow { .. } => "Look for recursion without an end, or for very large local variables.",
-            Self::OutOfMemory { .. } => "Start the server with a larger `--memory`, or hold less at a time.",
-            Self::Deadline { .. } => "Send the header `faas-timeout: 60s`, or use `faasm invoke --timeout 60s`.",
+            Self::StackOverflow { .. } => {
+                "Look for recursion without an end, or for very large local variables."
+            }
+            Self::OutOfMemory { .. } => {
+                "Start the server with a larger `--memory`, or hold less at a time."
+            }
+            Self::Deadline { .. } => {
+                "Send the header `faas-timeout: 60s`, or use `faasm invoke --timeout 60s`."
+            }
             Self::Overloaded(_) => "Send fewer calls at a time, or try again later.",
             _ => return None,
         };

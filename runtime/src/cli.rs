@@ -81,7 +81,8 @@ fn start_log(filter: &str) {
         tracing_subscriber::EnvFilter::new("warn")
     });
     // A log that is there already, in a test, is as good.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
 #[cfg(test)]

@@ -95,7 +95,9 @@ impl ClientError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Connect { .. } => Some("Start one with `faasm serve`, or name another with `--url`.".to_owned()),
+            Self::Connect { .. } => {
+                Some("Start one with `faasm serve`, or name another with `--url`.".to_owned())
+            }
             Self::Problem(reported) => reported.hint.clone(),
             _ => None,
         }
@@ -131,9 +133,17 @@ impl Client {
     /// # Errors
     ///
     /// [`ClientError`]; an answer with a status of 400 or more is a [`ClientError::Problem`].
-    pub fn send(&self, method: Method, path: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, ClientError> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ClientError::Runtime)?;
+    pub fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, ClientError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ClientError::Runtime)?;
         let answer = runtime.block_on(self.exchange(method, path, headers, body))?;
         if answer.status < 400 {
             return Ok(answer);
@@ -149,8 +159,9 @@ impl Client {
         body: Vec<u8>,
     ) -> Result<Answer, ClientError> {
         let stream = self.connect().await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(ClientError::Broken)?;
         // The connection ends with the sender; its error, if any, is the request's too.
         let driver = tokio::spawn(connection);
         let mut request = Request::builder()
@@ -193,7 +204,9 @@ impl Reported {
         Self {
             status: answer.status,
             kind: document["code"].as_str().and_then(ProblemType::from_slug),
-            detail: text("detail").or_else(|| text("title")).unwrap_or_else(|| format!("status {}", answer.status)),
+            detail: text("detail")
+                .or_else(|| text("title"))
+                .unwrap_or_else(|| format!("status {}", answer.status)),
             hint: text("hint"),
             backtrace: lines.filter_map(|line| line.as_str().map(str::to_owned)).collect(),
             output: text("output"),
@@ -210,7 +223,9 @@ mod tests {
         assert_eq!(Client::new("http://127.0.0.1:8080").unwrap().url(), "http://127.0.0.1:8080");
         assert_eq!(Client::new("http://[::1]:99/").unwrap().url(), "http://[::1]:99");
         assert_eq!(Client::new("http://example").unwrap().url(), "http://example:80");
-        for bad in ["", "127.0.0.1:8080", "https://a", "http://", "http://a/b", "ftp://a", "http://a?b"] {
+        for bad in
+            ["", "127.0.0.1:8080", "https://a", "http://", "http://a/b", "ftp://a", "http://a?b"]
+        {
             assert!(matches!(Client::new(bad), Err(ClientError::Url(_))), "{bad:?}");
         }
     }
@@ -220,9 +235,16 @@ mod tests {
         let body = r#"{"code":"deadline-exceeded","detail":"too late","hint":"wait","backtrace":["a","b"]}"#;
         let answer = Answer { status: 504, headers: HeaderMap::new(), body: Bytes::from(body) };
         let error = ClientError::Problem(Box::new(Reported::read(&answer)));
-        assert_eq!((error.exit_code(), error.to_string(), error.hint()), (6, "too late".into(), Some("wait".into())));
-        let answer = Answer { status: 502, headers: HeaderMap::new(), body: Bytes::from("a proxy's page") };
+        assert_eq!(
+            (error.exit_code(), error.to_string(), error.hint()),
+            (6, "too late".into(), Some("wait".into()))
+        );
+        let answer =
+            Answer { status: 502, headers: HeaderMap::new(), body: Bytes::from("a proxy's page") };
         let error = ClientError::Problem(Box::new(Reported::read(&answer)));
-        assert_eq!((error.exit_code(), error.to_string().as_str()), (70, "the server answered 502: a proxy's page"));
+        assert_eq!(
+            (error.exit_code(), error.to_string().as_str()),
+            (70, "the server answered 502: a proxy's page")
+        );
     }
 }

@@ -67,7 +67,11 @@ impl Directory {
     }
 
     /// Notes that the object of `function` is now `object`, unless the function has been replaced since.
-    pub(crate) fn recompiled(&self, function: &Function, object: Digest) -> Result<(), RegistryError> {
+    pub(crate) fn recompiled(
+        &self,
+        function: &Function,
+        object: Digest,
+    ) -> Result<(), RegistryError> {
         let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.get(function.name());
         if current.is_none_or(|current| current.record() != function.record()) {

@@ -41,7 +41,9 @@ mod tests {
         assert_eq!(parse("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(parse("2m"), Ok(Duration::from_mins(2)));
         assert_eq!(parse("0s"), Ok(Duration::ZERO));
-        for bad in ["", "5", "s", "-1s", "1.2.3s", "1d", "1 s", "1e3s", "99999999999999s", "NaNs", "infs"] {
+        for bad in
+            ["", "5", "s", "-1s", "1.2.3s", "1d", "1 s", "1e3s", "99999999999999s", "NaNs", "infs"]
+        {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
     }

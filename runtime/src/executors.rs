@@ -56,7 +56,10 @@ impl Executors {
         let spawn = |index: usize| {
             let shared = Arc::clone(shared);
             let name = format!("executor-{index}");
-            thread::Builder::new().name(name).stack_size(STACK).spawn(move || Worker::new(index, shared).run())
+            thread::Builder::new()
+                .name(name)
+                .stack_size(STACK)
+                .spawn(move || Worker::new(index, shared).run())
         };
         let threads = (0..count).map(spawn).collect::<io::Result<_>>()?;
         Ok(Self { threads: Mutex::new(threads) })
@@ -65,7 +68,8 @@ impl Executors {
     /// Lets calls end within `grace`, ends those that do not, and joins the threads.
     pub(crate) fn shut_down(&self, shared: &Shared, grace: Duration) {
         shared.drain();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         shared.wait_until_idle(Instant::now() + grace);
         shared.abort();
         for thread in threads {

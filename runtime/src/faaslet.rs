@@ -75,7 +75,8 @@ impl Faaslet {
         input: Vec<u8>,
     ) -> Result<Self, CallError> {
         let make = || shared.forge.restore(&shared.directory, function);
-        let (proto, made) = function.proto(make).map_err(|error| CallError::Init(explain(&error)))?;
+        let (proto, made) =
+            function.proto(make).map_err(|error| CallError::Init(explain(&error)))?;
         let printed = Capture::new(LOGGED);
         let streams = [Output::Capture(printed.clone()), Output::Capture(printed.clone())];
         let [stdout, stderr] = streams;

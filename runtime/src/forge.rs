@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, validate};
 use faasm_hostif::{HostBuildError, HostState, ImportError, check_imports};
-use faasm_state::CallId;
 use faasm_snapshot::{EntryError, Proto, ProtoError, Recipe};
+use faasm_state::CallId;
 use faasm_vm::{Engine, LinkError, Linker, LoadError, Module, StoreLimits};
 
 use crate::digest::Digest;
@@ -64,11 +64,15 @@ impl Problem for ForgeError {
     fn problem_type(&self) -> ProblemType {
         match self {
             Self::Validate(_) | Self::Imports(_) | Self::Entry(_) => ProblemType::InvalidModule,
-            Self::Compile(CompileError::Operator(_) | CompileError::Context(_) | CompileError::TextTooLarge) => {
-                ProblemType::InvalidModule
+            Self::Compile(
+                CompileError::Operator(_) | CompileError::Context(_) | CompileError::TextTooLarge,
+            ) => ProblemType::InvalidModule,
+            Self::Compile(_) | Self::Load(_) | Self::Registry(_) | Self::Host(_) => {
+                ProblemType::Internal
             }
-            Self::Compile(_) | Self::Load(_) | Self::Registry(_) | Self::Host(_) => ProblemType::Internal,
-            Self::Proto(ProtoError::Capture(faasm_vm::CaptureError::Image(_))) => ProblemType::Internal,
+            Self::Proto(ProtoError::Capture(faasm_vm::CaptureError::Image(_))) => {
+                ProblemType::Internal
+            }
             Self::Proto(ProtoError::Store(faasm_vm::StoreError::Slot(_))) => ProblemType::Internal,
             Self::Proto(_) => ProblemType::InvalidModule,
         }
@@ -76,8 +80,13 @@ impl Problem for ForgeError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Validate(_) => Some("Upload a binary WebAssembly module, as `clang --target=wasm32-wasip1` writes.".into()),
-            Self::Imports(_) => Some("Link against WASI preview 1 and the Faasm library only.".into()),
+            Self::Validate(_) => Some(
+                "Upload a binary WebAssembly module, as `clang --target=wasm32-wasip1` writes."
+                    .into(),
+            ),
+            Self::Imports(_) => {
+                Some("Link against WASI preview 1 and the Faasm library only.".into())
+            }
             Self::Proto(ProtoError::Trapped { .. } | ProtoError::Failed { .. }) => {
                 Some("Initialisation runs once, at the upload, without input.".into())
             }
@@ -136,7 +145,14 @@ impl Forge {
         let mut linker = Linker::new(&engine);
         faasm_hostif::link(&mut linker)?;
         let ForgeSettings { limits, init_time } = settings;
-        Ok(Self { engine, linker, limits, init_time, fingerprint: fingerprint()?, origin: Instant::now() })
+        Ok(Self {
+            engine,
+            linker,
+            limits,
+            init_time,
+            fingerprint: fingerprint()?,
+            origin: Instant::now(),
+        })
     }
 
     /// From where the guests' monotonic time counts.
@@ -150,7 +166,12 @@ impl Forge {
     }
 
     /// Makes the Proto of an uploaded module; its wasm and object are in the registry then.
-    pub(crate) fn forge(&self, registry: &Registry, name: &FunctionName, wasm: &[u8]) -> Result<Forged, ForgeError> {
+    pub(crate) fn forge(
+        &self,
+        registry: &Registry,
+        name: &FunctionName,
+        wasm: &[u8],
+    ) -> Result<Forged, ForgeError> {
         let mut timings = ForgeTimings::default();
         let (mut begun, lap) = (Instant::now(), |begun: &mut Instant| {
             let took = begun.elapsed();
@@ -162,7 +183,8 @@ impl Forge {
         timings.validate = lap(&mut begun);
         let digest = registry.put_wasm(wasm)?;
         let key = self.object_key(digest);
-        let kept = registry.object(key)?.and_then(|sealed| Module::load(&self.engine, &sealed).ok());
+        let kept =
+            registry.object(key)?.and_then(|sealed| Module::load(&self.engine, &sealed).ok());
         let compiled = kept.is_none();
         let module = match kept {
             Some(module) => module,
@@ -176,7 +198,11 @@ impl Forge {
 
     /// Makes the Proto of a function that the registry has; compiles it again if its object does not fit here any
     /// more.
-    pub(crate) fn restore(&self, directory: &Directory, function: &Function) -> Result<Proto, ForgeError> {
+    pub(crate) fn restore(
+        &self,
+        directory: &Directory,
+        function: &Function,
+    ) -> Result<Proto, ForgeError> {
         let (registry, record) = (directory.registry(), function.record());
         if record.object == self.object_key(record.wasm)
             && let Some(sealed) = registry.object(record.object)?
@@ -200,8 +226,13 @@ impl Forge {
 
     fn initialise(&self, module: &Module, name: &FunctionName) -> Result<Proto, ForgeError> {
         let deadline = Some(Instant::now() + self.init_time);
-        let recipe = Recipe { engine: &self.engine, linker: &self.linker, limits: self.limits, deadline };
-        let proto = Proto::make(&recipe, module, bare_host(name, self.origin).build()?.call(CallId(0), Vec::new()))?;
+        let recipe =
+            Recipe { engine: &self.engine, linker: &self.linker, limits: self.limits, deadline };
+        let proto = Proto::make(
+            &recipe,
+            module,
+            bare_host(name, self.origin).build()?.call(CallId(0), Vec::new()),
+        )?;
         proto.main()?;
         Ok(proto)
     }

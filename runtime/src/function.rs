@@ -25,7 +25,6 @@ pub struct Function {
 }
 
 impl Function {
-
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &FunctionName {
@@ -48,7 +47,10 @@ impl Function {
 
     /// The Proto, made with `make` if it is not there; and whether it was made now. Who comes while another makes it
     /// waits for that.
-    pub(crate) fn proto<E>(&self, make: impl FnOnce() -> Result<Proto, E>) -> Result<(Arc<Proto>, bool), E> {
+    pub(crate) fn proto<E>(
+        &self,
+        make: impl FnOnce() -> Result<Proto, E>,
+    ) -> Result<(Arc<Proto>, bool), E> {
         let mut proto = self.proto.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(proto) = &*proto {
             return Ok((Arc::clone(proto), false));
@@ -97,6 +99,9 @@ pub(crate) fn bare_host(name: &FunctionName, origin: Instant) -> HostBuilder {
 
 impl std::fmt::Debug for Function {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Function").field("name", &self.name).field("record", &self.record).finish_non_exhaustive()
+        f.debug_struct("Function")
+            .field("name", &self.name)
+            .field("record", &self.record)
+            .finish_non_exhaustive()
     }
 }

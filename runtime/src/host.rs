@@ -18,7 +18,9 @@ use faasm_vm::{Engine, EngineConfig, EngineError, SealKey, StoreLimits};
 use crate::call::{CallInfo, Entry, Finished};
 use crate::directory::Directory;
 use crate::executors::{ExecutorLimits, Executors, Shared, Task};
-use crate::forge::{Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, MissingImports};
+use crate::forge::{
+    Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, MissingImports,
+};
 use crate::function::Function;
 use crate::invocation::InvocationIds;
 use crate::name::FunctionName;
@@ -124,8 +126,10 @@ impl NotFound {
     /// The error for `name`, with the nearest name that there is.
     #[must_use]
     pub fn new(host: &Host, name: &FunctionName) -> Self {
-        let names: Vec<String> = host.functions().iter().map(|function| function.name().to_string()).collect();
-        let nearest = suggest::nearest(&name.to_string(), names.iter().map(String::as_str)).map(str::to_owned);
+        let names: Vec<String> =
+            host.functions().iter().map(|function| function.name().to_string()).collect();
+        let nearest = suggest::nearest(&name.to_string(), names.iter().map(String::as_str))
+            .map(str::to_owned);
         Self { name: name.clone(), nearest }
     }
 }
@@ -158,8 +162,12 @@ impl Host {
         let engine = Engine::new(EngineConfig::new(SealKey::new(registry.key()?)))?;
         let limits = StoreLimits { memory_bytes: config.memory_bytes, ..StoreLimits::default() };
         let settings = ForgeSettings { limits, init_time: config.init_time };
-        let ids = InvocationIds::new().map_err(|source| HostError::System { what: "randomness", source })?;
-        let threads = config.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let ids = InvocationIds::new()
+            .map_err(|source| HostError::System { what: "randomness", source })?;
+        let threads = config
+            .threads
+            .or_else(|| std::thread::available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get);
         let forge = Forge::new(engine, settings)?;
         let shared = Shared::new((threads, config.limits), Directory::new(registry), forge, ids);
         shared.directory.load(&shared.binder)?;
@@ -212,11 +220,23 @@ impl Host {
 
     /// Calls a function. `timeout` is at most the configured one.
     #[must_use]
-    pub fn invoke(&self, function: Arc<Function>, input: Vec<u8>, timeout: Option<Duration>) -> Invoked {
+    pub fn invoke(
+        &self,
+        function: Arc<Function>,
+        input: Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Invoked {
         let allowed = timeout.unwrap_or(self.config.timeout).min(self.config.max_timeout);
         let begun = Instant::now();
         let (number, id) = self.shared.ids.mint();
-        let info = CallInfo { id, number, parent: None, entry: Entry::Main, begun, deadline: begun + allowed };
+        let info = CallInfo {
+            id,
+            number,
+            parent: None,
+            entry: Entry::Main,
+            begun,
+            deadline: begun + allowed,
+        };
         let (reply, finished) = pending();
         self.shared.submit(Task { info, function, input, reply });
         Invoked { info, finished }

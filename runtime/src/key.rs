@@ -63,7 +63,8 @@ fn create(path: &Path) -> Result<(), KeyError> {
     let [number] = random_bytes::<1>().map_err(error("draw random bytes for"))?;
     let tmp = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&tmp).map_err(error("make"))?;
+    let mut file =
+        options.write(true).create_new(true).mode(0o600).open(&tmp).map_err(error("make"))?;
     file.write_all(&key).and_then(|()| file.sync_all()).map_err(error("write"))?;
     let linked = match fs::hard_link(&tmp, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -83,7 +84,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/key");
         let keys: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| load_or_create(&path).unwrap())).collect();
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| load_or_create(&path).unwrap())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(keys.iter().all(|key| *key == keys[0] && *key != [0; 32]));

@@ -25,7 +25,9 @@ pub enum NameError {
     #[error("a name of {0} bytes is over the limit of {MAX_PART}")]
     TooLong(usize),
     /// A part has a byte that names do not have.
-    #[error("`{0}` has a character that is not a letter, a digit, `-`, `_` or `.`, or begins with a sign")]
+    #[error(
+        "`{0}` has a character that is not a letter, a digit, `-`, `_` or `.`, or begins with a sign"
+    )]
     Character(String),
 }
 
@@ -117,9 +119,25 @@ mod tests {
     #[test]
     fn names_are_single_safe_path_segments() {
         for good in ["demo/echo", "a/b", "user_1/word-count.v2", "A/0"] {
-            assert_eq!(good.parse::<FunctionName>().map(|name| name.to_string()), Ok(good.to_owned()));
+            assert_eq!(
+                good.parse::<FunctionName>().map(|name| name.to_string()),
+                Ok(good.to_owned())
+            );
         }
-        for bad in ["", "echo", "a/", "/b", "a/b/c", "../etc", "a/..", "a/.hidden", "a/b c", "a/é", "-a/b", "a/b\0"] {
+        for bad in [
+            "",
+            "echo",
+            "a/",
+            "/b",
+            "a/b/c",
+            "../etc",
+            "a/..",
+            "a/.hidden",
+            "a/b c",
+            "a/é",
+            "-a/b",
+            "a/b\0",
+        ] {
             assert!(bad.parse::<FunctionName>().is_err(), "{bad:?}");
         }
         assert_eq!(FunctionName::new("a", &"b".repeat(65)), Err(NameError::TooLong(65)));

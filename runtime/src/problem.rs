@@ -192,7 +192,9 @@ mod tests {
     fn slugs_are_unique_and_found_again() {
         let slugs: HashSet<_> = ProblemType::ALL.iter().map(|kind| kind.slug()).collect();
         assert_eq!(slugs.len(), ProblemType::ALL.len());
-        assert!(ProblemType::ALL.iter().all(|kind| ProblemType::from_slug(kind.slug()) == Some(*kind)));
+        assert!(
+            ProblemType::ALL.iter().all(|kind| ProblemType::from_slug(kind.slug()) == Some(*kind))
+        );
         assert_eq!(ProblemType::from_slug("nonsense"), None);
     }
 
@@ -201,7 +203,9 @@ mod tests {
         for kind in ProblemType::ALL {
             match kind.blame() {
                 Blame::Tenant => assert!((400..500).contains(&kind.status()), "{kind:?}"),
-                Blame::Guest | Blame::Host | Blame::Peer => assert!(kind.status() >= 500, "{kind:?}"),
+                Blame::Guest | Blame::Host | Blame::Peer => {
+                    assert!(kind.status() >= 500, "{kind:?}")
+                }
             }
             assert_ne!(kind.exit_code(), 0);
         }

@@ -268,8 +268,10 @@ impl Registry {
     /// Point 3 of the protocol, and the emptying of `tmp`.
     fn sweep(&self) -> Result<(), RegistryError> {
         let records = self.records()?;
-        let wasm: HashSet<String> = records.iter().map(|(_, record)| record.wasm.to_string()).collect();
-        let objects: HashSet<String> = records.iter().map(|(_, record)| record.object.to_string()).collect();
+        let wasm: HashSet<String> =
+            records.iter().map(|(_, record)| record.wasm.to_string()).collect();
+        let objects: HashSet<String> =
+            records.iter().map(|(_, record)| record.object.to_string()).collect();
         for (folder, keep) in [("tmp", HashSet::new()), ("wasm", wasm), ("objects", objects)] {
             for (file, path) in entries(&self.root.join(folder))? {
                 if !keep.contains(&file) {

@@ -34,7 +34,9 @@ mod tests {
         assert_eq!(parse("65536"), Ok(65536));
         assert_eq!(parse("64MiB"), Ok(64 << 20));
         assert_eq!(parse("1GiB"), Ok(1 << 30));
-        for bad in ["", "MiB", "-1", "1.5GiB", "1MB", "1 MiB", "99999999999GiB", "99999999999999999999"] {
+        for bad in
+            ["", "MiB", "-1", "1.5GiB", "1MB", "1 MiB", "99999999999GiB", "99999999999999999999"]
+        {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
     }

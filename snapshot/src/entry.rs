@@ -38,8 +38,16 @@ pub enum EntryError {
 
 impl Entry {
     /// An entry made of `func`, if its type is `() -> i32` or `() -> ()`.
-    pub(crate) fn new<T: 'static>(store: &Store<T>, func: Func, name: &str) -> Result<Self, EntryError> {
-        if is_entry(func.ty(store)) { Ok(Self { func }) } else { Err(EntryError::Type(name.to_owned())) }
+    pub(crate) fn new<T: 'static>(
+        store: &Store<T>,
+        func: Func,
+        name: &str,
+    ) -> Result<Self, EntryError> {
+        if is_entry(func.ty(store)) {
+            Ok(Self { func })
+        } else {
+            Err(EntryError::Type(name.to_owned()))
+        }
     }
 
     /// The function to call, without arguments.
@@ -70,14 +78,18 @@ impl Entry {
 /// The names of the initialisers that `module` exports, in the order in which they run.
 pub(crate) fn initialisers(module: &Module) -> Vec<&'static str> {
     let is_command = exports(module, "_start");
-    let constructors = ["_initialize", "__wasm_call_ctors"].into_iter().find(|name| exports(module, name));
+    let constructors =
+        ["_initialize", "__wasm_call_ctors"].into_iter().find(|name| exports(module, name));
     let zygote = ZYGOTES.into_iter().find(|name| exports(module, name));
     // A command's constructors are its own business: `_start` runs them, and a zygote that needs them does.
     constructors.filter(|_| !is_command).into_iter().chain(zygote).collect()
 }
 
 /// The module's own entry.
-pub(crate) fn main_entry<T: 'static>(store: &Store<T>, instance: Instance) -> Result<Entry, EntryError> {
+pub(crate) fn main_entry<T: 'static>(
+    store: &Store<T>,
+    instance: Instance,
+) -> Result<Entry, EntryError> {
     let (name, func) = ENTRIES
         .into_iter()
         .find_map(|name| Some((name, instance.func(store, name)?)))

@@ -10,8 +10,8 @@
 use std::time::Instant;
 
 use faasm_vm::{
-    AccessError, BirthError, CaptureError, Captured, Engine, Extern, Instance, InstantiateError, Linker, Module, Store,
-    StoreError, StoreLimits, Trap, Val,
+    AccessError, BirthError, CaptureError, Captured, Engine, Extern, Instance, InstantiateError,
+    Linker, Module, Store, StoreError, StoreLimits, Trap, Val,
 };
 
 use crate::entry::{Entry, EntryError, initialisers, main_entry};
@@ -81,7 +81,11 @@ impl Proto {
     /// # Errors
     ///
     /// [`ProtoError`].
-    pub fn make<T: 'static>(recipe: &Recipe<'_, T>, module: &Module, data: T) -> Result<Self, ProtoError> {
+    pub fn make<T: 'static>(
+        recipe: &Recipe<'_, T>,
+        module: &Module,
+        data: T,
+    ) -> Result<Self, ProtoError> {
         let mut store = Store::for_module(recipe.engine, module, recipe.limits, data)?;
         store.set_deadline(recipe.deadline);
         let instance = recipe.linker.instantiate(&mut store, module)?;
@@ -139,7 +143,11 @@ impl Proto {
         }
     }
 
-    fn table_element<T: 'static>(&self, store: &Store<T>, index: u32) -> Option<Result<Val, AccessError>> {
+    fn table_element<T: 'static>(
+        &self,
+        store: &Store<T>,
+        index: u32,
+    ) -> Option<Result<Val, AccessError>> {
         match self.instance.export(store, POINTERS)? {
             Extern::Table(table) => Some(table.get(store, index.into())),
             _ => None,
@@ -147,7 +155,11 @@ impl Proto {
     }
 }
 
-fn initialise<T: 'static>(store: &mut Store<T>, instance: Instance, name: &'static str) -> Result<(), ProtoError> {
+fn initialise<T: 'static>(
+    store: &mut Store<T>,
+    instance: Instance,
+    name: &'static str,
+) -> Result<(), ProtoError> {
     let func = instance.func(store, name).ok_or(EntryError::Missing)?;
     let entry = Entry::new(store, func, &format!("`{name}`"))?;
     match Entry::return_code(entry.func().call(store, &[])) {

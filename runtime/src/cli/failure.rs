@@ -40,7 +40,8 @@ impl Failure {
 
     /// A file that could not be used.
     pub(super) fn file(path: &Path, error: &io::Error) -> Self {
-        let code = if error.kind() == io::ErrorKind::NotFound { EXIT_NOT_FOUND } else { EXIT_USAGE };
+        let code =
+            if error.kind() == io::ErrorKind::NotFound { EXIT_NOT_FOUND } else { EXIT_USAGE };
         Self { code, ..Self::usage(format!("{}: {error}", path.display())) }
     }
 

@@ -10,13 +10,16 @@ use crate::key;
 
 /// `$FAASM_DATA`, else `$XDG_DATA_HOME/faasm`, else `~/.local/share/faasm` (XDG Base Directory Specification).
 pub(super) fn data_folder() -> Result<PathBuf, Failure> {
-    let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("FAASM_DATA")
         .or_else(|| Some(folder("XDG_DATA_HOME")?.join("faasm")))
         .or_else(|| Some(folder("HOME")?.join(".local/share/faasm")))
         .ok_or_else(|| {
-            Failure::usage("there is no folder for data: neither FAASM_DATA, XDG_DATA_HOME nor HOME is set")
-                .hint("Name one with `--data DIR` or `--key FILE`.")
+            Failure::usage(
+                "there is no folder for data: neither FAASM_DATA, XDG_DATA_HOME nor HOME is set",
+            )
+            .hint("Name one with `--data DIR` or `--key FILE`.")
         })
 }
 

@@ -92,11 +92,22 @@ enum Form {
 }
 
 impl Server {
-    fn send(&self, method: Method, path: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, ClientError> {
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, ClientError> {
         let client = Client::new(&self.url)?;
         if self.debug_http {
-            let data = if body.is_empty() { String::new() } else { format!(" --data-binary @- # {} bytes", body.len()) };
-            let lines: Vec<_> = headers.iter().map(|(name, value)| format!(" -H '{name}: {value:?}'")).collect();
+            let data = if body.is_empty() {
+                String::new()
+            } else {
+                format!(" --data-binary @- # {} bytes", body.len())
+            };
+            let lines: Vec<_> =
+                headers.iter().map(|(name, value)| format!(" -H '{name}: {value:?}'")).collect();
             eprintln!("curl -X {method}{} {}{path}{data}", lines.concat(), client.url());
         }
         client.send(method, path, headers, body)
@@ -108,7 +119,8 @@ pub(super) fn upload(options: &Upload) -> Done {
     let answer = options.server.send(Method::PUT, &path(&options.name), HeaderMap::new(), wasm)?;
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let timing = |name: &str| document["timings_ms"][name].as_f64().unwrap_or_default();
-    let compiled = if document["compiled"].as_bool() == Some(false) { "compiled before" } else { "compiled" };
+    let compiled =
+        if document["compiled"].as_bool() == Some(false) { "compiled before" } else { "compiled" };
     print(format_args!(
         "{} uploaded ({} bytes); validated in {:.1} ms, {compiled} in {:.1} ms, initialised in {:.1} ms\n",
         options.name,
@@ -124,7 +136,10 @@ pub(super) fn invoke(options: &Invoke) -> Done {
     let mut headers = HeaderMap::new();
     if let Some(timeout) = options.timeout {
         let text = format!("{}us", timeout.as_micros());
-        headers.extend(HeaderValue::from_str(&text).map(|value| (HeaderName::from_static("faas-timeout"), value)));
+        headers.extend(
+            HeaderValue::from_str(&text)
+                .map(|value| (HeaderName::from_static("faas-timeout"), value)),
+        );
     }
     let path = format!("{}/invoke", path(&options.name));
     match options.server.send(Method::POST, &path, headers, input) {
@@ -149,7 +164,8 @@ pub(super) fn list(options: &List) -> Done {
     let path = match &options.namespace {
         None => "/v1/functions".to_owned(),
         Some(namespace) => {
-            let name = FunctionName::new(namespace, "x").map_err(|error| Failure::usage(error.to_string()))?;
+            let name = FunctionName::new(namespace, "x")
+                .map_err(|error| Failure::usage(error.to_string()))?;
             format!("/v1/namespaces/{}/functions", name.namespace())
         }
     };
@@ -159,7 +175,10 @@ pub(super) fn list(options: &List) -> Done {
     let functions = document["functions"].as_array().cloned().unwrap_or_default();
     match options.output {
         Form::Json => print(format_args!("{document:#}\n")),
-        Form::Name => print(format_args!("{}", lines(&functions, |function| text(function, "name").to_owned()))),
+        Form::Name => print(format_args!(
+            "{}",
+            lines(&functions, |function| text(function, "name").to_owned())
+        )),
         Form::Table if functions.is_empty() => {
             eprintln!("There are no functions yet; `faasm upload USER/NAME app.wasm` makes one.");
             Ok(ExitCode::SUCCESS)
@@ -183,7 +202,9 @@ fn input(data: Option<&str>) -> Result<Vec<u8>, Failure> {
         None => Ok(Vec::new()),
         Some("-") => {
             let mut bytes = Vec::new();
-            io::stdin().read_to_end(&mut bytes).map_err(|error| Failure::file(Path::new("standard input"), &error))?;
+            io::stdin()
+                .read_to_end(&mut bytes)
+                .map_err(|error| Failure::file(Path::new("standard input"), &error))?;
             Ok(bytes)
         }
         Some(data) => match data.strip_prefix('@') {
@@ -203,7 +224,8 @@ fn talk(answer: &Answer) {
 }
 
 fn table(functions: &[Value]) -> String {
-    let width = functions.iter().map(|function| text(function, "name").len()).max().unwrap_or(0).max(8);
+    let width =
+        functions.iter().map(|function| text(function, "name").len()).max().unwrap_or(0).max(8);
     let head = format!("{:width$}  {:>10}  DIGEST\n", "FUNCTION", "BYTES");
     let row = |function: &Value| {
         let digest = text(function, "wasm_digest");

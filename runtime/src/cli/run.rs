@@ -10,8 +10,8 @@ use faasm_hostif::{Access, Host, HostBuilder, HostState, Input, Output, Preopen}
 use faasm_snapshot::Entry;
 use faasm_state::{CallId, LocalTier, MemoryTier};
 use faasm_vm::{
-    Engine, EngineConfig, Func, Instance, Linker, LoadError, Module, SealKey, Store, StoreLimits, Trap, TrapKind, Val,
-    ValType,
+    Engine, EngineConfig, Func, Instance, Linker, LoadError, Module, SealKey, Store, StoreLimits,
+    Trap, TrapKind, Val, ValType,
 };
 
 use super::compile::object;
@@ -72,8 +72,8 @@ pub(super) fn run(options: &Options) -> Done {
     faasm_hostif::link(&mut linker).map_err(|error| Failure::internal(&error))?;
     let limits = StoreLimits { memory_bytes: options.memory, ..StoreLimits::default() };
     let state = host.call(CallId(1), Vec::new());
-    let mut store =
-        Store::for_module(&engine, &module, limits, state).map_err(|error| Failure::usage(crate::problem::explain(&error)))?;
+    let mut store = Store::for_module(&engine, &module, limits, state)
+        .map_err(|error| Failure::usage(crate::problem::explain(&error)))?;
     match guest(options, &linker, &mut store, &module) {
         Ok(code) => Ok(code),
         Err(Stop::Failure(failure)) => Err(failure),
@@ -104,7 +104,13 @@ fn host(options: &Options) -> Result<Host, Failure> {
         .stdin(Input::Inherit)
         .stdout(Output::Stdout)
         .stderr(Output::Stderr)
-        .state(LocalTier::new(std::sync::Arc::new(MemoryTier::default()), faasm_state::Limits::default()).namespace("run"))
+        .state(
+            LocalTier::new(
+                std::sync::Arc::new(MemoryTier::default()),
+                faasm_state::Limits::default(),
+            )
+            .namespace("run"),
+        )
         .arg(options.file.to_string_lossy().as_bytes());
     if options.invoke.is_none() {
         builder = options.args.iter().fold(builder, |builder, arg| builder.arg(arg.as_bytes()));
@@ -137,9 +143,12 @@ fn load(options: &Options, file: &[u8]) -> Result<(Engine, Module), Failure> {
     };
     let compiled = match is_object {
         true => None,
-        false => Some(key.seal(object(file, &CompileOptions::default()).map_err(|error| {
-            Failure::problem(&error).at(&options.file)
-        })?)),
+        false => Some(
+            key.seal(
+                object(file, &CompileOptions::default())
+                    .map_err(|error| Failure::problem(&error).at(&options.file))?,
+            ),
+        ),
     };
     let engine = Engine::new(EngineConfig::new(key)).map_err(|error| Failure::internal(&error))?;
     let module = Module::load(&engine, compiled.as_deref().unwrap_or(file));
@@ -173,7 +182,8 @@ fn guest(
         return invoke(options, store, instance, name);
     }
     let Some(start) = instance.func(store, "_start") else {
-        let failure = Failure::usage("the module is not a program: it exports no `_start`").at(&options.file);
+        let failure =
+            Failure::usage("the module is not a program: it exports no `_start`").at(&options.file);
         return Err(failure.hint("Call one of its functions with `--invoke NAME`.").into());
     };
     let code = Entry::return_code(start.call(store, &[]))?;
@@ -220,7 +230,11 @@ fn no_function(store: &Store<HostState>, instance: Instance, name: &str) -> Fail
 fn arguments(store: &Store<HostState>, func: Func, args: &[String]) -> Result<Vec<Val>, Failure> {
     let params = &func.ty(store).params;
     if params.len() != args.len() {
-        return Err(Failure::usage(format!("the function takes {} arguments, not {}", params.len(), args.len())));
+        return Err(Failure::usage(format!(
+            "the function takes {} arguments, not {}",
+            params.len(),
+            args.len()
+        )));
     }
     params.iter().zip(args).map(|(ty, arg)| value(*ty, arg)).collect()
 }
@@ -233,7 +247,9 @@ fn value(ty: ValType, text: &str) -> Result<Val, Failure> {
             .ok()
             .or_else(|| Some(u32::try_from(unsigned()?).ok()?.cast_signed()))
             .map(Val::I32),
-        ValType::I64 => text.parse().ok().or_else(|| unsigned().map(u64::cast_signed)).map(Val::I64),
+        ValType::I64 => {
+            text.parse().ok().or_else(|| unsigned().map(u64::cast_signed)).map(Val::I64)
+        }
         ValType::F32 => text.parse::<f32>().ok().map(|value| Val::F32(value.to_bits())),
         ValType::F64 => text.parse::<f64>().ok().map(|value| Val::F64(value.to_bits())),
         _ => None,

@@ -66,7 +66,11 @@ pub(super) fn serve(options: &Options) -> Done {
         memory_bytes: options.memory,
         timeout: options.timeout,
         max_timeout: options.max_timeout,
-        limits: ExecutorLimits { queued: options.queue, live: options.faaslets, ..ExecutorLimits::default() },
+        limits: ExecutorLimits {
+            queued: options.queue,
+            live: options.faaslets,
+            ..ExecutorLimits::default()
+        },
         ..HostConfig::new(data)
     };
     let input_bytes = usize::try_from(options.max_input).unwrap_or(usize::MAX);
@@ -85,7 +89,8 @@ async fn listen(options: &Options, host: Arc<Host>, limits: GatewayLimits) -> Do
         .map_err(|error| Failure::usage(format!("cannot listen on {}: {error}", options.listen)))?;
     let address = listener.local_addr().map_err(|error| Failure::internal(&error))?;
     // Whoever started us may wait for this line; if it does not read it, the server runs all the same.
-    let _ = writeln!(std::io::stdout(), "faasm listens on http://{address}").and_then(|()| std::io::stdout().flush());
+    let _ = writeln!(std::io::stdout(), "faasm listens on http://{address}")
+        .and_then(|()| std::io::stdout().flush());
     tracing::info!(%address, functions = host.functions().len(), "listening");
     let (drained, done) = oneshot::channel();
     let stop = stop(Arc::clone(&host), options.grace, drained);
@@ -102,7 +107,8 @@ async fn listen(options: &Options, host: Arc<Host>, limits: GatewayLimits) -> Do
 
 /// Is done at the first SIGINT or SIGTERM; then lets the host end its calls, and says so to `drained`.
 async fn stop(host: Arc<Host>, grace: Duration, drained: oneshot::Sender<()>) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         tracing::error!("no signal handlers: only SIGKILL ends this server");
         return std::future::pending().await;

@@ -27,9 +27,14 @@ fn the_guests_arguments_may_follow_the_file_or_two_dashes() {
 
 #[test]
 fn wrong_names_durations_and_commands_are_wrong_usage() {
-    for args in ["faasm invoke echo", "faasm invoke a/../b", "faasm upload a/b", "faasm serve --timeout 5"] {
+    for args in
+        ["faasm invoke echo", "faasm invoke a/../b", "faasm upload a/b", "faasm serve --timeout 5"]
+    {
         let kind = parse(args).unwrap_err().kind();
-        assert!(matches!(kind, ErrorKind::ValueValidation | ErrorKind::MissingRequiredArgument), "{args}: {kind:?}");
+        assert!(
+            matches!(kind, ErrorKind::ValueValidation | ErrorKind::MissingRequiredArgument),
+            "{args}: {kind:?}"
+        );
     }
     let error = parse("faasm uplaod a/b c.wasm").unwrap_err();
     assert!(error.to_string().contains("'upload'"), "{error}");

@@ -73,7 +73,8 @@ impl Port {
     pub(super) fn end(&self, info: &CallInfo) {
         let mut tables = self.lock();
         let Some(parent) = tables.parents.remove(&CallId(info.number)) else { return };
-        let children: Vec<_> = parent.children.iter().map(|child| tables.children.remove(child)).collect();
+        let children: Vec<_> =
+            parent.children.iter().map(|child| tables.children.remove(child)).collect();
         drop(tables);
         // Their destructors tell waiters, and may be the last to hold a function.
         drop((parent, children));
@@ -82,7 +83,9 @@ impl Port {
     fn settle(&self, child: CallId, outcome: ChainedOutcome) {
         let mut tables = self.lock();
         let Some(entry) = tables.children.get_mut(&child) else { return };
-        let Child::Running(waiting) = std::mem::replace(entry, Child::Done(outcome.clone())) else { return };
+        let Child::Running(waiting) = std::mem::replace(entry, Child::Done(outcome.clone())) else {
+            return;
+        };
         drop(tables);
         waiting.into_iter().for_each(|completer| completer.complete(outcome.clone()));
     }
@@ -96,7 +99,9 @@ impl Port {
 impl Settler {
     fn note(&mut self, id: Ulid, finished: Finished) {
         match finished.result {
-            Ok(Outcome { return_code: return_value, output }) => self.outcome = ChainedOutcome { return_value, output },
+            Ok(Outcome { return_code: return_value, output }) => {
+                self.outcome = ChainedOutcome { return_value, output }
+            }
             Err(error) => tracing::debug!(invocation = %id, %error, "a chained call failed"),
         }
     }
@@ -121,7 +126,8 @@ impl Calls for Chain {
             let caller = tables.parents.get_mut(&parent).ok_or_else(draining)?;
             let (function, entry) = resolve(&shared, caller, target)?;
             let (begun, deadline) = (Instant::now(), caller.info.deadline);
-            let info = CallInfo { id, number, parent: Some(caller.info.id), entry, begun, deadline };
+            let info =
+                CallInfo { id, number, parent: Some(caller.info.id), entry, begun, deadline };
             caller.children.push(child);
             tables.children.insert(child, Child::Running(Vec::new()));
             (function, info)
@@ -149,11 +155,20 @@ impl Calls for Chain {
 }
 
 /// The function that `target` names for `caller`, and where it begins.
-fn resolve(shared: &Shared, caller: &Parent, target: Target) -> Result<(Arc<Function>, Entry), ChainError> {
+fn resolve(
+    shared: &Shared,
+    caller: &Parent,
+    target: Target,
+) -> Result<(Arc<Function>, Entry), ChainError> {
     match target {
         Target::Pointer(index) => Ok((Arc::clone(&caller.function), Entry::Pointer(index))),
         Target::Name(name) => {
-            let found = caller.function.name().sibling(&name).ok().and_then(|name| shared.directory.get(&name));
+            let found = caller
+                .function
+                .name()
+                .sibling(&name)
+                .ok()
+                .and_then(|name| shared.directory.get(&name));
             Ok((found.ok_or(ChainError::UnknownFunction { name })?, Entry::Main))
         }
     }

@@ -93,7 +93,11 @@ impl<C> Queue<C> {
             closed: false,
             aborting: false,
         };
-        Self { state: Mutex::new(state), wake: (0..executors).map(|_| Condvar::new()).collect(), limits }
+        Self {
+            state: Mutex::new(state),
+            wake: (0..executors).map(|_| Condvar::new()).collect(),
+            limits,
+        }
     }
 
     /// Adds a call.
@@ -129,7 +133,12 @@ impl<C> Queue<C> {
 
     /// What `executor` is to do next; waits for it until `timer` at most. `waiting` says whether it has Faaslets that
     /// wait: then it does not stop.
-    pub(crate) fn next(&self, executor: ExecutorIndex, timer: Option<Instant>, waiting: bool) -> Work<C> {
+    pub(crate) fn next(
+        &self,
+        executor: ExecutorIndex,
+        timer: Option<Instant>,
+        waiting: bool,
+    ) -> Work<C> {
         let mut state = self.lock();
         loop {
             if state.aborting && waiting {
@@ -195,7 +204,10 @@ impl<C> Queue<C> {
             None => self.wake[executor].wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(timer) => {
                 let left = timer.saturating_duration_since(Instant::now());
-                self.wake[executor].wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                self.wake[executor]
+                    .wait_timeout(state, left)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             }
         }
     }
@@ -243,7 +255,8 @@ mod tests {
         queue.close();
         assert_eq!(queue.submit(5, Origin::Outside), Err(Refused::Closed(5)));
         let drained: Vec<_> = (0..5).map(|_| queue.next(0, None, false)).collect();
-        let expected = [4, 0, 1, 2].map(Work::Call).into_iter().chain([Work::Stop]).collect::<Vec<_>>();
+        let expected =
+            [4, 0, 1, 2].map(Work::Call).into_iter().chain([Work::Stop]).collect::<Vec<_>>();
         assert_eq!(drained, expected);
         assert_eq!(queue.len(), 0);
     }
@@ -266,7 +279,9 @@ mod tests {
                             }
                         }
                         Work::Resume(_) => resumed += 1,
-                        Work::Timer | Work::Abort => unreachable!("no timer was given, and nothing waits"),
+                        Work::Timer | Work::Abort => {
+                            unreachable!("no timer was given, and nothing waits")
+                        }
                         Work::Stop => return (calls, resumed),
                     }
                 }
@@ -277,7 +292,8 @@ mod tests {
             queue.submit(call, Origin::Outside).unwrap();
         }
         queue.close();
-        let done: Vec<(usize, usize)> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let done: Vec<(usize, usize)> =
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect();
         assert_eq!(done[0].0 + done[1].0, CALLS);
         // What became ready for an executor that had stopped already stays in the queue.
         let left: usize = queue.lock().ready.iter().map(VecDeque::len).sum();

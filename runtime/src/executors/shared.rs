@@ -77,7 +77,9 @@ impl Shared {
         self.opened();
         let (task, error) = match self.queue.submit(task, origin) {
             Ok(()) => return,
-            Err(Refused::Full(task)) => (task, CallError::Overloaded("too many calls are waiting on this host")),
+            Err(Refused::Full(task)) => {
+                (task, CallError::Overloaded("too many calls are waiting on this host"))
+            }
             Err(Refused::Closed(task)) => (task, CallError::Draining),
         };
         self.refuse(task, error);

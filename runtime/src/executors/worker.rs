@@ -80,13 +80,20 @@ impl Worker {
             return self.shared.refuse(task, error);
         }
         let Some(seat) = self.shared.seat() else {
-            return self.shared.refuse(task, CallError::Overloaded("too many functions are running or waiting here"));
+            return self.shared.refuse(
+                task,
+                CallError::Overloaded("too many functions are running or waiting here"),
+            );
         };
         let Task { info, function, input, reply } = task;
         let faaslet = match Faaslet::birth(&self.shared, &function, &info, input) {
             Ok(faaslet) => faaslet,
             Err(error) => {
-                let timings = Timings { queue: taken - info.begun, init: taken.elapsed(), ..Timings::default() };
+                let timings = Timings {
+                    queue: taken - info.begun,
+                    init: taken.elapsed(),
+                    ..Timings::default()
+                };
                 return self.shared.publish(reply, Finished { result: Err(error), timings });
             }
         };
@@ -110,7 +117,11 @@ impl Worker {
     fn resume(&mut self, waiter: WaiterId) {
         let Some(parked) = self.parked.remove(&waiter) else { return };
         self.shared.runs(self.index, Some(parked.faaslet.interrupt()));
-        let phase = if Instant::now() >= parked.running.info.deadline { Phase::Waiting } else { Phase::Running };
+        let phase = if Instant::now() >= parked.running.info.deadline {
+            Phase::Waiting
+        } else {
+            Phase::Running
+        };
         let progress = parked.faaslet.resume();
         self.settle(parked.running, progress, phase);
     }
@@ -154,7 +165,8 @@ impl Worker {
     fn park(&mut self, running: Running, faaslet: Waiting) {
         let waiter = self.next_waiter;
         self.next_waiter += 1;
-        let at = faaslet.deadline().map_or(running.info.deadline, |at| at.min(running.info.deadline));
+        let at =
+            faaslet.deadline().map_or(running.info.deadline, |at| at.min(running.info.deadline));
         self.timers.push(Reverse((at, waiter)));
         let (shared, index) = (Arc::clone(&self.shared), self.index);
         faaslet.on_ready(Box::new(move || shared.queue.ready(index, waiter)));

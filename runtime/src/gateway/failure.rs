@@ -92,7 +92,8 @@ impl IntoResponse for Failure {
         if kind.blame() == Blame::Host {
             tracing::warn!(problem = kind.slug(), detail = %self.detail, "request failed");
         }
-        let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, self.document().to_string()).into_response();
         let fields = response.headers_mut();
         fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -108,8 +109,9 @@ impl IntoResponse for Failure {
 }
 
 pub(super) async fn not_found(uri: Uri) -> Failure {
-    Failure::new(ProblemType::NotFound, format!("There is nothing at `{}`.", uri.path()))
-        .hint(Some("The API is under `/v1`, as in `/v1/namespaces/demo/functions/echo/invoke`.".into()))
+    Failure::new(ProblemType::NotFound, format!("There is nothing at `{}`.", uri.path())).hint(
+        Some("The API is under `/v1`, as in `/v1/namespaces/demo/functions/echo/invoke`.".into()),
+    )
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Failure {

@@ -108,7 +108,8 @@ fn upload_failure(error: &UploadError) -> Failure {
     let failure = Failure::from(error);
     match error {
         UploadError::Imports(missing) => {
-            let imports: Vec<Value> = missing.0.iter().map(|import| import.to_string().into()).collect();
+            let imports: Vec<Value> =
+                missing.0.iter().map(|import| import.to_string().into()).collect();
             failure.with("imports", imports)
         }
         _ => failure,
@@ -147,7 +148,10 @@ pub(super) async fn list_all(State(gateway): State<Gateway>) -> Json<Value> {
 }
 
 /// `GET /v1/namespaces/{ns}/functions`.
-pub(super) async fn list(State(gateway): State<Gateway>, Path(namespace): Path<String>) -> Result<Json<Value>, Failure> {
+pub(super) async fn list(
+    State(gateway): State<Gateway>,
+    Path(namespace): Path<String>,
+) -> Result<Json<Value>, Failure> {
     FunctionName::new(&namespace, "x").map_err(|error| bad_name(&error))?;
     Ok(listing(&gateway, |function| function.name().namespace() == namespace))
 }
@@ -158,14 +162,17 @@ pub(super) async fn namespaces(State(gateway): State<Gateway>) -> Json<Value> {
     for function in gateway.host.functions() {
         *counts.entry(function.name().namespace().to_owned()).or_default() += 1;
     }
-    let namespaces: Vec<Value> =
-        counts.into_iter().map(|(name, functions)| json!({"name": name, "functions": functions})).collect();
+    let namespaces: Vec<Value> = counts
+        .into_iter()
+        .map(|(name, functions)| json!({"name": name, "functions": functions}))
+        .collect();
     Json(json!({"namespaces": namespaces}))
 }
 
 fn listing(gateway: &Gateway, wanted: impl Fn(&Function) -> bool) -> Json<Value> {
     let functions = gateway.host.functions();
-    let found: Vec<_> = functions.iter().filter(|function| wanted(function)).map(Description::from).collect();
+    let found: Vec<_> =
+        functions.iter().filter(|function| wanted(function)).map(Description::from).collect();
     Json(json!({"functions": found}))
 }
 

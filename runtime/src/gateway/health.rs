@@ -17,7 +17,11 @@ pub(super) async fn alive() -> Json<Value> {
 /// Whether calls are taken.
 pub(super) async fn ready(State(gateway): State<Gateway>) -> Response {
     if gateway.host.is_draining() {
-        return Failure::new(ProblemType::Draining, "The host finishes its calls and takes no new ones.").into_response();
+        return Failure::new(
+            ProblemType::Draining,
+            "The host finishes its calls and takes no new ones.",
+        )
+        .into_response();
     }
     let checks = json!({"executors": "ok", "registry": "ok"});
     Json(json!({"status": "ok", "queued": gateway.host.queued(), "checks": checks})).into_response()

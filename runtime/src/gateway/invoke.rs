@@ -58,7 +58,9 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
     let text = String::from_utf8_lossy(value.as_bytes());
     match duration::parse(&text) {
         Ok(timeout) => Ok(Some(timeout)),
-        Err(error) => Err(Failure::new(ProblemType::InvalidRequest, format!("faas-timeout: {error}"))),
+        Err(error) => {
+            Err(Failure::new(ProblemType::InvalidRequest, format!("faas-timeout: {error}")))
+        }
     }
 }
 
@@ -92,7 +94,9 @@ fn answer(id: Ulid, finished: Finished) -> Response {
         milliseconds(timings.run),
     );
     let cold = if timings.cold { "1" } else { "0" };
-    for (name, value) in [(INVOCATION, id.to_string()), (SERVER_TIMING, timing), (COLD, cold.to_owned())] {
+    for (name, value) in
+        [(INVOCATION, id.to_string()), (SERVER_TIMING, timing), (COLD, cold.to_owned())]
+    {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
         }
@@ -101,17 +105,26 @@ fn answer(id: Ulid, finished: Finished) -> Response {
 }
 
 fn output(bytes: Vec<u8>) -> Response {
-    let kind = if std::str::from_utf8(&bytes).is_ok() { "text/plain; charset=utf-8" } else { "application/octet-stream" };
-    let headers = [(header::CONTENT_TYPE, kind), (HeaderName::from_static("faas-origin"), "function")];
+    let kind = if std::str::from_utf8(&bytes).is_ok() {
+        "text/plain; charset=utf-8"
+    } else {
+        "application/octet-stream"
+    };
+    let headers =
+        [(header::CONTENT_TYPE, kind), (HeaderName::from_static("faas-origin"), "function")];
     (StatusCode::OK, headers, bytes).into_response()
 }
 
 fn returned(outcome: &Outcome) -> Failure {
-    let quoted = String::from_utf8_lossy(&outcome.output[..outcome.output.len().min(QUOTED)]).into_owned();
-    Failure::new(ProblemType::FunctionError, format!("The function returned {}.", outcome.return_code))
-        .with("return_code", outcome.return_code)
-        .with("output", quoted)
-        .header(RETURN_CODE, outcome.return_code.into())
+    let quoted =
+        String::from_utf8_lossy(&outcome.output[..outcome.output.len().min(QUOTED)]).into_owned();
+    Failure::new(
+        ProblemType::FunctionError,
+        format!("The function returned {}.", outcome.return_code),
+    )
+    .with("return_code", outcome.return_code)
+    .with("output", quoted)
+    .header(RETURN_CODE, outcome.return_code.into())
 }
 
 fn failed(error: &CallError) -> Failure {

@@ -6,7 +6,13 @@ fn record(registry: &Registry, wasm: &[u8]) -> Record {
     let digest = registry.put_wasm(wasm).unwrap();
     let object = Digest::of(b"object");
     registry.put_object(object, b"sealed").unwrap();
-    Record { format: RECORD_FORMAT, wasm: digest, wasm_bytes: wasm.len() as u64, object, uploaded: 7 }
+    Record {
+        format: RECORD_FORMAT,
+        wasm: digest,
+        wasm_bytes: wasm.len() as u64,
+        object,
+        uploaded: 7,
+    }
 }
 
 fn name(text: &str) -> FunctionName {
