@@ -1,4 +1,5 @@
 //! The binary `faasm`.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -9,7 +9,10 @@ use crate::problem::{Blame, Problem, ProblemType, Retry, explain};
 
 /// An error on its way out.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct Failure(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: ProblemType,
     detail: String,
     hint: Option<String>,
@@ -22,37 +25,39 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             kind,
             detail: detail.into(),
             hint: None,
             invocation: None,
             members: Map::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     pub(super) fn hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint.or(self.hint);
+        self.0.hint = hint.or(self.0.hint);
         self
     }
 
     pub(super) fn invocation(mut self, id: Ulid) -> Self {
-        self.invocation = Some(id);
+        self.0.invocation = Some(id);
         self
     }
 
     /// Adds a member to the document.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
+}
 
+impl Parts {
     fn document(self) -> Value {
         let origin = if self.kind.blame() == Blame::Guest { "function" } else { "platform" };
         let mut document = json!({
@@ -86,15 +91,16 @@ impl<P: Problem> From<&P> for Failure {
 }
 
 impl IntoResponse for Failure {
-    fn into_response(mut self) -> Response {
-        let kind = self.kind;
-        let headers = std::mem::take(&mut self.headers);
+    fn into_response(self) -> Response {
+        let mut parts = self.0;
+        let kind = parts.kind;
+        let headers = std::mem::take(&mut parts.headers);
         if kind.blame() == Blame::Host {
-            tracing::warn!(problem = kind.slug(), detail = %self.detail, "request failed");
+            tracing::warn!(problem = kind.slug(), detail = %parts.detail, "request failed");
         }
         let status =
             StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, self.document().to_string()).into_response();
+        let mut response = (status, parts.document().to_string()).into_response();
         let fields = response.headers_mut();
         fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if kind.blame() == Blame::Guest {
