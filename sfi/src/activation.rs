@@ -7,7 +7,7 @@
 //!    counter in guest code belongs to the innermost activation.
 //! 2. The first activation on a guest stack is the *base* of those that nest on the same stack. An entry is nested if
 //!    its caller runs on the guest stack of the activation's walls already; it goes on below its caller.
-//! 3. A stack is suspended as a whole: [`suspend`] takes all activations from the innermost to the base off the list,
+//! 3. A stack is suspended as a whole: `suspend` takes all activations from the innermost to the base off the list,
 //!    keeps the innermost in the base, and `enter` or [`resume`] of the base returns. `resume` puts them back in
 //!    front of what is then the thread's list.
 //! 4. Frames of guest code are abandoned, never unwound, and only down to the innermost activation: by the signal

@@ -2,8 +2,8 @@
 //!
 //! # Protocol
 //!
-//! 1. `word` holds two flags, the number of the call and a version of the deadline. [`REQUESTED`] is set by anybody
-//!    and cleared when the next call begins; [`EXPIRED`] is set by the watchdog when the deadline has passed and
+//! 1. `word` holds two flags, the number of the call and a version of the deadline. `REQUESTED` is set by anybody
+//!    and cleared when the next call begins; `EXPIRED` is set by the watchdog when the deadline has passed and
 //!    cleared when another deadline is set. Either asks the call to end, and nothing else does.
 //! 2. `begin` is a plain load and store, since every call pays for it. It may lose a flag that is set in between: a lost
 //!    request belonged to the call before; a lost expiry is found again by the watchdog, which looks twice.

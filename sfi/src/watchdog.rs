@@ -5,7 +5,7 @@
 //! 1. The thread sleeps until the earliest deadline it knows, which it publishes in `next_look`; whoever sets an earlier
 //!    one wakes it. So a call whose deadline is far away costs no wake-up, and an idle watchdog sleeps for ever. By
 //!    itself it does not look more often than every [`TICK`].
-//! 2. While it looks at the cells it holds the lock and publishes [`NEVER`]: who sets a deadline meanwhile waits for
+//! 2. While it looks at the cells it holds the lock and publishes `NEVER`: who sets a deadline meanwhile waits for
 //!    the lock and makes it look again. Both sides use sequentially consistent accesses, so one sees the other.
 //! 3. While a thread is asked to end it looks again every [`TICK`] and signals. A cell that is asked and has no thread
 //!    is looked at once more, a tick later, since a thread that was just entering may not have been seen.
