@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use faasm_sfi::fault::Fault;
+use faasm_sfi::fault::{Fault, FaultKind};
 
 use crate::module::ModuleInner;
 
@@ -40,6 +40,9 @@ impl Backtrace {
     ///
     /// The walk ends at the first return address that is not the guest's, so it never leaves the activation, and
     /// tolerates a frame that was half built: then one caller is missing.
+    ///
+    /// In a nested activation the host's frames, this one too, lie where the abandoned ones were: only the innermost
+    /// function is known then, and the outermost activation adds its own.
     pub(crate) fn walk<'a>(
         &mut self,
         fault: &Fault,
@@ -47,13 +50,19 @@ impl Backtrace {
         find: impl Fn(usize) -> Option<&'a ModuleInner>,
     ) {
         let mut fp = fault.fp;
-        let mut pc = fault.pc;
+        // What `raise` gives is a return address.
+        let mut pc = fault.pc - usize::from(fault.kind == FaultKind::Raised && fault.pc > 0);
+        let here = (&raw const fp) as usize;
+        let nested = stack.contains(&here);
         for _ in 0..MAX_FRAMES {
             let Some(module) = find(pc) else { return };
             if self.frames.len() >= MAX_FRAMES {
                 return;
             }
             self.frames.extend(module.frame_at(pc));
+            if nested {
+                return;
+            }
             let Some((next, ret)) = saved_pair(fp, stack) else { return };
             // The instruction before the return address is the call.
             pc = ret.wrapping_sub(1);

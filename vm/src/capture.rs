@@ -261,6 +261,20 @@ fn ranges(core: &StoreCore) -> Vec<Range<usize>> {
     joined
 }
 
+/// Every accessible page: its offset and its bytes.
+pub(crate) fn accessible_pages(core: &StoreCore) -> Vec<(usize, Vec<u8>)> {
+    let pages = ranges(core).into_iter().flat_map(|range| range.step_by(faasm_sfi::HOST_PAGE));
+    pages
+        .map(|offset| {
+            let mut bytes = vec![0; faasm_sfi::HOST_PAGE];
+            // SAFETY: the ranges are of what the store has made accessible, and no call runs in it.
+            let read = unsafe { core.slot.read(offset, &mut bytes) };
+            debug_assert!(read.is_ok(), "inside the slot");
+            (offset, bytes)
+        })
+        .collect()
+}
+
 /// The bytes of a range, but zero for the stack: what was left there by earlier calls is nobody's business.
 fn image_of(core: &StoreCore, range: &Range<usize>) -> Result<Image, ImageError> {
     let mut builder = ImageBuilder::new(range.len())?;

@@ -217,6 +217,13 @@ impl<T: 'static> Store<T> {
         capture::capture(self.core_mut())
     }
 
+    /// Every accessible page of the slot: its offset and its bytes. For tests that compare stores.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn accessible_pages(&self) -> Vec<(usize, Vec<u8>)> {
+        capture::accessible_pages(self.core())
+    }
+
     /// Ends the store. One that was born from a [`Captured`] has its slot reset and kept for the next birth.
     pub fn recycle(self) {
         capture::recycle(self.into_core());
