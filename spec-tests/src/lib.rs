@@ -1,1 +1,13 @@
-//! placeholder
+//! The WebAssembly specification's suite, run on the compiler and the VM.
+//!
+//! * [`suite`]: where the scripts come from.
+//! * [`script`]: runs one script and tallies its directives.
+//! * [`must_fail`]: the scripts that cannot pass yet, each with its reason.
+#![forbid(unsafe_code)]
+
+pub mod must_fail;
+pub mod script;
+mod session;
+mod spectest;
+pub mod suite;
+mod values;

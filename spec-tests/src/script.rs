@@ -1,0 +1,279 @@
+//! Runs one script: its directives, in order, on one store.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use faasm_compiler::OptLevel;
+use faasm_vm::Val;
+use wast::lexer::Lexer;
+use wast::parser::{self, ParseBuffer};
+use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+
+use crate::session::{Failure, Session};
+use crate::values;
+
+/// What became of a script's directives.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// How many did what they should.
+    pub passed: usize,
+    /// The others.
+    pub failures: Vec<DirectiveFailure>,
+}
+
+/// A directive that failed.
+#[derive(Clone, Debug)]
+pub struct DirectiveFailure {
+    /// The line on which it begins, counted from 1.
+    pub line: usize,
+    /// What was wrong.
+    pub reason: String,
+}
+
+/// How a script is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    /// The compiler's effort.
+    pub opt: OptLevel,
+    /// Whether the store is captured once nothing more is instantiated, and the rest of the script runs in stores
+    /// born from the capture: first all calls in one, then, after that was reset, the directives that count.
+    pub restored: bool,
+}
+
+/// Runs the directives of `text`; every one counts, also behind one that failed.
+///
+/// # Errors
+///
+/// When the text is not a script, or the VM cannot be set up.
+pub fn run(text: &str, mode: Mode) -> Result<Tally> {
+    let mut lexer = Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let buffer = ParseBuffer::new_with_lexer(lexer)?;
+    let mut directives = parser::parse::<Wast<'_>>(&buffer)?.directives;
+    let mut run = Run { text, session: Session::new(mode.opt)?, tally: Tally::default() };
+    let instantiated = directives.iter().rposition(instantiates).map_or(0, |at| at + 1);
+    let (setup, rest) = directives.split_at_mut(instantiated);
+    run.all(setup);
+    if mode.restored && run.session.capture()? {
+        run.session.begin_life()?;
+        run.rehearse(rest);
+        run.session.begin_life()?;
+    }
+    run.all(rest);
+    Ok(run.tally)
+}
+
+struct Run<'a> {
+    text: &'a str,
+    session: Session,
+    tally: Tally,
+}
+
+impl Run<'_> {
+    fn all(&mut self, directives: &mut [WastDirective<'_>]) {
+        for directive in directives {
+            match run_caught(&mut self.session, directive) {
+                Ok(()) => self.tally.passed += 1,
+                Err(error) => self.fail(directive, &error),
+            }
+        }
+    }
+
+    /// Makes the calls of these directives, so that the reset after them has something to undo.
+    fn rehearse(&mut self, directives: &mut [WastDirective<'_>]) {
+        for directive in directives.iter_mut().filter(|directive| calls(directive)) {
+            // One that fails here fails once more when it counts.
+            drop(run_caught(&mut self.session, directive));
+        }
+    }
+
+    fn fail(&mut self, directive: &WastDirective<'_>, error: &anyhow::Error) {
+        let line = directive.span().linecol_in(self.text).0 + 1;
+        self.tally.failures.push(DirectiveFailure { line, reason: format!("{error:#}") });
+    }
+}
+
+/// Whether a directive instantiates something in the store.
+fn instantiates(directive: &WastDirective<'_>) -> bool {
+    matches!(
+        directive,
+        WastDirective::Module(_)
+            | WastDirective::ModuleInstance { .. }
+            | WastDirective::AssertUnlinkable { .. }
+            | WastDirective::AssertTrap { exec: WastExecute::Wat(_), .. }
+            | WastDirective::AssertReturn { exec: WastExecute::Wat(_), .. }
+    )
+}
+
+/// Whether a directive calls a function.
+fn calls(directive: &WastDirective<'_>) -> bool {
+    matches!(
+        directive,
+        WastDirective::Invoke(_)
+            | WastDirective::AssertTrap { .. }
+            | WastDirective::AssertReturn { .. }
+            | WastDirective::AssertExhaustion { .. }
+    )
+}
+
+/// A panic of ours fails the directive, not the run.
+fn run_caught(session: &mut Session, directive: &mut WastDirective<'_>) -> Result<()> {
+    match catch_unwind(AssertUnwindSafe(|| run_directive(session, directive))) {
+        Ok(result) => result,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            bail!("panic: {}", text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("?"))
+        }
+    }
+}
+
+fn run_directive(session: &mut Session, directive: &mut WastDirective<'_>) -> Result<()> {
+    match directive {
+        WastDirective::Module(module) => define_and_instantiate(session, module),
+        WastDirective::ModuleDefinition(module) => define(session, module).map(drop),
+        WastDirective::ModuleInstance { instance, module, .. } => {
+            let module = session.definition(module.map(|id| id.name()))?;
+            Ok(session.instantiate(instance.map(|id| id.name()), &module)?)
+        }
+        WastDirective::AssertMalformed { module, .. }
+        | WastDirective::AssertInvalid { module, .. }
+        | WastDirective::AssertMalformedCustom { module, .. }
+        | WastDirective::AssertInvalidCustom { module, .. } => refused(module),
+        WastDirective::Register { name, module, .. } => {
+            session.register(name, module.map(|id| id.name()))
+        }
+        WastDirective::Invoke(call) => Ok(invoke(session, call).map(drop)?),
+        WastDirective::AssertTrap { exec, message, .. } => traps(execute(session, exec), message),
+        WastDirective::AssertReturn { exec, results, .. } => {
+            returns(execute(session, exec), results)
+        }
+        WastDirective::AssertExhaustion { call, message, .. } => {
+            traps(invoke(session, call), message)
+        }
+        WastDirective::AssertUnlinkable { module, .. } => unlinkable(session, module),
+        WastDirective::AssertException { .. } => bail!("exceptions are not supported yet"),
+        WastDirective::AssertSuspension { .. } => bail!("stack switching is not supported"),
+        WastDirective::Thread(_) | WastDirective::Wait { .. } => {
+            bail!("threads are not supported yet")
+        }
+    }
+}
+
+fn define<'a>(
+    session: &mut Session,
+    module: &mut QuoteWat<'a>,
+) -> Result<(Option<&'a str>, faasm_vm::Module)> {
+    let name = module.name().map(|id| id.name());
+    let compiled = session.compile(&module.encode()?)?;
+    session.define(name, &compiled);
+    Ok((name, compiled))
+}
+
+fn define_and_instantiate(session: &mut Session, module: &mut QuoteWat<'_>) -> Result<()> {
+    // If this fails, later directives must not find an older instance instead.
+    session.forget_last();
+    let (name, module) = define(session, module)?;
+    Ok(session.instantiate(name, &module)?)
+}
+
+fn refused(module: &mut QuoteWat<'_>) -> Result<()> {
+    match module.encode() {
+        Err(_) => Ok(()),
+        Ok(wasm) => Session::refuses(&wasm),
+    }
+}
+
+fn unlinkable(session: &mut Session, module: &mut Wat<'_>) -> Result<()> {
+    let compiled = session.compile(&module.encode()?)?;
+    match session.instantiate(None, &compiled) {
+        Err(Failure::Unlinkable(_)) => Ok(()),
+        Err(other) => bail!("expected a link error, got: {other}"),
+        Ok(()) => bail!("expected a link error, but the module was instantiated"),
+    }
+}
+
+fn execute(session: &mut Session, exec: &mut WastExecute<'_>) -> Result<Vec<Val>, Failure> {
+    match exec {
+        WastExecute::Invoke(call) => invoke(session, call),
+        WastExecute::Get { module, global, .. } => {
+            Ok(vec![session.global(module.map(|id| id.name()), global)?])
+        }
+        WastExecute::Wat(module) => {
+            let wasm = module.encode().context("cannot encode the module")?;
+            let compiled = session.compile(&wasm)?;
+            session.instantiate(None, &compiled)?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn invoke(session: &mut Session, call: &WastInvoke<'_>) -> Result<Vec<Val>, Failure> {
+    let args = call.args.iter().map(values::argument).collect::<Result<Vec<_>>>()?;
+    session.invoke(call.module.map(|id| id.name()), call.name, &args)
+}
+
+fn returns(outcome: Result<Vec<Val>, Failure>, expected: &[WastRet<'_>]) -> Result<()> {
+    let values = outcome?;
+    ensure!(values::all_match(&values, expected), "expected {expected:?}, got {values:?}");
+    Ok(())
+}
+
+/// Traps are compared by the beginnings of their messages: the suite's texts carry details that ours lack, and the
+/// other way round.
+fn traps(outcome: Result<Vec<Val>, Failure>, expected: &str) -> Result<()> {
+    match outcome {
+        Err(Failure::Trap(message))
+            if message.starts_with(expected) || expected.starts_with(&message) =>
+        {
+            Ok(())
+        }
+        Err(other) => bail!("expected the trap \"{expected}\", got: {other}"),
+        Ok(values) => bail!("expected the trap \"{expected}\", got {values:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failures(text: &str) -> Vec<usize> {
+        let mode = Mode { opt: OptLevel::Speed, restored: true };
+        let tally = run(text, mode).expect("the script can be run");
+        tally.failures.into_iter().map(|failure| failure.line).collect()
+    }
+
+    #[test]
+    fn what_a_script_expects_and_does_not_get_fails() {
+        let script = r#"(module (func (export "one") (result i32) i32.const 1) (func (export "stop") unreachable))
+            (assert_return (invoke "one") (i32.const 1))
+            (assert_return (invoke "one") (i32.const 2))
+            (assert_trap (invoke "one") "unreachable")
+            (assert_trap (invoke "stop") "unreachable")
+            (assert_trap (invoke "stop") "integer overflow")
+            (assert_invalid (module (func)) "type mismatch")
+            (assert_malformed (module quote "(func)") "unexpected token")
+            (invoke "none")
+            (assert_exhaustion (invoke "one") "call stack exhausted")
+            (assert_return (invoke "stop"))"#;
+        assert_eq!(failures(script), [3, 4, 6, 7, 8, 9, 10, 11]);
+    }
+
+    #[test]
+    fn modules_that_link_are_not_unlinkable_and_failed_ones_leave_no_instance() {
+        let script = r#"(assert_unlinkable (module) "unknown import")
+            (module (func (export "f")))
+            (module (import "spectest" "nothing" (func)))
+            (invoke "f")"#;
+        assert_eq!(failures(script), [1, 3, 4]);
+    }
+
+    #[test]
+    fn a_reset_store_has_forgotten_its_first_life() {
+        let script = r#"(module (global $g (mut i32) (i32.const 0))
+              (func (export "count") (result i32)
+                (global.set $g (i32.add (global.get $g) (i32.const 1))) (global.get $g)))
+            (assert_return (invoke "count") (i32.const 1))
+            (assert_return (invoke "count") (i32.const 2))"#;
+        assert_eq!(failures(script), [0; 0]);
+    }
+}

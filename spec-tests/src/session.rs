@@ -1,0 +1,194 @@
+//! What the directives of one script share: a store, its linker, and the modules and instances by name.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use faasm_abi::object::SealKey;
+use faasm_compiler::{CompileOptions, OptLevel, compile, validate};
+use faasm_vm::{
+    CaptureError, Captured, Engine, EngineConfig, Extern, Instance, InstantiateError, Linker,
+    Module, Store, StoreLimits, Trap, Val,
+};
+
+use crate::spectest;
+
+/// How long a script may take before its calls are interrupted: far longer than any takes.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
+
+/// Why a directive's action did not return values.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The guest trapped, with this reason.
+    #[error("trap: {0}")]
+    Trap(String),
+    /// Imports do not fit.
+    #[error("link error: {0}")]
+    Unlinkable(String),
+    /// Anything else: the directive could not be carried out.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+impl From<Trap> for Failure {
+    fn from(trap: Trap) -> Self {
+        match trap.trap_code() {
+            Some(code) => Self::Trap(code.to_string()),
+            None => Self::Other(trap.into()),
+        }
+    }
+}
+
+/// The state of a script.
+pub(crate) struct Session {
+    engine: Engine,
+    key: SealKey,
+    options: CompileOptions,
+    linker: Linker<()>,
+    store: Store<()>,
+    captured: Option<Captured>,
+    definitions: HashMap<String, Module>,
+    last_definition: Option<Module>,
+    instances: HashMap<String, Instance>,
+    last_instance: Option<Instance>,
+}
+
+impl Session {
+    /// A store in which only `spectest` exists.
+    pub(crate) fn new(opt: OptLevel) -> Result<Self> {
+        let key = SealKey::new([7; 32]);
+        let engine = Engine::new(EngineConfig::new(key.clone()))?;
+        let mut linker = Linker::new(&engine);
+        spectest::define_functions(&mut linker)?;
+        let mut session = Self {
+            store: Store::new(&engine, StoreLimits::default(), ())?,
+            captured: None,
+            options: CompileOptions { opt, ..CompileOptions::default() },
+            engine,
+            key,
+            linker,
+            definitions: HashMap::new(),
+            last_definition: None,
+            instances: HashMap::new(),
+            last_instance: None,
+        };
+        let definitions = session.compile(&wat::parse_str(spectest::DEFINITIONS)?)?;
+        session.instantiate(None, &definitions)?;
+        session.register("spectest", None)?;
+        session.forget_last();
+        session.store.set_deadline(Some(Instant::now() + TIME_LIMIT));
+        Ok(session)
+    }
+
+    /// Validates, compiles and loads a module.
+    pub(crate) fn compile(&self, wasm: &[u8]) -> Result<Module> {
+        let validated = validate(wasm)?;
+        let object = compile(&validated, &self.options)?;
+        Ok(Module::load(&self.engine, &self.key.seal(object))?)
+    }
+
+    /// Checks that validation refuses a module; what for is not compared, as texts differ between validators.
+    pub(crate) fn refuses(wasm: &[u8]) -> Result<()> {
+        ensure!(validate(wasm).is_err(), "expected an invalid module, but it validates");
+        Ok(())
+    }
+
+    /// Leaves no latest instance.
+    pub(crate) fn forget_last(&mut self) {
+        self.last_instance = None;
+    }
+
+    /// Names a module for later instantiation.
+    pub(crate) fn define(&mut self, name: Option<&str>, module: &Module) {
+        if let Some(name) = name {
+            self.definitions.insert(name.to_owned(), module.clone());
+        }
+        self.last_definition = Some(module.clone());
+    }
+
+    /// The module of this name, or the latest.
+    pub(crate) fn definition(&self, name: Option<&str>) -> Result<Module> {
+        let found = match name {
+            Some(name) => self.definitions.get(name),
+            None => self.last_definition.as_ref(),
+        };
+        found.cloned().with_context(|| format!("there is no module {name:?}"))
+    }
+
+    /// Instantiates a module, which becomes the latest instance, under its name if it has one.
+    pub(crate) fn instantiate(
+        &mut self,
+        name: Option<&str>,
+        module: &Module,
+    ) -> Result<(), Failure> {
+        let instance =
+            self.linker.instantiate(&mut self.store, module).map_err(|error| match error {
+                InstantiateError::Trap(trap) => trap.into(),
+                InstantiateError::Import(error) => Failure::Unlinkable(error.to_string()),
+                other => Failure::Other(anyhow!(other)),
+            })?;
+        if let Some(name) = name {
+            self.instances.insert(name.to_owned(), instance);
+        }
+        self.last_instance = Some(instance);
+        Ok(())
+    }
+
+    /// Makes an instance's exports importable from the module name `name`.
+    pub(crate) fn register(&mut self, name: &str, instance: Option<&str>) -> Result<()> {
+        let instance = self.instance(instance)?;
+        self.linker.instance(&self.store, name, instance);
+        Ok(())
+    }
+
+    /// Calls an exported function.
+    pub(crate) fn invoke(
+        &mut self,
+        instance: Option<&str>,
+        name: &str,
+        args: &[Val],
+    ) -> Result<Vec<Val>, Failure> {
+        let func = self
+            .instance(instance)?
+            .func(&self.store, name)
+            .with_context(|| format!("there is no function \"{name}\""))?;
+        Ok(func.call(&mut self.store, args)?)
+    }
+
+    /// The value of an exported global.
+    pub(crate) fn global(&self, instance: Option<&str>, name: &str) -> Result<Val> {
+        match self.instance(instance)?.export(&self.store, name) {
+            Some(Extern::Global(global)) => Ok(global.get(&self.store)),
+            _ => bail!("there is no global \"{name}\""),
+        }
+    }
+
+    /// Captures the store; false if it holds references of the host's, which no capture can.
+    pub(crate) fn capture(&mut self) -> Result<bool> {
+        match self.store.capture() {
+            Ok(captured) => self.captured = Some(captured),
+            Err(CaptureError::ExternRef) => self.captured = None,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.captured.is_some())
+    }
+
+    /// Ends the store, and goes on in one that is born from the capture: in the same slot, reset, from the second on.
+    pub(crate) fn begin_life(&mut self) -> Result<()> {
+        let captured = self.captured.as_ref().context("nothing was captured")?;
+        // The present store must go first, or its slot could not be born again.
+        let waiting = Store::new(&self.engine, StoreLimits::default(), ())?;
+        std::mem::replace(&mut self.store, waiting).recycle();
+        self.store = captured.birth(())?;
+        self.store.set_deadline(Some(Instant::now() + TIME_LIMIT));
+        Ok(())
+    }
+
+    fn instance(&self, name: Option<&str>) -> Result<Instance> {
+        let found = match name {
+            Some(name) => self.instances.get(name),
+            None => self.last_instance.as_ref(),
+        };
+        found.copied().with_context(|| format!("there is no instance {name:?}"))
+    }
+}
