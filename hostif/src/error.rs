@@ -68,6 +68,12 @@ pub enum Problem {
     /// An operation on state was lost.
     #[error("the state operation was abandoned")]
     StateLost,
+    /// The guest has mapped as many parts of values as it may.
+    #[error("the call has mapped {max} parts of values already")]
+    TooManyMappings {
+        /// The limit.
+        max: usize,
+    },
     /// The value cannot be mapped into the guest's memory.
     #[error("the value cannot be mapped")]
     Map(#[source] MapError),
@@ -103,7 +109,9 @@ impl HostError {
             Problem::Chain(ChainError::Unavailable(_))
             | Problem::NotHere { .. }
             | Problem::StateLost => Blame::Host,
-            Problem::TooManyCalls { .. } | Problem::Map(MapError::Limit) => Blame::Tenant,
+            Problem::TooManyCalls { .. }
+            | Problem::TooManyMappings { .. }
+            | Problem::Map(MapError::Limit) => Blame::Tenant,
             Problem::Map(MapError::Os(_)) => Blame::Host,
             _ => Blame::Guest,
         }

@@ -10,7 +10,7 @@ pub(crate) mod state;
 use faasm_vm::{GuestMemoryError, Trap};
 
 use crate::error::{HostError, Problem};
-use crate::guest::Guest;
+use crate::guest::{Guest, Slice};
 
 /// Names of functions and files have at most this many bytes.
 const MAX_NAME: u32 = 4096;
@@ -34,19 +34,18 @@ impl<T> Argument<T> for Result<T, GuestMemoryError> {
     }
 }
 
-/// A copy of `len` bytes, of which there may be at most `max`.
+/// A copy of at most `max` bytes.
 fn bytes(
     guest: &Guest<'_>,
     argument: &'static str,
-    ptr: u32,
-    len: u32,
+    slice: Slice,
     max: u32,
 ) -> Result<Vec<u8>, Problem> {
-    guest.check(ptr, len).argument(argument)?;
-    if len > max {
-        return Err(Problem::TooLong { argument, len, max });
+    guest.check(slice).argument(argument)?;
+    if slice.len > max {
+        return Err(Problem::TooLong { argument, len: slice.len, max });
     }
-    guest.read(ptr, len).argument(argument)
+    guest.read(slice).argument(argument)
 }
 
 /// A C string that is UTF-8.

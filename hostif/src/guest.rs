@@ -11,6 +11,19 @@ use faasm_vm::{
 use crate::files::Descriptors;
 use crate::host::HostState;
 
+/// A range of memory as a guest names it: two numbers, until they are checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slice {
+    pub(crate) ptr: u32,
+    pub(crate) len: u32,
+}
+
+impl Slice {
+    pub(crate) const fn new(ptr: u32, len: u32) -> Self {
+        Self { ptr, len }
+    }
+}
+
 /// The calling guest, for the time of one host call.
 pub(crate) struct Guest<'a> {
     caller: Caller<'a, HostState>,
@@ -45,26 +58,26 @@ impl<'a> Guest<'a> {
     }
 
     /// Checks that a range is in guest memory, so that a call can fail before it does anything.
-    pub(crate) fn check(&self, ptr: u32, len: u32) -> Result<(), GuestMemoryError> {
-        self.memory(ptr, len)?.check(ptr, len)
+    pub(crate) fn check(&self, slice: Slice) -> Result<(), GuestMemoryError> {
+        self.memory(slice)?.check(slice.ptr, slice.len)
     }
 
-    /// A copy of `len` bytes at `ptr`; nothing is allocated for a range that is not in memory.
-    pub(crate) fn read(&self, ptr: u32, len: u32) -> Result<Vec<u8>, GuestMemoryError> {
-        self.memory(ptr, len)?.read(ptr, len)
+    /// A copy; nothing is allocated for a range that is not in memory.
+    pub(crate) fn read(&self, slice: Slice) -> Result<Vec<u8>, GuestMemoryError> {
+        self.memory(slice)?.read(slice.ptr, slice.len)
     }
 
     pub(crate) fn read_into(&self, ptr: u32, into: &mut [u8]) -> Result<(), GuestMemoryError> {
-        self.memory(ptr, 0)?.read_into(ptr, into)
+        self.memory(Slice::new(ptr, 0))?.read_into(ptr, into)
     }
 
     /// The bytes at `ptr` up to the first NUL, which must come within `max` bytes.
     pub(crate) fn read_cstr(&self, ptr: u32, max: u32) -> Result<Vec<u8>, GuestMemoryError> {
-        self.memory(ptr, 1)?.read_cstr(ptr, max)
+        self.memory(Slice::new(ptr, 1))?.read_cstr(ptr, max)
     }
 
     pub(crate) fn write(&mut self, ptr: u32, bytes: &[u8]) -> Result<(), GuestMemoryError> {
-        self.memory(ptr, 0)?.write(ptr, bytes)
+        self.memory(Slice::new(ptr, 0))?.write(ptr, bytes)
     }
 
     pub(crate) fn write_u32(&mut self, ptr: u32, value: u32) -> Result<(), GuestMemoryError> {
@@ -83,10 +96,10 @@ impl<'a> Guest<'a> {
     }
 
     /// A guest without memory has no byte at any address.
-    fn memory(&self, ptr: u32, len: u32) -> Result<GuestMemory<'_>, GuestMemoryError> {
+    fn memory(&self, slice: Slice) -> Result<GuestMemory<'_>, GuestMemoryError> {
         self.caller.memory().ok_or(GuestMemoryError::OutOfBounds {
-            ptr: ptr.into(),
-            len: len.into(),
+            ptr: slice.ptr.into(),
+            len: slice.len.into(),
             memory: 0,
         })
     }
@@ -103,7 +116,7 @@ impl<'a> Guest<'a> {
             WaitError::Deadline if end.is_some_and(|end| end <= Instant::now()) => over(),
             WaitError::Deadline => Unfinished::Deadline,
             WaitError::Cancelled => over(),
-            _ => Unfinished::Abandoned,
+            WaitError::Abandoned(_) => Unfinished::Abandoned,
         })
     }
 

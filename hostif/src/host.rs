@@ -57,10 +57,12 @@ pub struct HostLimits {
     pub descriptors: usize,
     /// Calls that one call chains.
     pub chained_calls: usize,
+    /// Parts of state values that one call maps. Each takes one of the process's mappings.
+    pub mappings: usize,
 }
 
 impl Default for HostLimits {
-    /// 64 MiB of output and of input, 256 MiB of state, 1024 descriptors, 65,536 chained calls.
+    /// 64 MiB of output and of input, 256 MiB of state, 1024 descriptors, 65,536 chained calls, 256 mappings.
     fn default() -> Self {
         Self {
             output_bytes: 64 << 20,
@@ -68,6 +70,7 @@ impl Default for HostLimits {
             state_bytes: 256 << 20,
             descriptors: 1024,
             chained_calls: 65_536,
+            mappings: 256,
         }
     }
 }

@@ -5,34 +5,28 @@ use std::sync::Arc;
 use super::{Argument, bytes, text};
 use crate::calls::{Calls, ChainedOutcome, Target};
 use crate::error::Problem;
-use crate::guest::{Allocation, Guest, Unfinished};
+use crate::guest::{Allocation, Guest, Slice, Unfinished};
 
 /// What `__faasm_await_call` answers for a call that is not the guest's own or was lost, as the original does.
 const FAILED: i32 = 1;
 
 /// `__faasm_chain_name`: begins a call of another function of the same tenant.
-pub(crate) fn chain_name(
-    guest: &mut Guest<'_>,
-    name: u32,
-    input: u32,
-    input_len: u32,
-) -> Result<u32, Problem> {
+pub(crate) fn chain_name(guest: &mut Guest<'_>, name: u32, input: Slice) -> Result<u32, Problem> {
     let name = text(guest, "name", name)?;
-    begin(guest, Target::Name(name), input, input_len)
+    begin(guest, Target::Name(name), input)
 }
 
 /// `__faasm_chain_ptr`: begins a call of a function of this module, in a Faaslet of its own.
 pub(crate) fn chain_ptr(
     guest: &mut Guest<'_>,
     function: u32,
-    input: u32,
-    input_len: u32,
+    input: Slice,
 ) -> Result<u32, Problem> {
     let found = guest.function_at(function);
     if !found.is_some_and(|found| guest.is_entry(found)) {
         return Err(Problem::NotAFunction { index: function });
     }
-    begin(guest, Target::Pointer(function), input, input_len)
+    begin(guest, Target::Pointer(function), input)
 }
 
 /// `__faasm_await_call`: waits for a call; what its function returned.
@@ -48,8 +42,8 @@ pub(crate) fn await_call_output(
     output: u32,
     output_len: u32,
 ) -> Result<i32, Problem> {
-    guest.check(output, 4).argument("output")?;
-    guest.check(output_len, 4).argument("output_len")?;
+    guest.check(Slice::new(output, 4)).argument("output")?;
+    guest.check(Slice::new(output_len, 4)).argument("output_len")?;
     let ChainedOutcome { return_value, output: mut bytes } = outcome(guest, call)?;
     let len = u32::try_from(bytes.len()).map_err(|_| Problem::Allocation { len: u32::MAX })?;
     bytes.push(0);
@@ -67,14 +61,9 @@ pub(crate) fn await_call_output(
     Ok(return_value)
 }
 
-fn begin(
-    guest: &mut Guest<'_>,
-    target: Target,
-    input: u32,
-    input_len: u32,
-) -> Result<u32, Problem> {
+fn begin(guest: &mut Guest<'_>, target: Target, input: Slice) -> Result<u32, Problem> {
     let limits = *guest.host().limits();
-    let input = bytes(guest, "input", input, input_len, limits.input_bytes)?;
+    let input = bytes(guest, "input", input, limits.input_bytes)?;
     if !guest.host().may_chain() {
         return Err(Problem::TooManyCalls { max: limits.chained_calls });
     }

@@ -7,30 +7,25 @@ use faasm_state::{Key, Mapping, Mode, Namespace, Op, Value};
 use super::{Argument, bytes, text};
 use crate::error::Problem;
 use crate::files::Preopen;
-use crate::guest::Guest;
+use crate::guest::{Guest, Slice};
 
 /// `__faasm_read_state`: with no room, the value's size; else as much of it as there is room for, and how much. 0 if
 /// there is no such value.
-pub(crate) fn read_state(
-    guest: &mut Guest<'_>,
-    key: u32,
-    buffer: u32,
-    buffer_len: u32,
-) -> Result<u32, Problem> {
+pub(crate) fn read_state(guest: &mut Guest<'_>, key: u32, buffer: Slice) -> Result<u32, Problem> {
     let key = read_key(guest, "key", key)?;
-    if buffer_len == 0 {
+    if buffer.len == 0 {
         let size = namespace(guest)?.size(&key);
         let size = settle(guest, size)?.unwrap_or(0);
         return Ok(u32::try_from(size).unwrap_or(u32::MAX));
     }
-    guest.check(buffer, buffer_len).argument("buffer")?;
+    guest.check(buffer).argument("buffer")?;
     let opened = namespace(guest)?.open(&key);
     let Some(value) = settle(guest, opened)? else {
         return Ok(0);
     };
-    let n = value.size().min(buffer_len as usize);
+    let n = value.size().min(buffer.len as usize);
     let bytes = settle(guest, value.read(0, n))?;
-    guest.write(buffer, &bytes).argument("buffer")?;
+    guest.write(buffer.ptr, &bytes).argument("buffer")?;
     Ok(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
@@ -49,13 +44,12 @@ pub(crate) fn read_state_offset(
     key: u32,
     total_len: u32,
     offset: u32,
-    buffer: u32,
-    buffer_len: u32,
+    buffer: Slice,
 ) -> Result<(), Problem> {
     let value = value(guest, key, total_len)?;
-    guest.check(buffer, buffer_len).argument("buffer")?;
-    let bytes = settle(guest, value.read(offset as usize, buffer_len as usize))?;
-    guest.write(buffer, &bytes).argument("buffer")
+    guest.check(buffer).argument("buffer")?;
+    let bytes = settle(guest, value.read(offset as usize, buffer.len as usize))?;
+    guest.write(buffer.ptr, &bytes).argument("buffer")
 }
 
 /// `__faasm_read_state_offset_ptr`: maps a part of the value into guest memory.
@@ -71,20 +65,19 @@ pub(crate) fn read_state_offset_ptr(
     if let Some(address) = guest.host().mappings.find(&mapping) {
         return Ok(address);
     }
+    let max = guest.host().limits().mappings;
+    if guest.host().mappings.all.len() >= max {
+        return Err(Problem::TooManyMappings { max });
+    }
     let pages = mapping.pages();
     let base = guest.map(mapping.region(), pages.start, pages.len()).map_err(Problem::Map)?;
     Ok(guest.host_mut().mappings.add(base, mapping))
 }
 
 /// `__faasm_write_state`: makes the bytes the whole value, here.
-pub(crate) fn write_state(
-    guest: &mut Guest<'_>,
-    key: u32,
-    data: u32,
-    data_len: u32,
-) -> Result<(), Problem> {
+pub(crate) fn write_state(guest: &mut Guest<'_>, key: u32, data: Slice) -> Result<(), Problem> {
     let max = guest.host().limits().state_bytes;
-    let data = bytes(guest, "data", data, data_len, max)?;
+    let data = bytes(guest, "data", data, max)?;
     Ok(value(guest, key, 0)?.set(&data)?)
 }
 
@@ -94,11 +87,10 @@ pub(crate) fn write_state_offset(
     key: u32,
     total_len: u32,
     offset: u32,
-    data: u32,
-    data_len: u32,
+    data: Slice,
 ) -> Result<(), Problem> {
     let max = guest.host().limits().state_bytes;
-    let data = bytes(guest, "data", data, data_len, max)?;
+    let data = bytes(guest, "data", data, max)?;
     Ok(value(guest, key, total_len)?.write(offset as usize, &data)?)
 }
 
@@ -117,15 +109,10 @@ pub(crate) fn write_state_from_file(
 }
 
 /// `__faasm_append_state`: adds an element to the key's list.
-pub(crate) fn append_state(
-    guest: &mut Guest<'_>,
-    key: u32,
-    data: u32,
-    data_len: u32,
-) -> Result<(), Problem> {
+pub(crate) fn append_state(guest: &mut Guest<'_>, key: u32, data: Slice) -> Result<(), Problem> {
     let key = read_key(guest, "key", key)?;
     let max = guest.host().limits().state_bytes;
-    let data = bytes(guest, "data", data, data_len, max)?;
+    let data = bytes(guest, "data", data, max)?;
     let appended = namespace(guest)?.append(&key, &data);
     settle(guest, appended).map(drop)
 }
@@ -134,15 +121,14 @@ pub(crate) fn append_state(
 pub(crate) fn read_appended_state(
     guest: &mut Guest<'_>,
     key: u32,
-    data: u32,
-    data_len: u32,
+    data: Slice,
     elements: u32,
 ) -> Result<(), Problem> {
     let key = read_key(guest, "key", key)?;
-    guest.check(data, data_len).argument("data")?;
-    let read = namespace(guest)?.read_appended(&key, elements as usize, data_len as usize);
+    guest.check(data).argument("data")?;
+    let read = namespace(guest)?.read_appended(&key, elements as usize, data.len as usize);
     let bytes = settle(guest, read)?.concat();
-    guest.write(data, &bytes).argument("data")
+    guest.write(data.ptr, &bytes).argument("data")
 }
 
 /// `__faasm_clear_appended_state`: empties the key's list.
@@ -167,10 +153,10 @@ pub(crate) fn flag_state_offset_dirty(
     key: u32,
     total_len: u32,
     offset: u32,
-    data_len: u32,
+    len: u32,
 ) -> Result<(), Problem> {
     let value = value(guest, key, total_len)?;
-    Ok(value.flag_dirty(offset as usize, data_len as usize)?)
+    Ok(value.flag_dirty(offset as usize, len as usize)?)
 }
 
 /// `__faasm_push_state`: sends the whole value to the global tier, if anything of it was written.

@@ -175,8 +175,7 @@ impl Descriptor {
     /// Sets append and non-blocking mode. The synchronous modes are fixed when a file is opened.
     pub(crate) fn set_flags(&mut self, flags: FdFlags) -> Result<(), Errno> {
         const SETTABLE: FdFlags = FdFlags::APPEND.or(FdFlags::NONBLOCK);
-        let changed = FdFlags::from_bits_truncated(self.flags.bits() ^ flags.bits());
-        if changed.has_any(FdFlags::ALL.without(SETTABLE)) {
+        if self.flags.differing(flags).without(SETTABLE) != FdFlags::NONE {
             return Err(Errno::NotSup);
         }
         if let Node::File { file, .. } = &self.node {

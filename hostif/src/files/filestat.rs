@@ -105,7 +105,7 @@ pub(crate) struct NewTimes {
 impl NewTimes {
     /// From what `fd_filestat_set_times` and `path_filestat_set_times` are given.
     pub(crate) fn new(accessed: u64, modified: u64, flags: u32) -> Result<Self, Errno> {
-        let flags = u16::try_from(flags).ok().and_then(FstFlags::from_bits).ok_or(Errno::Inval)?;
+        let flags = FstFlags::from_bits(flags.into()).ok_or(Errno::Inval)?;
         let one = |at: u64, given: FstFlags, now: FstFlags| match (flags.has(given), flags.has(now))
         {
             (true, true) => Err(Errno::Inval),

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::OFlags as HostFlags;
 
 use crate::wasi::errno::Errno;
 use crate::wasi::rights::Rights;
@@ -63,7 +64,9 @@ impl Preopen {
         };
         let found = preopens.iter().filter_map(inside).min_by_key(|(_, rest)| rest.len());
         let (dir, rest) = found.ok_or(Errno::NoEnt)?;
-        let file = dir.open(rest)?;
+        // A named pipe would wait for its other end and hold the thread.
+        let nonblocking = i32::try_from(HostFlags::NONBLOCK.bits()).unwrap_or(0);
+        let file = dir.open_with(rest, OpenOptions::new().read(true).custom_flags(nonblocking))?;
         if !file.metadata()?.is_file() {
             return Err(Errno::Inval);
         }

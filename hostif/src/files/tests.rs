@@ -9,14 +9,16 @@ use crate::stream::{Capture, Input, Output};
 use crate::wasi::errno::Errno;
 use crate::wasi::rights::{FdFlags, OFlags, Rights};
 
+const ALL_RIGHTS: Rights = Rights::FILE.or(Rights::DIRECTORY);
+
 /// The preopened directory's number.
 const ROOT: u32 = 3;
 
 const EVERYTHING: Opening = Opening {
     links: Links::Follow,
     how: OFlags::NONE,
-    rights: Rights::ALL,
-    inheriting: Rights::ALL,
+    rights: ALL_RIGHTS,
+    inheriting: ALL_RIGHTS,
     flags: FdFlags::NONE,
 };
 

@@ -6,7 +6,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::Refusal;
 use super::errno::Errno;
-use crate::guest::Guest;
+use crate::guest::{Guest, Slice};
 use crate::host::HostState;
 
 /// A clock that a guest can ask.
@@ -66,12 +66,7 @@ pub(crate) fn clock_res_get(
 }
 
 /// `clock_time_get`: the time; its precision is always the best.
-pub(crate) fn clock_time_get(
-    guest: &mut Guest<'_>,
-    id: u32,
-    _precision: u64,
-    time: u32,
-) -> Result<(), Refusal> {
+pub(crate) fn clock_time_get(guest: &mut Guest<'_>, id: u32, time: u32) -> Result<(), Refusal> {
     let now = Clock::try_from(id)?.now(guest.host());
     guest.write_u64(time, now)?;
     Ok(())
@@ -81,14 +76,14 @@ pub(crate) fn clock_time_get(
 const PIECE: usize = 64 * 1024;
 
 /// `random_get`: bytes from the operating system's generator.
-pub(crate) fn random_get(guest: &mut Guest<'_>, buffer: u32, len: u32) -> Result<(), Refusal> {
-    guest.check(buffer, len)?;
-    let mut piece = vec![0; PIECE.min(len as usize)];
+pub(crate) fn random_get(guest: &mut Guest<'_>, buffer: Slice) -> Result<(), Refusal> {
+    guest.check(buffer)?;
+    let mut piece = vec![0; PIECE.min(buffer.len as usize)];
     let mut done = 0;
-    while done < len {
-        let n = piece.len().min((len - done) as usize);
+    while done < buffer.len {
+        let n = piece.len().min((buffer.len - done) as usize);
         let got = getrandom(&mut piece[..n], GetRandomFlags::empty()).map_err(Errno::from)?;
-        guest.write(buffer + done, &piece[..got])?;
+        guest.write(buffer.ptr + done, &piece[..got])?;
         done += u32::try_from(got).map_err(|_| Errno::Io)?;
         guest.check_deadline()?;
     }

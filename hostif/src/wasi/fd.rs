@@ -3,9 +3,10 @@
 use super::Refusal;
 use super::errno::Errno;
 use super::layout::{DIRENT_BYTES, encode_entry};
+use super::path::Times;
 use super::rights::{FdFlags, Rights};
-use crate::files::{NewTimes, Sync, Whence};
-use crate::guest::Guest;
+use crate::files::{Sync, Whence};
+use crate::guest::{Guest, Slice};
 
 /// `fd_close`.
 pub(crate) fn fd_close(guest: &mut Guest<'_>, fd: u32) -> Result<(), Refusal> {
@@ -31,7 +32,7 @@ pub(crate) fn fd_seek(
         2 => Whence::End,
         _ => return Err(Errno::Inval.into()),
     };
-    guest.check(position, 8)?;
+    guest.check(Slice::new(position, 8))?;
     let now = guest.files().find(fd)?.seek(offset, whence)?;
     Ok(guest.write_u64(position, now)?)
 }
@@ -105,11 +106,9 @@ pub(crate) fn fd_filestat_set_size(
 pub(crate) fn fd_filestat_set_times(
     guest: &mut Guest<'_>,
     fd: u32,
-    accessed: u64,
-    modified: u64,
-    which: u32,
+    times: Times,
 ) -> Result<(), Refusal> {
-    let times = NewTimes::new(accessed, modified, which)?;
+    let times = times.checked()?;
     let descriptor = guest.files().find_with(fd, Rights::FD_FILESTAT_SET_TIMES)?;
     Ok(descriptor.set_times(times)?)
 }
@@ -150,14 +149,13 @@ pub(crate) fn fd_prestat_get(guest: &mut Guest<'_>, fd: u32, prestat: u32) -> Re
 pub(crate) fn fd_prestat_dir_name(
     guest: &mut Guest<'_>,
     fd: u32,
-    name: u32,
-    len: u32,
+    name: Slice,
 ) -> Result<(), Refusal> {
     let path = preopened_name(guest, fd)?;
-    if path.len() > len as usize {
+    if path.len() > name.len as usize {
         return Err(Errno::NameTooLong.into());
     }
-    Ok(guest.write(name, path.as_bytes())?)
+    Ok(guest.write(name.ptr, path.as_bytes())?)
 }
 
 fn preopened_name(guest: &mut Guest<'_>, fd: u32) -> Result<std::sync::Arc<str>, Errno> {
@@ -167,21 +165,18 @@ fn preopened_name(guest: &mut Guest<'_>, fd: u32) -> Result<std::sync::Arc<str>,
     path.ok_or(Errno::BadF)
 }
 
-/// Bytes of entries that one call gives at most.
-const MAX_LISTING: u32 = 1 << 20;
-
 /// `fd_readdir`: entries from the one that `cookie` names on. The last one may be cut off by the end of the buffer; a
 /// buffer that is not full means that there are no more.
 pub(crate) fn fd_readdir(
     guest: &mut Guest<'_>,
     fd: u32,
-    buffer: u32,
-    len: u32,
+    buffer: Slice,
     cookie: u64,
     used: u32,
 ) -> Result<(), Refusal> {
-    let len = len.min(MAX_LISTING) as usize;
-    guest.check(used, 4)?;
+    guest.check(buffer)?;
+    guest.check(Slice::new(used, 4))?;
+    let len = buffer.len as usize;
     let directory = guest.files().directory(fd, Rights::FD_READDIR)?;
     let mut bytes = Vec::with_capacity(len.min(4096));
     for (entry, next) in directory.entries(cookie)?.iter().zip(cookie.saturating_add(1)..) {
@@ -192,11 +187,11 @@ pub(crate) fn fd_readdir(
         encode_entry(entry, next, &mut bytes);
     }
     bytes.truncate(len);
-    guest.write(buffer, &bytes)?;
+    guest.write(buffer.ptr, &bytes)?;
     Ok(guest.write_u32(used, u32::try_from(bytes.len()).map_err(|_| Errno::Overflow)?)?)
 }
 
 /// The flags in the number that `path_open` or `fd_fdstat_set_flags` was given.
 pub(super) fn parse_flags(flags: u32) -> Result<FdFlags, Errno> {
-    u16::try_from(flags).ok().and_then(FdFlags::from_bits).ok_or(Errno::Inval)
+    FdFlags::from_bits(flags.into()).ok_or(Errno::Inval)
 }

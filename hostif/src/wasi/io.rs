@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::errno::Errno;
 use crate::files::Descriptor;
-use crate::guest::Guest;
+use crate::guest::{Guest, Slice};
 
 /// Bytes that are moved at once.
 const PIECE: usize = 64 * 1024;
@@ -18,11 +18,10 @@ const MAX_BUFFERS: u32 = 1024;
 pub(crate) fn fd_read(
     guest: &mut Guest<'_>,
     fd: u32,
-    buffers: u32,
-    count: u32,
+    buffers: Slice,
     moved: u32,
 ) -> Result<(), Refusal> {
-    let transfer = Transfer::begin(guest, buffers, count, moved)?;
+    let transfer = Transfer::begin(guest, buffers, moved)?;
     transfer.read(guest, |guest, _, piece| guest.files().find(fd)?.read(piece))
 }
 
@@ -30,12 +29,11 @@ pub(crate) fn fd_read(
 pub(crate) fn fd_pread(
     guest: &mut Guest<'_>,
     fd: u32,
-    buffers: u32,
-    count: u32,
+    buffers: Slice,
     offset: u64,
     moved: u32,
 ) -> Result<(), Refusal> {
-    let transfer = Transfer::begin(guest, buffers, count, moved)?;
+    let transfer = Transfer::begin(guest, buffers, moved)?;
     transfer.read(guest, |guest, done, piece| {
         let descriptor = seekable(guest, fd)?;
         descriptor.read_at(offset.checked_add(done).ok_or(Errno::Inval)?, piece)
@@ -46,11 +44,10 @@ pub(crate) fn fd_pread(
 pub(crate) fn fd_write(
     guest: &mut Guest<'_>,
     fd: u32,
-    buffers: u32,
-    count: u32,
+    buffers: Slice,
     moved: u32,
 ) -> Result<(), Refusal> {
-    let transfer = Transfer::begin(guest, buffers, count, moved)?;
+    let transfer = Transfer::begin(guest, buffers, moved)?;
     transfer.write(guest, |guest, _, piece| guest.files().find(fd)?.write(piece))
 }
 
@@ -58,12 +55,11 @@ pub(crate) fn fd_write(
 pub(crate) fn fd_pwrite(
     guest: &mut Guest<'_>,
     fd: u32,
-    buffers: u32,
-    count: u32,
+    buffers: Slice,
     offset: u64,
     moved: u32,
 ) -> Result<(), Refusal> {
-    let transfer = Transfer::begin(guest, buffers, count, moved)?;
+    let transfer = Transfer::begin(guest, buffers, moved)?;
     transfer.write(guest, |guest, done, piece| {
         let descriptor = seekable(guest, fd)?;
         descriptor.write_at(offset.checked_add(done).ok_or(Errno::Inval)?, piece)
@@ -77,29 +73,30 @@ fn seekable<'a>(guest: &'a mut Guest<'_>, fd: u32) -> Result<&'a mut Descriptor,
 /// A read or write of several buffers, all of which have been found to lie in guest memory.
 struct Transfer {
     /// Start and length of each buffer, as they were when the call began.
-    buffers: Vec<(u32, u32)>,
+    buffers: Vec<Slice>,
     /// Where the number of bytes goes.
     moved: u32,
 }
 
 impl Transfer {
-    /// Copies the list of buffers out and checks every one, so that nothing is moved if one is bad.
-    fn begin(guest: &Guest<'_>, list: u32, count: u32, moved: u32) -> Result<Self, Refusal> {
-        if count > MAX_BUFFERS {
+    /// Copies the list of buffers, `len` of them, out and checks every one, so that nothing is moved if one is bad.
+    fn begin(guest: &Guest<'_>, list: Slice, moved: u32) -> Result<Self, Refusal> {
+        if list.len > MAX_BUFFERS {
             return Err(Errno::Inval.into());
         }
-        guest.check(moved, 4)?;
-        let bytes = guest.read(list, count * 8)?;
+        guest.check(Slice::new(moved, 4))?;
+        let bytes = guest.read(Slice::new(list.ptr, list.len * 8))?;
         let mut room = MAX_TRANSFER;
-        let mut buffers = Vec::with_capacity(count as usize);
+        let mut buffers = Vec::with_capacity(list.len as usize);
         for words in bytes.as_chunks::<8>().0 {
             let [a, b, c, d, e, f, g, h] = *words;
             let start = u32::from_le_bytes([a, b, c, d]);
             let len = u32::from_le_bytes([e, f, g, h]);
-            guest.check(start, len)?;
-            let len = len.min(room);
-            room -= len;
-            buffers.push((start, len));
+            let mut buffer = Slice::new(start, len);
+            guest.check(buffer)?;
+            buffer.len = len.min(room);
+            room -= buffer.len;
+            buffers.push(buffer);
         }
         Ok(Self { buffers, moved })
     }
@@ -134,7 +131,7 @@ impl Transfer {
     }
 
     fn piece_len(&self) -> usize {
-        let longest = self.buffers.iter().map(|(_, len)| *len).max();
+        let longest = self.buffers.iter().map(|buffer| buffer.len).max();
         PIECE.min(longest.unwrap_or(0) as usize)
     }
 
@@ -147,7 +144,7 @@ impl Transfer {
         mut step: impl FnMut(&mut Guest<'_>, u64, u32, usize) -> Result<usize, Refusal>,
     ) -> Result<(), Refusal> {
         let mut done: u32 = 0;
-        if self.buffers.iter().all(|(_, len)| *len == 0) {
+        if self.buffers.iter().all(|buffer| buffer.len == 0) {
             step(guest, 0, 0, 0)?;
         }
         for (start, len) in pieces(&self.buffers) {
@@ -167,8 +164,9 @@ impl Transfer {
 }
 
 /// The buffers cut into pieces of at most [`PIECE`] bytes.
-fn pieces(buffers: &[(u32, u32)]) -> impl Iterator<Item = (u32, usize)> {
-    buffers.iter().flat_map(|(start, len)| {
-        (0..*len).step_by(PIECE).map(move |at| (start + at, PIECE.min((len - at) as usize)))
+fn pieces(buffers: &[Slice]) -> impl Iterator<Item = (u32, usize)> {
+    buffers.iter().flat_map(|buffer| {
+        let Slice { ptr, len } = *buffer;
+        (0..len).step_by(PIECE).map(move |at| (ptr + at, PIECE.min((len - at) as usize)))
     })
 }

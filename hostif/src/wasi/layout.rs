@@ -90,7 +90,7 @@ impl Fdstat {
     pub(crate) fn encode(&self) -> [u8; 24] {
         let mut bytes = [0; 24];
         bytes[0] = self.file_type as u8;
-        bytes[2..4].copy_from_slice(&self.flags.bits().to_le_bytes());
+        bytes[2..4].copy_from_slice(&self.flags.bits().to_le_bytes()[..2]);
         bytes[8..16].copy_from_slice(&self.rights.bits().to_le_bytes());
         bytes[16..24].copy_from_slice(&self.inheriting.bits().to_le_bytes());
         bytes

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::errno::Errno;
 use super::layout::{Event, SUBSCRIPTION_BYTES, Subscription, Wanted};
 use super::rights::Rights;
-use crate::guest::Guest;
+use crate::guest::{Guest, Slice};
 
 /// More subscriptions than this are an invalid argument.
 const MAX_SUBSCRIPTIONS: u32 = 4096;
@@ -21,7 +21,7 @@ pub(crate) fn poll_oneoff(
     happened: u32,
 ) -> Result<(), Refusal> {
     let subscriptions = read_subscriptions(guest, subscriptions, count)?;
-    guest.check(happened, 4)?;
+    guest.check(Slice::new(happened, 4))?;
     let mut bytes = Vec::new();
     let waits: Vec<Wait> =
         subscriptions.iter().map(|subscription| Wait::begin(guest, subscription)).collect();
@@ -46,7 +46,7 @@ fn read_subscriptions(
     if count == 0 || count > MAX_SUBSCRIPTIONS {
         return Err(Errno::Inval.into());
     }
-    let bytes = guest.read(at, count * SUBSCRIPTION_BYTES)?;
+    let bytes = guest.read(Slice::new(at, count * SUBSCRIPTION_BYTES))?;
     let chunks = bytes.as_chunks::<{ SUBSCRIPTION_BYTES as usize }>().0;
     Ok(chunks.iter().map(Subscription::decode).collect::<Result<_, Errno>>()?)
 }

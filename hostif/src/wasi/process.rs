@@ -47,7 +47,7 @@ pub(crate) fn sched_yield(_: &mut Guest<'_>) -> Result<(), Refusal> {
 }
 
 /// `proc_raise`: there are no signals.
-pub(crate) fn proc_raise(_: &mut Guest<'_>, _signal: u32) -> Result<(), Refusal> {
+pub(crate) fn proc_raise(_: &mut Guest<'_>) -> Result<(), Refusal> {
     Err(Errno::NotSup.into())
 }
 

@@ -1,135 +1,228 @@
 //! Rights and flags of descriptors (`rights`, `fdflags`, `oflags`, `lookupflags`, `fstflags` in WASI's `typenames.witx`).
 
-/// Defines a set of bits with the operations that this crate uses.
-macro_rules! bits {
-    ($(#[$doc:meta])* $set:ident: $int:ty { $($(#[$bit_doc:meta])* $name:ident = $bit:literal;)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) struct $set($int);
+use std::marker::PhantomData;
 
-        #[allow(dead_code, reason = "the sets are WASI's, whole; not every operation is needed of each")]
-        impl $set {
-            /// The empty set.
-            pub(crate) const NONE: Self = Self(0);
-            $($(#[$bit_doc])* pub(crate) const $name: Self = Self(1 << $bit);)*
-            /// Every bit that WASI defines.
-            pub(crate) const ALL: Self = Self(0 $(| 1 << $bit)*);
-
-            /// The set with these bits, or nothing if WASI does not define one of them.
-            #[must_use]
-            pub(crate) const fn from_bits(bits: $int) -> Option<Self> {
-                if bits & !Self::ALL.0 == 0 { Some(Self(bits)) } else { None }
-            }
-
-            /// The bits that WASI defines out of these.
-            #[must_use]
-            pub(crate) const fn from_bits_truncated(bits: $int) -> Self {
-                Self(bits & Self::ALL.0)
-            }
-
-            /// The bits.
-            #[must_use]
-            pub(crate) const fn bits(self) -> $int {
-                self.0
-            }
-
-            /// Whether every bit of `other` is here.
-            #[must_use]
-            pub(crate) const fn has(self, other: Self) -> bool {
-                self.0 & other.0 == other.0
-            }
-
-            /// Whether some bit of `other` is here.
-            #[must_use]
-            pub(crate) const fn has_any(self, other: Self) -> bool {
-                self.0 & other.0 != 0
-            }
-
-            /// Bits that are in either.
-            #[must_use]
-            pub(crate) const fn or(self, other: Self) -> Self {
-                Self(self.0 | other.0)
-            }
-
-            /// Bits that are in both.
-            #[must_use]
-            pub(crate) const fn and(self, other: Self) -> Self {
-                Self(self.0 & other.0)
-            }
-
-            /// Bits that are here and not in `other`.
-            #[must_use]
-            pub(crate) const fn without(self, other: Self) -> Self {
-                Self(self.0 & !other.0)
-            }
-        }
-    };
+/// A set of the bits that WASI defines for one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Set<K> {
+    bits: u64,
+    kind: PhantomData<K>,
 }
 
-bits! {
-    /// What may be done with a descriptor.
-    Rights: u64 {
-        /// `fd_datasync`.
-        FD_DATASYNC = 0;
-        /// `fd_read`, and with `FD_SEEK` `fd_pread`.
-        FD_READ = 1;
-        /// `fd_seek`.
-        FD_SEEK = 2;
-        /// `fd_fdstat_set_flags`.
-        FD_FDSTAT_SET_FLAGS = 3;
-        /// `fd_sync`.
-        FD_SYNC = 4;
-        /// `fd_tell`.
-        FD_TELL = 5;
-        /// `fd_write`, and with `FD_SEEK` `fd_pwrite`.
-        FD_WRITE = 6;
-        /// `fd_advise`.
-        FD_ADVISE = 7;
-        /// `fd_allocate`.
-        FD_ALLOCATE = 8;
-        /// `path_create_directory`.
-        PATH_CREATE_DIRECTORY = 9;
-        /// `path_open` with `OFlags::CREAT`.
-        PATH_CREATE_FILE = 10;
-        /// `path_link`, from here.
-        PATH_LINK_SOURCE = 11;
-        /// `path_link`, to here.
-        PATH_LINK_TARGET = 12;
-        /// `path_open`.
-        PATH_OPEN = 13;
-        /// `fd_readdir`.
-        FD_READDIR = 14;
-        /// `path_readlink`.
-        PATH_READLINK = 15;
-        /// `path_rename`, from here.
-        PATH_RENAME_SOURCE = 16;
-        /// `path_rename`, to here.
-        PATH_RENAME_TARGET = 17;
-        /// `path_filestat_get`.
-        PATH_FILESTAT_GET = 18;
-        /// `path_open` with `OFlags::TRUNC`.
-        PATH_FILESTAT_SET_SIZE = 19;
-        /// `path_filestat_set_times`.
-        PATH_FILESTAT_SET_TIMES = 20;
-        /// `fd_filestat_get`.
-        FD_FILESTAT_GET = 21;
-        /// `fd_filestat_set_size`.
-        FD_FILESTAT_SET_SIZE = 22;
-        /// `fd_filestat_set_times`.
-        FD_FILESTAT_SET_TIMES = 23;
-        /// `path_symlink`.
-        PATH_SYMLINK = 24;
-        /// `path_remove_directory`.
-        PATH_REMOVE_DIRECTORY = 25;
-        /// `path_unlink_file`.
-        PATH_UNLINK_FILE = 26;
-        /// `poll_oneoff` on the descriptor.
-        POLL_FD_READWRITE = 27;
-        /// `sock_shutdown`.
-        SOCK_SHUTDOWN = 28;
-        /// `sock_accept`.
-        SOCK_ACCEPT = 29;
+/// For what a [`Set`] is.
+pub(crate) trait Kind {
+    /// Every bit that WASI defines.
+    const ALL: u64;
+}
+
+impl<K> Set<K> {
+    /// The empty set.
+    pub(crate) const NONE: Self = Self { bits: 0, kind: PhantomData };
+
+    const fn bit(bit: u32) -> Self {
+        Self { bits: 1 << bit, ..Self::NONE }
     }
+
+    /// The bits.
+    pub(crate) const fn bits(self) -> u64 {
+        self.bits
+    }
+
+    /// Whether every bit of `other` is here.
+    pub(crate) const fn has(self, other: Self) -> bool {
+        self.bits & other.bits == other.bits
+    }
+
+    /// Whether some bit of `other` is here.
+    pub(crate) const fn has_any(self, other: Self) -> bool {
+        self.bits & other.bits != 0
+    }
+
+    /// Bits that are in either.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self { bits: self.bits | other.bits, kind: PhantomData }
+    }
+
+    /// Bits that are in both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self { bits: self.bits & other.bits, kind: PhantomData }
+    }
+
+    /// Bits that are here and not in `other`.
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self { bits: self.bits & !other.bits, kind: PhantomData }
+    }
+
+    /// Bits that are in one and not in the other.
+    pub(crate) const fn differing(self, other: Self) -> Self {
+        Self { bits: self.bits ^ other.bits, kind: PhantomData }
+    }
+}
+
+impl<K: Kind> Set<K> {
+    /// The set with these bits, or nothing if WASI does not define one of them.
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
+        if bits & !K::ALL == 0 { Some(Self { bits, kind: PhantomData }) } else { None }
+    }
+
+    /// The bits that WASI defines out of these.
+    pub(crate) fn from_bits_truncated(bits: u64) -> Self {
+        Self { bits: bits & K::ALL, kind: PhantomData }
+    }
+}
+
+/// What may be done with a descriptor.
+pub(crate) type Rights = Set<RightsKind>;
+
+/// The kind of [`Rights`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RightsKind;
+
+impl Kind for RightsKind {
+    const ALL: u64 = (1 << 30) - 1;
+}
+
+impl Rights {
+    /// `fd_datasync`.
+    pub(crate) const FD_DATASYNC: Self = Self::bit(0);
+    /// `fd_read`, and with `FD_SEEK` `fd_pread`.
+    pub(crate) const FD_READ: Self = Self::bit(1);
+    /// `fd_seek`.
+    pub(crate) const FD_SEEK: Self = Self::bit(2);
+    /// `fd_fdstat_set_flags`.
+    pub(crate) const FD_FDSTAT_SET_FLAGS: Self = Self::bit(3);
+    /// `fd_sync`.
+    pub(crate) const FD_SYNC: Self = Self::bit(4);
+    /// `fd_tell`.
+    pub(crate) const FD_TELL: Self = Self::bit(5);
+    /// `fd_write`, and with `FD_SEEK` `fd_pwrite`.
+    pub(crate) const FD_WRITE: Self = Self::bit(6);
+    /// `fd_advise`.
+    pub(crate) const FD_ADVISE: Self = Self::bit(7);
+    /// `fd_allocate`.
+    pub(crate) const FD_ALLOCATE: Self = Self::bit(8);
+    /// `path_create_directory`.
+    pub(crate) const PATH_CREATE_DIRECTORY: Self = Self::bit(9);
+    /// `path_open` with `OFlags::CREAT`.
+    pub(crate) const PATH_CREATE_FILE: Self = Self::bit(10);
+    /// `path_link`, from here.
+    pub(crate) const PATH_LINK_SOURCE: Self = Self::bit(11);
+    /// `path_link`, to here.
+    pub(crate) const PATH_LINK_TARGET: Self = Self::bit(12);
+    /// `path_open`.
+    pub(crate) const PATH_OPEN: Self = Self::bit(13);
+    /// `fd_readdir`.
+    pub(crate) const FD_READDIR: Self = Self::bit(14);
+    /// `path_readlink`.
+    pub(crate) const PATH_READLINK: Self = Self::bit(15);
+    /// `path_rename`, from here.
+    pub(crate) const PATH_RENAME_SOURCE: Self = Self::bit(16);
+    /// `path_rename`, to here.
+    pub(crate) const PATH_RENAME_TARGET: Self = Self::bit(17);
+    /// `path_filestat_get`.
+    pub(crate) const PATH_FILESTAT_GET: Self = Self::bit(18);
+    /// `path_open` with `OFlags::TRUNC`.
+    pub(crate) const PATH_FILESTAT_SET_SIZE: Self = Self::bit(19);
+    /// `path_filestat_set_times`.
+    pub(crate) const PATH_FILESTAT_SET_TIMES: Self = Self::bit(20);
+    /// `fd_filestat_get`.
+    pub(crate) const FD_FILESTAT_GET: Self = Self::bit(21);
+    /// `fd_filestat_set_size`.
+    pub(crate) const FD_FILESTAT_SET_SIZE: Self = Self::bit(22);
+    /// `fd_filestat_set_times`.
+    pub(crate) const FD_FILESTAT_SET_TIMES: Self = Self::bit(23);
+    /// `path_symlink`.
+    pub(crate) const PATH_SYMLINK: Self = Self::bit(24);
+    /// `path_remove_directory`.
+    pub(crate) const PATH_REMOVE_DIRECTORY: Self = Self::bit(25);
+    /// `path_unlink_file`.
+    pub(crate) const PATH_UNLINK_FILE: Self = Self::bit(26);
+    /// `poll_oneoff` on the descriptor.
+    pub(crate) const POLL_FD_READWRITE: Self = Self::bit(27);
+}
+
+/// Flags of a descriptor.
+pub(crate) type FdFlags = Set<FdFlagsKind>;
+
+/// The kind of [`FdFlags`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FdFlagsKind;
+
+impl Kind for FdFlagsKind {
+    const ALL: u64 = 0b1_1111;
+}
+
+impl FdFlags {
+    /// Each write goes to the end.
+    pub(crate) const APPEND: Self = Self::bit(0);
+    /// Writes wait for the data.
+    pub(crate) const DSYNC: Self = Self::bit(1);
+    /// Nothing blocks.
+    pub(crate) const NONBLOCK: Self = Self::bit(2);
+    /// Reads wait like writes do.
+    pub(crate) const RSYNC: Self = Self::bit(3);
+    /// Writes wait for data and metadata.
+    pub(crate) const SYNC: Self = Self::bit(4);
+}
+
+/// How `path_open` opens.
+pub(crate) type OFlags = Set<OFlagsKind>;
+
+/// The kind of [`OFlags`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OFlagsKind;
+
+impl Kind for OFlagsKind {
+    const ALL: u64 = 0b1111;
+}
+
+impl OFlags {
+    /// Make the file if it is not there.
+    pub(crate) const CREAT: Self = Self::bit(0);
+    /// It must be a directory.
+    pub(crate) const DIRECTORY: Self = Self::bit(1);
+    /// It must not be there.
+    pub(crate) const EXCL: Self = Self::bit(2);
+    /// Cut it to nothing.
+    pub(crate) const TRUNC: Self = Self::bit(3);
+}
+
+/// How paths are resolved.
+pub(crate) type LookupFlags = Set<LookupFlagsKind>;
+
+/// The kind of [`LookupFlags`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LookupFlagsKind;
+
+impl Kind for LookupFlagsKind {
+    const ALL: u64 = 1;
+}
+
+impl LookupFlags {
+    /// Follow a symbolic link in the last component.
+    pub(crate) const SYMLINK_FOLLOW: Self = Self::bit(0);
+}
+
+/// Which times to set.
+pub(crate) type FstFlags = Set<FstFlagsKind>;
+
+/// The kind of [`FstFlags`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FstFlagsKind;
+
+impl Kind for FstFlagsKind {
+    const ALL: u64 = 0b1111;
+}
+
+impl FstFlags {
+    /// The access time given.
+    pub(crate) const ATIM: Self = Self::bit(0);
+    /// Access time: now.
+    pub(crate) const ATIM_NOW: Self = Self::bit(1);
+    /// The modification time given.
+    pub(crate) const MTIM: Self = Self::bit(2);
+    /// Modification time: now.
+    pub(crate) const MTIM_NOW: Self = Self::bit(3);
 }
 
 impl Rights {
@@ -197,56 +290,4 @@ impl Rights {
         .or(Self::FD_SYNC)
         .or(Self::FD_DATASYNC)
         .or(Self::POLL_FD_READWRITE);
-}
-
-bits! {
-    /// Flags of a descriptor.
-    FdFlags: u16 {
-        /// Each write goes to the end.
-        APPEND = 0;
-        /// Writes wait for the data.
-        DSYNC = 1;
-        /// Nothing blocks.
-        NONBLOCK = 2;
-        /// Reads wait like writes do.
-        RSYNC = 3;
-        /// Writes wait for data and metadata.
-        SYNC = 4;
-    }
-}
-
-bits! {
-    /// How `path_open` opens.
-    OFlags: u16 {
-        /// Make the file if it is not there.
-        CREAT = 0;
-        /// It must be a directory.
-        DIRECTORY = 1;
-        /// It must not be there.
-        EXCL = 2;
-        /// Cut it to nothing.
-        TRUNC = 3;
-    }
-}
-
-bits! {
-    /// How paths are resolved.
-    LookupFlags: u32 {
-        /// Follow a symbolic link in the last component.
-        SYMLINK_FOLLOW = 0;
-    }
-}
-
-bits! {
-    /// Which times to set.
-    FstFlags: u16 {
-        /// The access time given.
-        ATIM = 0;
-        /// Access time: now.
-        ATIM_NOW = 1;
-        /// The modification time given.
-        MTIM = 2;
-        /// Modification time: now.
-        MTIM_NOW = 3;
-    }
 }

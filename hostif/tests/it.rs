@@ -1,0 +1,16 @@
+//! The host interface from inside a guest: modules compiled by the project's own compiler, and run.
+
+#[path = "it/chaining.rs"]
+mod chaining;
+#[path = "it/data.rs"]
+mod data;
+#[path = "it/hostile.rs"]
+mod hostile;
+#[path = "it/programs.rs"]
+mod programs;
+#[path = "it/state.rs"]
+mod state;
+#[path = "it/support.rs"]
+mod support;
+#[path = "it/wasi.rs"]
+mod wasi;
