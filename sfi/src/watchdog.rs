@@ -60,12 +60,7 @@ impl Watchdog {
     ///
     /// When the system has no thread left.
     pub fn start() -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            epoch: Instant::now(),
-            next_look: AtomicU64::new(NEVER),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let shared = Arc::new(Shared::new());
         let of_thread = Arc::clone(&shared);
         let thread = Builder::new().name("faasm-watchdog".into()).spawn(move || {
             fault::block_all();
@@ -91,6 +86,15 @@ impl Drop for Watchdog {
 }
 
 impl Shared {
+    fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            next_look: AtomicU64::new(NEVER),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
     pub(crate) fn time_of(&self, instant: Instant) -> u64 {
         let since = instant.saturating_duration_since(self.epoch).as_nanos();
         u64::try_from(since).unwrap_or(NEVER).min(NEVER - 1)
@@ -202,3 +206,6 @@ fn when(cell: &Cell, now: u64, soon: u64) -> u64 {
         Look::Asked => soon,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,8 +51,16 @@ fn trapping_instructions_are_traps_where_they_are_listed() {
             let fault = fault(guest.run(ptr::null(), ptr::null_mut()));
             assert_eq!(fault.kind, FaultKind::Site(7));
             assert_eq!(fault.pc, guest.walls.code[0].start() + offset as usize);
+            assert_eq!(flags() & (1 << 10), 0, "the convention wants the direction flag clear");
         }
     }
+}
+
+fn flags() -> u64 {
+    let flags;
+    // SAFETY: pushes and pops a word.
+    unsafe { std::arch::asm!("pushfq", "pop {}", out(reg) flags) };
+    flags
 }
 
 #[test]
@@ -186,6 +194,27 @@ fn a_signal_that_was_sent_is_not_a_trap() {
 
 /// An address where nothing is mapped.
 const HOST_LOW: usize = 8;
+
+#[test]
+fn a_signal_that_was_sent_to_a_listed_site_is_not_a_trap() {
+    let name = "activation::tests::a_signal_that_was_sent_to_a_listed_site_is_not_a_trap";
+    dies_of(libc::SIGILL, name, || {
+        let guest = Guest::new(&watchdog(), text::TELL_AND_SPIN, &[(3, 1)]);
+        let told = std::sync::atomic::AtomicU8::new(0);
+        // SAFETY: the call has no precondition.
+        let thread = unsafe { libc::pthread_self() };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while told.load(Ordering::Acquire) == 0 {
+                    std::hint::spin_loop();
+                }
+                // SAFETY: the thread runs until this one ends.
+                unsafe { libc::pthread_kill(thread, libc::SIGILL) };
+            });
+            guest.run(ptr::null(), told.as_ptr());
+        });
+    });
+}
 
 #[track_caller]
 fn dies_of(signal: i32, name: &str, body: impl FnOnce()) {

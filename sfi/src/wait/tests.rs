@@ -158,19 +158,20 @@ fn deadlines_end_waits_suspended_or_blocked() {
 #[test]
 fn a_cancelled_stay_waits_no_more() {
     let guest = guest();
-    let (_one, first) = pending::<()>();
-    let (_two, second) = pending::<()>();
-    let mut values = vec![second, first];
+    let (_completers, mut values): (Vec<_>, Vec<_>) = (0..4).map(|_| pending::<()>()).unzip();
     let mut got = Vec::new();
     let mut stay = Stay::new(&guest, || {
         got.push(wait(values.pop().unwrap(), None));
         got.push(wait(values.pop().unwrap(), None));
         got.push(wait(Pending::ready(()), None));
     });
-    assert_eq!(stay.enter(), Exit::Suspended);
-    assert_eq!(stay.resume(Wake::Cancel), Ok(Exit::Returned));
+    for _ in 0..2 {
+        assert_eq!(stay.enter(), Exit::Suspended, "the next stay is another one");
+        assert_eq!(stay.resume(Wake::Cancel), Ok(Exit::Returned));
+    }
     drop(stay);
-    assert_eq!(got, [Err(WaitError::Cancelled), Err(WaitError::Cancelled), Ok(())]);
+    let of_one = [Err(WaitError::Cancelled), Err(WaitError::Cancelled), Ok(())];
+    assert_eq!(got, [of_one, of_one].concat());
 }
 
 #[test]
@@ -209,6 +210,29 @@ fn an_interrupt_ends_a_blocked_wait() {
         asking.join().unwrap();
     });
     assert_eq!((exit, got), (Exit::Returned, Some(Err(WaitError::Cancelled))));
+}
+
+#[test]
+fn a_wait_in_the_middle_of_a_panic_blocks() {
+    struct Waits(Option<Pending<()>>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            let soon = Instant::now() + Duration::from_millis(2);
+            assert_eq!(wait(self.0.take().unwrap(), Some(soon)), Err(WaitError::Deadline));
+        }
+    }
+    let guest = guest();
+    let (_completer, value) = pending::<()>();
+    let mut waits = Some(Waits(Some(value)));
+    let mut stay = Stay::new(&guest, || {
+        let waits = waits.take();
+        let thrown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _waits = waits;
+            std::panic::resume_unwind(Box::new(()));
+        }));
+        assert!(thrown.is_err());
+    });
+    assert_eq!(stay.enter(), Exit::Returned);
 }
 
 #[test]
