@@ -1,6 +1,6 @@
 //! Why a host call of the Faasm kind ended its guest.
 
-use faasm_state::{Blame, StateError};
+use faasm_state::{Blame, Retry, StateError};
 use faasm_vm::{GuestMemoryError, MapError, Trap};
 
 use crate::calls::ChainError;
@@ -114,6 +114,19 @@ impl HostError {
             | Problem::Map(MapError::Limit) => Blame::Tenant,
             Problem::Map(MapError::Os(_)) => Blame::Host,
             _ => Blame::Guest,
+        }
+    }
+
+    /// Whether to try again.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match &self.problem {
+            Problem::State(error) => error.retry(),
+            Problem::Chain(ChainError::TooMany) | Problem::StateLost => Retry::Later,
+            Problem::Chain(ChainError::Unavailable(_)) | Problem::Map(MapError::Os(_)) => {
+                Retry::Elsewhere
+            }
+            _ => Retry::Never,
         }
     }
 }

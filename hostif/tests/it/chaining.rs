@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use faasm_hostif::{ChainedOutcome, Host, HostBuilder, Target};
-use faasm_vm::Val;
+use faasm_vm::{Run, TrapCode, Val};
 
 use crate::support::{Bench, FakeCalls, Guest};
 
@@ -128,6 +128,16 @@ fn a_host_without_functions_says_so() {
         guest.refusal("chain", &numbers([0, 0, 0])),
         "__faasm_chain_name: the host has no other functions here"
     );
+}
+
+#[test]
+fn who_waits_can_be_cancelled() {
+    let calls = Arc::new(FakeCalls::default());
+    let guest = Bench::new().guest(&host(&calls), b"", GUEST);
+    let func = guest.instance.func(&guest.store, "_start").unwrap();
+    let Run::Waiting(suspended) = func.start(guest.store, &[]) else { panic!("it does not wait") };
+    let Run::Done(_, result) = suspended.cancel() else { panic!("it waits again") };
+    assert_eq!(result.unwrap_err().trap_code(), Some(TrapCode::Interrupted));
 }
 
 #[test]

@@ -85,6 +85,51 @@ fn nothing_is_left_for_the_next_call() {
     }
 }
 
+/// The same through a captured store: what the next call gets is the slot that the last one used, reset.
+#[test]
+fn nothing_is_left_in_a_slot_that_is_used_again() {
+    let bench = Bench::new();
+    let host = tenant();
+    let mut first = bench.place(&host, b"", &bench.module(&program("leak-check")));
+    first.number("_faasm_zygote", &[]);
+    let captured = first.store.capture().unwrap();
+    for _ in 0..5 {
+        let guest = bench.born(&host, b"", &captured, first.instance);
+        let ended = guest.run_suspending(|| panic!("it does not wait"));
+        assert_eq!((ended.code(), ended.text()), (0, "clean"));
+        ended.store.recycle();
+    }
+}
+
+/// Files that a call leaves open are closed with it.
+#[test]
+fn open_files_end_with_the_call() {
+    let open = || {
+        std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter(|fd| {
+                let target = std::fs::read_link(fd.as_ref().unwrap().path());
+                target.is_ok_and(|target| target.ends_with("left-open"))
+            })
+            .count()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let preopen = Preopen::open(dir.path(), "/data", Access::ReadWrite).unwrap();
+    let host = HostBuilder::new().preopen(preopen).build().unwrap();
+    let guest = r#"(module
+      (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "left-open")
+      (func (export "open") (result i32)
+        (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 9) (i32.const 1)
+          (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16))))"#;
+    let mut guest = Bench::new().guest(&host, b"", guest);
+    assert_eq!((guest.number("open", &[]), open()), (0, 1));
+    drop(guest);
+    assert_eq!(open(), 0);
+}
+
 #[test]
 fn a_function_awaits_another_with_its_values_kept() {
     let ended = run("chain-wait", &tenant(), b"echo hi there");

@@ -14,58 +14,75 @@ use faasm_hostif::{
 use faasm_sfi::pending::{Completer, Pending, pending};
 use faasm_state::{LocalTier, MemoryTier, Namespace};
 use faasm_vm::{
-    Engine, EngineConfig, Instance, Linker, Module, Run, SealKey, Store, StoreLimits, Trap,
-    TrapKind, Val,
+    Captured, Engine, EngineConfig, Instance, Linker, Module, Run, SealKey, Store, StoreLimits,
+    Trap, TrapKind, Val,
 };
 
 /// An engine and what links guests to the host.
-pub struct Bench {
+pub(crate) struct Bench {
     engine: Engine,
     linker: Linker<HostState>,
 }
 
 /// A guest that has not been called.
-pub struct Guest {
-    pub store: Store<HostState>,
-    pub instance: Instance,
+pub(crate) struct Guest {
+    pub(crate) store: Store<HostState>,
+    pub(crate) instance: Instance,
     /// Its standard output and error.
-    pub printed: Capture,
+    pub(crate) printed: Capture,
 }
 
 /// What a call left.
-pub struct Ended {
-    pub result: Result<Vec<Val>, Trap>,
-    pub output: Vec<u8>,
-    pub printed: String,
+pub(crate) struct Ended {
+    pub(crate) store: Store<HostState>,
+    pub(crate) result: Result<Vec<Val>, Trap>,
+    pub(crate) output: Vec<u8>,
+    pub(crate) printed: String,
 }
 
 static NEXT_CALL: AtomicU64 = AtomicU64::new(1);
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let engine = Engine::new(EngineConfig::new(SealKey::new([7; 32]))).unwrap();
         let mut linker = Linker::new(&engine);
         link(&mut linker).unwrap();
         Self { engine, linker }
     }
 
-    pub fn module(&self, wasm: &[u8]) -> Module {
+    pub(crate) fn module(&self, wasm: &[u8]) -> Module {
         let object = compile(&validate(wasm).unwrap(), &CompileOptions::default()).unwrap();
         Module::load(&self.engine, &self.engine.seal().seal(object)).unwrap()
     }
 
     /// A guest in a store of its own, from text.
-    pub fn guest(&self, host: &Host, input: &[u8], wat: &str) -> Guest {
+    pub(crate) fn guest(&self, host: &Host, input: &[u8], wat: &str) -> Guest {
         self.place(host, input, &self.module(&wat::parse_str(wat).unwrap()))
     }
 
-    /// A guest in a store of its own.
-    pub fn place(&self, host: &Host, input: &[u8], module: &Module) -> Guest {
+    /// A guest that is born.
+    pub(crate) fn born(
+        &self,
+        host: &Host,
+        input: &[u8],
+        captured: &Captured,
+        instance: Instance,
+    ) -> Guest {
         let printed = Capture::new(1 << 20);
+        let store = captured.birth(Self::data(host, input, &printed)).unwrap();
+        Guest { store, instance, printed }
+    }
+
+    fn data(host: &Host, input: &[u8], printed: &Capture) -> HostState {
         let id = CallId(NEXT_CALL.fetch_add(1, Ordering::Relaxed));
-        let data = host
-            .call(id, input.to_vec())
-            .with_streams(Output::Capture(printed.clone()), Output::Capture(printed.clone()));
+        let [stdout, stderr] = [Output::Capture(printed.clone()), Output::Capture(printed.clone())];
+        host.call(id, input.to_vec()).with_streams(stdout, stderr)
+    }
+
+    /// A guest in a store of its own.
+    pub(crate) fn place(&self, host: &Host, input: &[u8], module: &Module) -> Guest {
+        let printed = Capture::new(1 << 20);
+        let data = Self::data(host, input, &printed);
         let mut store =
             Store::for_module(&self.engine, module, StoreLimits::default(), data).unwrap();
         store.set_deadline(Some(Instant::now() + Duration::from_secs(30)));
@@ -76,13 +93,13 @@ impl Bench {
 
 impl Guest {
     /// Calls an export; the guest can be called again.
-    pub fn call(&mut self, name: &str, args: &[Val]) -> Result<Vec<Val>, Trap> {
+    pub(crate) fn call(&mut self, name: &str, args: &[Val]) -> Result<Vec<Val>, Trap> {
         let func = self.instance.func(&self.store, name).unwrap();
         func.call(&mut self.store, args)
     }
 
     /// Calls an export that returns an `i32`.
-    pub fn number(&mut self, name: &str, args: &[Val]) -> i32 {
+    pub(crate) fn number(&mut self, name: &str, args: &[Val]) -> i32 {
         match self.call(name, args).unwrap()[..] {
             [Val::I32(number)] => number,
             ref other => panic!("{other:?}"),
@@ -90,7 +107,7 @@ impl Guest {
     }
 
     /// The text of the trap with which an export ends.
-    pub fn refusal(&mut self, name: &str, args: &[Val]) -> String {
+    pub(crate) fn refusal(&mut self, name: &str, args: &[Val]) -> String {
         let trap = self.call(name, args).unwrap_err();
         match trap.kind() {
             TrapKind::Host(error) => error.downcast_ref::<HostError>().unwrap().to_string(),
@@ -99,13 +116,13 @@ impl Guest {
     }
 
     /// Runs `_start` to its end.
-    pub fn run(mut self) -> Ended {
+    pub(crate) fn run(mut self) -> Ended {
         let result = self.call("_start", &[]);
         self.end(result)
     }
 
     /// Runs `_start` as a call that suspends where it waits; `while_waiting` is told of every wait.
-    pub fn run_suspending(self, mut while_waiting: impl FnMut()) -> Ended {
+    pub(crate) fn run_suspending(self, mut while_waiting: impl FnMut()) -> Ended {
         let func = self.instance.func(&self.store, "_start").unwrap();
         let mut run = func.start(self.store, &[]);
         loop {
@@ -117,7 +134,9 @@ impl Guest {
                 Run::Waiting(suspended) => {
                     while_waiting();
                     let (ready, became_ready) = std::sync::mpsc::channel();
-                    suspended.on_ready(Box::new(move || drop(ready.send(()))));
+                    suspended.on_ready(Box::new(move || {
+                        let _ = ready.send(());
+                    }));
                     let deadline = suspended.deadline();
                     let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
                     let _ = became_ready.recv_timeout(left.unwrap_or(Duration::from_secs(30)));
@@ -130,6 +149,7 @@ impl Guest {
     fn end(mut self, result: Result<Vec<Val>, Trap>) -> Ended {
         let output = self.store.data_mut().take_output();
         Ended {
+            store: self.store,
             result,
             output,
             printed: String::from_utf8_lossy(&self.printed.take()).into_owned(),
@@ -139,47 +159,47 @@ impl Guest {
 
 impl Ended {
     /// The exit code: 0 where the guest came to its end.
-    pub fn code(&self) -> i32 {
+    pub(crate) fn code(&self) -> i32 {
         match &self.result {
             Ok(_) => 0,
             Err(trap) => trap.exit_code().unwrap_or_else(|| panic!("{trap}\n{}", self.printed)),
         }
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.output).unwrap()
     }
 }
 
 /// A program that was built from C and committed.
-pub fn program(name: &str) -> Vec<u8> {
+pub(crate) fn program(name: &str) -> Vec<u8> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/c/build");
     std::fs::read(built.join(format!("{name}.wasm"))).unwrap()
 }
 
 /// A tenant's state in this process.
-pub fn namespace() -> Namespace {
+pub(crate) fn namespace() -> Namespace {
     LocalTier::new(Arc::new(MemoryTier::default()), faasm_state::Limits::default())
         .namespace("tenant")
 }
 
 /// A host with state and nothing else.
-pub fn with_state(namespace: &Namespace) -> Host {
+pub(crate) fn with_state(namespace: &Namespace) -> Host {
     HostBuilder::new().state(namespace.clone()).build().unwrap()
 }
 
 /// Functions that are Rust closures; or never end, until the test ends them.
 #[derive(Default)]
-pub struct FakeCalls {
-    pub begun: Mutex<Vec<(CallId, Target, Vec<u8>)>>,
+pub(crate) struct FakeCalls {
+    pub(crate) begun: Mutex<Vec<(CallId, Target, Vec<u8>)>>,
     /// Calls whose outcome the test gives.
-    pub open: Mutex<HashMap<CallId, Completer<ChainedOutcome>>>,
+    pub(crate) open: Mutex<HashMap<CallId, Completer<ChainedOutcome>>>,
     waits: Mutex<HashMap<CallId, Pending<ChainedOutcome>>>,
 }
 
 impl FakeCalls {
     /// Ends all calls that are open.
-    pub fn end_all(&self, outcome: &ChainedOutcome) {
+    pub(crate) fn end_all(&self, outcome: &ChainedOutcome) {
         for (_, completer) in self.open.lock().unwrap().drain() {
             completer.complete(outcome.clone());
         }
