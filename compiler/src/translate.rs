@@ -15,6 +15,7 @@ mod memory;
 mod numeric;
 mod operators;
 mod reference;
+mod regions;
 mod simd;
 mod table;
 mod trap;
@@ -32,8 +33,6 @@ use wasmparser::FunctionBody;
 
 pub(crate) use bulk::builtin_signature;
 use context::Region;
-#[expect(unused_imports, reason = "the vector operators will name it")]
-pub(crate) use memory::MemoryAccess;
 pub(crate) use trap::{from_ir, user_trap};
 
 use crate::env::{Env, ir_type};
@@ -66,6 +65,12 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     loads_vectors: bool,
     /// The context pointer, if it was read in this call-free region.
     context: Option<Value>,
+    /// For each loop of the body, in order, whether it calls nothing.
+    call_free: Vec<bool>,
+    /// Loops met so far.
+    n_loops: usize,
+    /// The jump into the outermost open loop that calls nothing, and the context pointer if it was read there.
+    region: Option<(ir::Inst, Option<Value>)>,
     functions: HashMap<(u32, u32), ir::FuncRef>,
     signatures: HashMap<u32, ir::SigRef>,
     /// Arguments of branches so far.
@@ -112,6 +117,9 @@ fn translate_with(
         skipped: 0,
         loads_vectors: false,
         context: None,
+        call_free: regions::call_free_loops(body).map_err(CompileError::Body)?,
+        n_loops: 0,
+        region: None,
         functions: HashMap::new(),
         signatures: HashMap::new(),
         n_args: 0,

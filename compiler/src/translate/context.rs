@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, InstBuilder, MemFlagsData, Type, Value, types,
 };
@@ -56,7 +57,16 @@ impl FuncTranslator<'_, '_> {
         if let Some(context) = self.context {
             return context;
         }
-        let context = self.builder.ins().get_pinned_reg(types::I64);
+        let context = match self.region {
+            Some((_, Some(context))) => context,
+            Some((before, None)) => {
+                let mut cursor = FuncCursor::new(self.builder.func).at_inst(before);
+                let context = cursor.ins().get_pinned_reg(types::I64);
+                self.region = Some((before, Some(context)));
+                context
+            }
+            None => self.builder.ins().get_pinned_reg(types::I64),
+        };
         self.context = Some(context);
         context
     }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Type, Value};
+use cranelift_codegen::ir::{Block, BlockArg, Inst, InstBuilder, JumpTableData, Type, Value};
 use faasm_abi::trap::TrapCode;
 use faasm_abi::types::FuncType;
 use wasmparser::{BlockType, BrTable, Operator};
@@ -37,6 +37,8 @@ enum Kind {
     Block,
     Loop {
         header: Block,
+        /// Whether it is the outermost of open loops that call nothing.
+        region: bool,
     },
     /// The first half of an `if`, with the context pointer as known before it.
     If {
@@ -64,10 +66,11 @@ impl Frame {
 /// Follows the nesting of operators that cannot be reached.
 pub(super) fn skip(f: &mut FuncTranslator<'_, '_>, op: &Operator<'_>) {
     match op {
-        Operator::Block { .. }
-        | Operator::Loop { .. }
-        | Operator::If { .. }
-        | Operator::TryTable { .. } => f.skipped += 1,
+        Operator::Loop { .. } => {
+            f.n_loops += 1;
+            f.skipped += 1;
+        }
+        Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => f.skipped += 1,
         Operator::End if f.skipped > 0 => f.skipped -= 1,
         Operator::End => end(f),
         Operator::Else if f.skipped == 0 => else_(f),
@@ -86,11 +89,18 @@ pub(super) fn loop_(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
     for ty in f.param_types(ty) {
         f.builder.append_block_param(header, ty);
     }
-    f.open(Kind::Loop { header }, ty);
+    let call_free = f.call_free.get(f.n_loops).copied().unwrap_or(false);
+    f.n_loops += 1;
+    let region = call_free && f.region.is_none();
+    f.open(Kind::Loop { header, region }, ty);
     let n_params = f.frame(0).n_params;
-    f.jump(header, n_params);
+    let known = f.context;
+    let into = f.jump(header, n_params);
     f.truncate(f.frame(0).height);
     f.enter(header);
+    if region {
+        f.region = Some((into, known));
+    }
 }
 
 /// `if`.
@@ -128,7 +138,12 @@ pub(super) fn end(f: &mut FuncTranslator<'_, '_>) {
     let Some(mut frame) = f.frames.pop() else { return };
     match frame.kind {
         Kind::Function => return end_function(f, &frame),
-        Kind::Loop { header } => f.builder.seal_block(header),
+        Kind::Loop { header, region } => {
+            f.builder.seal_block(header);
+            if region {
+                f.region = None;
+            }
+        }
         Kind::If { otherwise, .. } => end_without_else(f, &mut frame, otherwise),
         Kind::Block | Kind::Else => {}
     }
@@ -336,7 +351,7 @@ impl FuncTranslator<'_, '_> {
     /// Where a branch to the block at `depth` goes, and with how many operands.
     fn branch_target(&mut self, depth: u32) -> (Block, usize) {
         let at = self.frames.len() - 1 - depth as usize;
-        if let Kind::Loop { header } = self.frames[at].kind {
+        if let Kind::Loop { header, .. } = self.frames[at].kind {
             return (header, self.frames[at].n_params);
         }
         let mut frame = std::mem::replace(&mut self.frames[at], Frame::function(0));
@@ -354,9 +369,9 @@ impl FuncTranslator<'_, '_> {
         self.args.extend(self.stack[from..].iter().map(|&value| BlockArg::Value(value)));
     }
 
-    fn jump(&mut self, target: Block, n_args: usize) {
+    fn jump(&mut self, target: Block, n_args: usize) -> Inst {
         self.take_args(n_args);
-        self.builder.ins().jump(target, self.args.iter());
+        self.builder.ins().jump(target, self.args.iter())
     }
 
     fn return_top(&mut self, n: usize) {

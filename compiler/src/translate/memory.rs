@@ -8,7 +8,9 @@
 //! * All other accesses are compared with the length before they are made.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{
+    Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, types,
+};
 use faasm_abi::builtin::Builtin;
 use faasm_abi::layout::{MEMORY_GUARD, Place, imported_memory, memory};
 use faasm_abi::module::Shape;
@@ -48,6 +50,30 @@ impl FuncTranslator<'_, '_> {
         let base = self.builder.ins().iadd(base, index);
         let (base, offset) = self.split_offset(base, memarg.offset);
         MemoryAccess { flags: self.memory_flags(memory), base, offset }
+    }
+
+    /// Whether the guard catches accesses to `memory` with small offsets.
+    pub(super) fn is_guarded(&self, memory: u32) -> bool {
+        is_guarded(&self.memory_type(memory))
+    }
+
+    /// Flags and address for accesses at small offsets from `index` in a memory that is guarded.
+    pub(super) fn guarded_base(&mut self, memory: u32, index: Value) -> (MemFlagsData, Value) {
+        let index = self.extend_index(index);
+        let base = self.memory_base(memory);
+        (self.memory_flags(memory), self.builder.ins().iadd(base, index))
+    }
+
+    /// The value of an operand that is a constant.
+    pub(super) fn constant(&self, value: Value) -> Option<u64> {
+        let dfg = &self.builder.func.dfg;
+        let inst = dfg.value_def(value).inst()?;
+        match dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
+                Some(imm.bits().cast_unsigned())
+            }
+            _ => None,
+        }
     }
 
     fn memory_type(&self, memory: u32) -> MemoryType {
