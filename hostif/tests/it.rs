@@ -8,6 +8,8 @@ mod data;
 mod hostile;
 #[path = "it/programs.rs"]
 mod programs;
+#[path = "it/room.rs"]
+mod room;
 #[path = "it/state.rs"]
 mod state;
 #[path = "it/support.rs"]
