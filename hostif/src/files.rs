@@ -15,7 +15,7 @@ mod open;
 mod preopen;
 mod table;
 
-pub(crate) use descriptor::{Descriptor, Fdstat, Sync, Whence};
+pub(crate) use descriptor::{Fdstat, Sync, Whence};
 pub(crate) use directory::{Entry, Links};
 pub(crate) use filestat::{Filestat, NewTimes};
 pub(crate) use open::Opening;

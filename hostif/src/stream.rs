@@ -99,6 +99,11 @@ impl Input {
         }
     }
 
+    /// Whether a read may have to wait for somebody to write.
+    pub(crate) fn may_wait(&self) -> bool {
+        matches!(self, Self::Inherit)
+    }
+
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self, Self::Inherit) && io::stdin().is_terminal()
     }

@@ -214,6 +214,15 @@ impl Descriptor {
         }
     }
 
+    /// Whether a read may have to wait for somebody to write.
+    pub(crate) fn may_wait(&self) -> bool {
+        match &self.node {
+            Node::Input { input, .. } => input.may_wait(),
+            Node::File { file_type, .. } => *file_type != FileType::RegularFile,
+            Node::Output(_) | Node::Directory(_) => false,
+        }
+    }
+
     /// Bytes that can be read at once, for `poll_oneoff`.
     pub(crate) fn available(&mut self) -> u64 {
         match &mut self.node {

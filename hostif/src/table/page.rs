@@ -23,6 +23,7 @@ This page is written by the test `the_page_is_up_to_date` of `faasm-hostif` from
 An import that is not here, or has another type, is refused when a function is uploaded.
 
 Functions of `env` take lengths with every pointer; keys and names end with a NUL.
+Each may use 128 KiB of the guest's stack: a guest that has less left ends with a stack overflow before the call.
 An argument that does not fit the guest's memory ends the call with a text that names function and argument.
 Functions of `wasi_snapshot_preview1` return the error numbers of WASI preview 1; such an argument is `EFAULT`.
 ";

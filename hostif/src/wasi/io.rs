@@ -2,7 +2,6 @@
 
 use super::Refusal;
 use super::errno::Errno;
-use crate::files::Descriptor;
 use crate::guest::{Guest, Slice};
 
 /// Bytes that are moved at once.
@@ -21,7 +20,8 @@ pub(crate) fn fd_read(
     buffers: Slice,
     moved: u32,
 ) -> Result<(), Refusal> {
-    let transfer = Transfer::begin(guest, buffers, moved)?;
+    let mut transfer = Transfer::begin(guest, buffers, moved)?;
+    transfer.once = guest.files().find(fd)?.may_wait();
     transfer.read(guest, |guest, _, piece| guest.files().find(fd)?.read(piece))
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn fd_pread(
 ) -> Result<(), Refusal> {
     let transfer = Transfer::begin(guest, buffers, moved)?;
     transfer.read(guest, |guest, done, piece| {
-        let descriptor = seekable(guest, fd)?;
+        let descriptor = guest.files().find(fd)?;
         descriptor.read_at(offset.checked_add(done).ok_or(Errno::Inval)?, piece)
     })
 }
@@ -61,13 +61,9 @@ pub(crate) fn fd_pwrite(
 ) -> Result<(), Refusal> {
     let transfer = Transfer::begin(guest, buffers, moved)?;
     transfer.write(guest, |guest, done, piece| {
-        let descriptor = seekable(guest, fd)?;
+        let descriptor = guest.files().find(fd)?;
         descriptor.write_at(offset.checked_add(done).ok_or(Errno::Inval)?, piece)
     })
-}
-
-fn seekable<'a>(guest: &'a mut Guest<'_>, fd: u32) -> Result<&'a mut Descriptor, Errno> {
-    guest.files().find(fd)
 }
 
 /// A read or write of several buffers, all of which have been found to lie in guest memory.
@@ -76,6 +72,8 @@ struct Transfer {
     buffers: Vec<Slice>,
     /// Where the number of bytes goes.
     moved: u32,
+    /// Whether it ends with the first piece: to ask for a second one could mean to wait, with bytes in hand.
+    once: bool,
 }
 
 impl Transfer {
@@ -98,7 +96,7 @@ impl Transfer {
             room -= buffer.len;
             buffers.push(buffer);
         }
-        Ok(Self { buffers, moved })
+        Ok(Self { buffers, moved, once: false })
     }
 
     /// Fills the buffers in turn until `read` gives less than it was asked for.
@@ -155,7 +153,7 @@ impl Transfer {
             };
             done += u32::try_from(n).map_err(|_| Errno::Overflow)?;
             guest.check_deadline()?;
-            if n < len {
+            if n < len || self.once {
                 break;
             }
         }

@@ -1,5 +1,6 @@
 //! WASI preview 1 where programs seldom look: waiting, small buffers, streams.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use faasm_hostif::{Access, HostBuilder, Input, Preopen};
@@ -18,12 +19,17 @@ const GUEST: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $fdstat (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "sock_send" (func $send (param i32 i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (memory (export "memory") 4)
   (export "poll" (func $poll)) (export "readdir" (func $readdir)) (export "read" (func $read))
   (export "write" (func $write)) (export "prestat" (func $prestat)) (export "time" (func $time))
   (export "random" (func $random)) (export "fdstat" (func $fdstat)) (export "send" (func $send))
   (func (export "load") (param i32) (result i64) (i64.load (local.get 0)))
   (func (export "store") (param i32 i64) (i64.store (local.get 0) (local.get 1)))
+  (func (export "open") (param i32 i32) (result i32)
+    (call $open (i32.const 3) (i32.const 0) (local.get 0) (local.get 1) (i32.const 0)
+      (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 2000)))
   (func (export "_start")
     (i64.store (i32.const 0) (i64.const 7))
     (i32.store8 (i32.const 8) (i32.const 0))
@@ -140,6 +146,24 @@ fn buffers_are_filled_in_turn() {
     assert_eq!(guest.load(16), 2);
     assert_eq!(guest.number("read", &words([0, 0, 2, 16])), 0);
     assert_eq!(guest.load(16), 0);
+}
+
+/// A second read of a pipe would wait for ever: the test would not end.
+#[test]
+fn what_a_pipe_holds_is_given_without_waiting_for_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let mut pipe = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    pipe.write_all(b"abc").unwrap();
+    let preopen = Preopen::open(dir.path(), "/data", Access::Read).unwrap();
+    let host = HostBuilder::new().preopen(preopen).build().unwrap();
+    let mut guest = Bench::new().guest(&host, b"", GUEST);
+    guest.put(1000, u64::from_le_bytes(*b"pipe\0\0\0\0"));
+    assert_eq!(guest.number("open", &words([1000, 4])), 0);
+    guest.put_buffers([(1008, 3), (1016, 5)]);
+    assert_eq!(guest.number("read", &words([4, 0, 2, 16])), 0);
+    assert_eq!((guest.load(16), guest.load(1008)), (3, u64::from_le_bytes(*b"abc\0\0\0\0\0")));
 }
 
 #[test]
