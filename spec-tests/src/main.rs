@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use faasm_compiler::OptLevel;
+use faasm_compiler::{Cpu, OptLevel};
 use faasm_spec_tests::script::{self, Mode, Tally};
 use faasm_spec_tests::suite::{self, Script};
 
@@ -18,6 +18,9 @@ struct Arguments {
     /// Compile without optimisation.
     #[arg(long)]
     unoptimised: bool,
+    /// Use only what every processor of this kind has.
+    #[arg(long)]
+    baseline: bool,
     /// Run calls in stores that are born from a capture.
     #[arg(long)]
     restored: bool,
@@ -29,7 +32,8 @@ struct Arguments {
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let opt = if arguments.unoptimised { OptLevel::None } else { OptLevel::Speed };
-    let mode = Mode { opt, restored: arguments.restored };
+    let cpu = if arguments.baseline { Cpu::Baseline } else { Cpu::Native };
+    let mode = Mode { opt, cpu, restored: arguments.restored };
     let (mut passed, mut failed) = (0, 0);
     for script in scripts(&arguments.files)? {
         let tally = script::run(&script.text, mode);

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use faasm_compiler::OptLevel;
+use faasm_compiler::{Cpu, OptLevel};
 use faasm_vm::Val;
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
@@ -35,6 +35,8 @@ pub struct DirectiveFailure {
 pub struct Mode {
     /// The compiler's effort.
     pub opt: OptLevel,
+    /// The processor features that code may use.
+    pub cpu: Cpu,
     /// Whether the store is captured once nothing more is instantiated, and the rest of the script runs in stores
     /// born from the capture: first all calls in one, then, after that was reset, the directives that count.
     pub restored: bool,
@@ -46,11 +48,9 @@ pub struct Mode {
 ///
 /// When the text is not a script, or the VM cannot be set up.
 pub fn run(text: &str, mode: Mode) -> Result<Tally> {
-    let mut lexer = Lexer::new(text);
-    lexer.allow_confusing_unicode(true);
-    let buffer = ParseBuffer::new_with_lexer(lexer)?;
+    let buffer = buffer(text)?;
     let mut directives = parser::parse::<Wast<'_>>(&buffer)?.directives;
-    let mut run = Run { text, session: Session::new(mode.opt)?, tally: Tally::default() };
+    let mut run = Run { text, session: Session::new(mode.opt, mode.cpu)?, tally: Tally::default() };
     let instantiated = directives.iter().rposition(instantiates).map_or(0, |at| at + 1);
     let (setup, rest) = directives.split_at_mut(instantiated);
     run.all(setup);
@@ -61,6 +61,13 @@ pub fn run(text: &str, mode: Mode) -> Result<Tally> {
     }
     run.all(rest);
     Ok(run.tally)
+}
+
+/// The tokens of a script.
+pub(crate) fn buffer(text: &str) -> Result<ParseBuffer<'_>> {
+    let mut lexer = Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    Ok(ParseBuffer::new_with_lexer(lexer)?)
 }
 
 struct Run<'a> {
@@ -237,7 +244,7 @@ mod tests {
     use super::*;
 
     fn failures(text: &str) -> Vec<usize> {
-        let mode = Mode { opt: OptLevel::Speed, restored: true };
+        let mode = Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: true };
         let tally = run(text, mode).expect("the script can be run");
         tally.failures.into_iter().map(|failure| failure.line).collect()
     }

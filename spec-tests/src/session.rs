@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use faasm_abi::object::SealKey;
-use faasm_compiler::{CompileOptions, OptLevel, compile, validate};
+use faasm_compiler::{CompileOptions, Cpu, OptLevel, compile, validate};
 use faasm_vm::{
     CaptureError, Captured, Engine, EngineConfig, Extern, Instance, InstantiateError, Linker,
     Module, Store, StoreLimits, Trap, Val,
@@ -55,7 +55,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// A store in which only `spectest` exists.
-    pub(crate) fn new(opt: OptLevel) -> Result<Self> {
+    pub(crate) fn new(opt: OptLevel, cpu: Cpu) -> Result<Self> {
         let key = SealKey::new([7; 32]);
         let engine = Engine::new(EngineConfig::new(key.clone()))?;
         let mut linker = Linker::new(&engine);
@@ -63,7 +63,7 @@ impl Session {
         let mut session = Self {
             store: Store::new(&engine, StoreLimits::default(), ())?,
             captured: None,
-            options: CompileOptions { opt, ..CompileOptions::default() },
+            options: CompileOptions { opt, cpu, ..CompileOptions::default() },
             engine,
             key,
             linker,

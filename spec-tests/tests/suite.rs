@@ -1,33 +1,50 @@
-//! One test per script of the suite and mode: optimised or not, on fresh instances or on restored ones.
+//! One test per script of the suite and mode: optimised or not, on fresh instances or on restored ones;
+//! and one that its modules compile for another machine.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use faasm_compiler::OptLevel;
+use faasm_compiler::{Cpu, OptLevel};
 use faasm_spec_tests::script::{self, Mode, Tally};
 use faasm_spec_tests::suite::Script;
-use faasm_spec_tests::{must_fail, suite};
+use faasm_spec_tests::{cross, must_fail, suite};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+/// The optimised columns use all that this processor has, the others only the baseline.
 const COLUMNS: [(&str, Mode); 4] = [
-    ("optimised", Mode { opt: OptLevel::Speed, restored: false }),
-    ("optimised_restored", Mode { opt: OptLevel::Speed, restored: true }),
-    ("unoptimised", Mode { opt: OptLevel::None, restored: false }),
-    ("unoptimised_restored", Mode { opt: OptLevel::None, restored: true }),
+    ("optimised", Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: false }),
+    ("optimised_restored", Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: true }),
+    ("unoptimised", Mode { opt: OptLevel::None, cpu: Cpu::Baseline, restored: false }),
+    ("unoptimised_restored", Mode { opt: OptLevel::None, cpu: Cpu::Baseline, restored: true }),
 ];
+
+/// What is compiled only, as it cannot run here.
+const FOREIGN: (&str, &str) = ("compiled_for_aarch64", "aarch64-unknown-linux-gnu");
 
 fn main() {
     let arguments = Arguments::from_args();
     let scripts = suite::scripts().expect("the suite can be read");
-    let trials = scripts.into_iter().map(Arc::new).flat_map(trials).collect();
+    let trials = scripts.into_iter().map(Arc::new).flat_map(|script| trials(&script)).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-fn trials(script: Arc<Script>) -> impl Iterator<Item = Trial> {
-    COLUMNS.into_iter().map(move |(column, mode)| {
-        let script = Arc::clone(&script);
-        Trial::test(format!("{column}::{}", script.name), move || check(&script, mode))
-    })
+fn trials(script: &Arc<Script>) -> Vec<Trial> {
+    let mut trials: Vec<_> = COLUMNS
+        .into_iter()
+        .map(|(column, mode)| trial(column, script, move |script| check(script, mode)))
+        .collect();
+    let (column, triple) = FOREIGN;
+    trials.push(trial(column, script, |script| check_compiled(script, triple)));
+    trials
+}
+
+fn trial(
+    column: &str,
+    script: &Arc<Script>,
+    check: impl FnOnce(&Script) -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    let script = Arc::clone(script);
+    Trial::test(format!("{column}::{}", script.name), move || check(&script))
 }
 
 fn check(script: &Script, mode: Mode) -> Result<(), Failed> {
@@ -45,6 +62,11 @@ fn check(script: &Script, mode: Mode) -> Result<(), Failed> {
         )
         .into()),
     }
+}
+
+fn check_compiled(script: &Script, triple: &str) -> Result<(), Failed> {
+    let tally = cross::compile_modules(&script.text, triple).map_err(|error| error.to_string())?;
+    if tally.failures.is_empty() { Ok(()) } else { Err(failures(script, &tally).into()) }
 }
 
 fn failures(script: &Script, tally: &Tally) -> String {
