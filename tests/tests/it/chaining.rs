@@ -1,0 +1,100 @@
+//! Functions that call functions.
+
+use faasm_runtime::ExecutorLimits;
+use faasm_runtime::call::CallError;
+
+use crate::host::TestHost;
+
+#[test]
+fn ten_thousand_functions_wait_for_one_another_on_two_threads() {
+    let host = TestHost::having(&["chain-wait", "echo"]);
+    let said = host.text("chain-wait", "chain-wait*9999 echo at the bottom");
+    assert_eq!(said, "at the bottom");
+    assert_eq!(host.host.live(), 0);
+}
+
+/// Chains as many calls of its own function 1 as its input has bytes, then awaits them in order. Each keeps a number
+/// on its stack and in memory while it waits for a call of its own, and returns whether both were right.
+const FAN: &str = r#"(module
+  (import "env" "__faasm_read_input" (func $read (param i32 i32) (result i32)))
+  (import "env" "__faasm_write_output" (func $write (param i32 i32)))
+  (import "env" "__faasm_chain_ptr" (func $chain (param i32 i32 i32) (result i32)))
+  (import "env" "__faasm_await_call" (func $await (param i32) (result i32)))
+  (memory (export "memory") 3)
+  (table (export "__indirect_function_table") 3 funcref)
+  (elem (i32.const 1) $waits $leaf)
+  (func $leaf (result i32) (i32.const 7))
+  (func $waits (result i32)
+    (local $value i32) (local $call i32)
+    (drop (call $read (i32.const 0) (i32.const 4)))
+    (local.set $value (i32.mul (i32.load (i32.const 0)) (i32.const -1640531535)))
+    (i32.store (i32.const 8) (local.get $value))
+    (local.set $call (call $chain (i32.const 2) (i32.const 0) (i32.const 4)))
+    (if (i32.ne (call $await (local.get $call)) (i32.const 7)) (then (return (i32.const 1))))
+    (if (i32.ne (i32.load (i32.const 8)) (local.get $value)) (then (return (i32.const 2))))
+    (i32.ne (local.get $value) (i32.mul (i32.load (i32.const 0)) (i32.const -1640531535))))
+  (func (export "main") (result i32)
+    (local $n i32) (local $i i32) (local $bad i32)
+    (local.set $n (call $read (i32.const 0) (i32.const 0)))
+    (loop $more
+      (i32.store (i32.const 0) (local.get $i))
+      (i32.store (i32.add (i32.const 65536) (i32.shl (local.get $i) (i32.const 2)))
+        (call $chain (i32.const 1) (i32.const 0) (i32.const 4)))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $more (i32.lt_u (local.get $i) (local.get $n))))
+    (local.set $i (i32.const 0))
+    (loop $more
+      (local.set $bad (i32.or (local.get $bad)
+        (call $await (i32.load (i32.add (i32.const 65536) (i32.shl (local.get $i) (i32.const 2)))))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $more (i32.lt_u (local.get $i) (local.get $n))))
+    (local.get $bad)))"#;
+
+#[test]
+fn many_waiting_faaslets_keep_their_own_values() {
+    let host = TestHost::start();
+    host.upload_wat("fan", FAN);
+    for _ in 0..3 {
+        let outcome = host.outcome("fan", &[0; 2000]);
+        assert_eq!(outcome.return_code, 0);
+    }
+    assert_eq!(host.host.live(), 0);
+}
+
+#[test]
+fn a_chained_calls_failure_is_its_return_value() {
+    let host = TestHost::having(&["chain-wait", "trap", "exit"]);
+    assert_eq!(host.outcome("chain-wait", b"exit 42").return_code, 42);
+    assert_eq!(host.outcome("chain-wait", b"trap divide").return_code, 1);
+}
+
+#[test]
+fn an_unknown_function_cannot_be_chained() {
+    let host = TestHost::having(&["chain-wait"]);
+    for input in ["nobody x", "../other/echo x"] {
+        let error = host.error("chain-wait", input.as_bytes());
+        let CallError::Trapped { reason, .. } = &error else { panic!("{error:?}") };
+        assert!(reason.contains("there is no function"), "{reason}");
+    }
+}
+
+#[test]
+fn chained_calls_inherit_the_deadline() {
+    let host = TestHost::having(&["chain-wait", "loop", "echo"]);
+    let call =
+        host.begin("chain-wait", b"chain-wait*3 loop", Some(std::time::Duration::from_millis(300)));
+    let finished = crate::host::end(call);
+    assert!(matches!(finished.result, Err(CallError::Deadline { .. })), "{finished:?}");
+    assert_eq!(host.text("chain-wait", "echo on"), "on");
+}
+
+#[test]
+fn too_many_living_faaslets_are_refused_and_the_chain_ends() {
+    let host = TestHost::with(|config| {
+        config.limits = ExecutorLimits { live: 50, ..ExecutorLimits::default() }
+    });
+    host.upload("chain-wait");
+    host.upload("echo");
+    assert_eq!(host.outcome("chain-wait", b"chain-wait*100 echo x").return_code, 1);
+    assert_eq!(host.text("chain-wait", "chain-wait*40 echo x"), "x");
+}

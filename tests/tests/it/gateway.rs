@@ -1,0 +1,262 @@
+//! The gateway, over HTTP: statuses, headers, problem documents, limits.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use faasm_runtime::client::{Answer, Client, ClientError, Reported};
+use faasm_runtime::gateway::{self, GatewayLimits};
+use faasm_runtime::problem::ProblemType;
+use hyper::Method;
+use hyper::header::{HeaderMap, HeaderValue};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::host::{TestHost, wasm};
+
+/// A gateway before a test host, on a port of its own.
+struct Server {
+    client: Client,
+    address: SocketAddr,
+    host: TestHost,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start(limits: GatewayLimits, host: TestHost) -> Self {
+        let (address, listening) = std::sync::mpsc::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = std::sync::Arc::clone(&host.host);
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                address.send(listener.local_addr().unwrap()).unwrap();
+                let stop = async { stopped.await.unwrap_or_default() };
+                gateway::serve(listener, served, limits, stop).await.unwrap();
+            });
+        });
+        let address = listening.recv().unwrap();
+        let client = Client::new(&format!("http://{address}")).unwrap();
+        Self { client, address, host, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn send(&self, method: Method, path: &str, body: &[u8]) -> Result<Answer, Box<Reported>> {
+        self.send_with(method, path, &[], body)
+    }
+
+    fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, Box<Reported>> {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        match self.client.send(method, path, headers, body.to_vec()) {
+            Ok(answer) => Ok(answer),
+            Err(ClientError::Problem(reported)) => Err(reported),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    fn upload(&self, guest: &str) -> Answer {
+        self.send(Method::PUT, &path(guest), &wasm(guest)).unwrap()
+    }
+
+    fn invoke(&self, guest: &str, body: &[u8]) -> Result<Answer, Box<Reported>> {
+        self.send(Method::POST, &format!("{}/invoke", path(guest)), body)
+    }
+
+    /// Sends bytes as they are; the whole answer.
+    fn raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().unwrap().join();
+        assert!(std::thread::panicking() || ended.is_ok());
+    }
+}
+
+fn server() -> Server {
+    Server::start(GatewayLimits::default(), TestHost::start())
+}
+
+fn path(function: &str) -> String {
+    format!("/v1/namespaces/demo/functions/{function}")
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    answer.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
+}
+
+fn json(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+#[test]
+fn a_function_is_uploaded_described_called_and_removed() {
+    let server = server();
+    let uploaded = server.upload("echo");
+    assert_eq!(uploaded.status, 201);
+    assert!(header(&uploaded, "server-timing").contains("compile;dur="));
+    let digest = json(&uploaded)["wasm_digest"].as_str().unwrap().to_owned();
+    assert_eq!(header(&uploaded, "etag"), format!("\"{digest}\""));
+    assert_eq!(server.upload("echo").status, 200);
+
+    let described = json(&server.send(Method::GET, &path("echo"), b"").unwrap());
+    assert_eq!(described["wasm_digest"], digest.as_str());
+    assert_eq!(described["name"], "demo/echo");
+    for list in ["/v1/functions", "/v1/namespaces/demo/functions"] {
+        let listed = json(&server.send(Method::GET, list, b"").unwrap());
+        assert_eq!(listed["functions"].as_array().unwrap().len(), 1);
+    }
+    let namespaces = json(&server.send(Method::GET, "/v1/namespaces", b"").unwrap());
+    assert_eq!(namespaces["namespaces"][0]["name"], "demo");
+
+    let first = server.invoke("echo", b"a\0b").unwrap();
+    assert_eq!((first.status, &first.body[..]), (200, &b"a\0b"[..]));
+    assert_eq!(header(&first, "faas-origin"), "function");
+    assert_eq!(header(&first, "faas-invocation-id").len(), 26);
+    let timing = header(&first, "server-timing");
+    assert!(
+        ["queue;dur=", "init;dur=", "run;dur="].iter().all(|part| timing.contains(part)),
+        "{timing}"
+    );
+    let second = server.invoke("echo", b"").unwrap();
+    assert_eq!(header(&second, "faas-cold"), "0");
+
+    assert_eq!(server.send(Method::DELETE, &path("echo"), b"").unwrap().status, 204);
+    assert_eq!(server.invoke("echo", b"").unwrap_err().kind, Some(ProblemType::FunctionNotFound));
+}
+
+#[test]
+fn unknown_functions_paths_and_methods_are_problems() {
+    let server = server();
+    server.upload("echo");
+    let missing = server.invoke("ehco", b"").unwrap_err();
+    assert_eq!((missing.status, missing.kind), (404, Some(ProblemType::FunctionNotFound)));
+    assert!(missing.detail.contains("did you mean `demo/echo`"), "{}", missing.detail);
+    for (method, path, kind) in [
+        (Method::GET, "/nothing", ProblemType::NotFound),
+        (Method::POST, "/healthz", ProblemType::MethodNotAllowed),
+        (Method::PUT, "/v1/namespaces/demo/functions/-bad", ProblemType::InvalidRequest),
+        (Method::PUT, "/v1/namespaces/demo/functions/%2e%2e", ProblemType::InvalidRequest),
+        (Method::DELETE, "/v1/namespaces/demo/functions/none", ProblemType::FunctionNotFound),
+    ] {
+        let problem = server.send(method.clone(), path, b"").unwrap_err();
+        assert_eq!(problem.kind, Some(kind), "{method} {path}: {problem:?}");
+        assert_eq!(problem.status, kind.status());
+    }
+    let answer =
+        server.raw(b"GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").to_lowercase();
+    assert!(answer.contains("content-type: application/problem+json"), "{answer}");
+    assert!(answer.contains("faas-origin: platform"), "{answer}");
+    assert!(answer.contains(r#""type":"urn:faasm:problem:not-found""#), "{answer}");
+}
+
+#[test]
+fn bodies_over_the_limit_are_refused_announced_or_not() {
+    let limits =
+        GatewayLimits { input_bytes: 1000, module_bytes: 2000, ..GatewayLimits::default() };
+    let host = TestHost::having(&["echo"]);
+    let server = Server::start(limits, host);
+    assert_eq!(server.invoke("echo", &[7; 1000]).unwrap().body.len(), 1000);
+    assert_eq!(
+        server.invoke("echo", &[7; 1001]).unwrap_err().kind,
+        Some(ProblemType::PayloadTooLarge)
+    );
+    let module = server.send(Method::PUT, &path("echo"), &[0; 2001]).unwrap_err();
+    assert_eq!((module.status, module.kind), (413, Some(ProblemType::PayloadTooLarge)));
+    let mut chunked = b"POST /v1/namespaces/demo/functions/echo/invoke HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+        transfer-encoding: chunked\r\n\r\n"
+        .to_vec();
+    for _ in 0..3 {
+        chunked.extend_from_slice(b"200\r\n");
+        chunked.extend_from_slice(&[b'x'; 0x200]);
+        chunked.extend_from_slice(b"\r\n");
+    }
+    chunked.extend_from_slice(b"0\r\n\r\n");
+    let answer = server.raw(&chunked);
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert_eq!(&server.invoke("echo", b"on").unwrap().body[..], b"on");
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_given_up() {
+    let limits = GatewayLimits { body_time: Duration::from_millis(50), ..GatewayLimits::default() };
+    let server = Server::start(limits, TestHost::having(&["echo"]));
+    let answer = server.raw(
+        b"POST /v1/namespaces/demo/functions/echo/invoke HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 9\r\n\r\nhalf",
+    );
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(&server.invoke("echo", b"on").unwrap().body[..], b"on");
+}
+
+#[test]
+fn the_ways_to_fail_have_their_own_problems() {
+    let server = server();
+    for guest in ["loop", "recurse", "trap", "exit", "echo"] {
+        server.upload(guest);
+    }
+    let late = format!("{}/invoke", path("loop"));
+    let late =
+        server.send_with(Method::POST, &late, &[("faas-timeout", "100ms")], b"").unwrap_err();
+    assert_eq!((late.status, late.kind), (504, Some(ProblemType::DeadlineExceeded)));
+    let deep = server.invoke("recurse", b"").unwrap_err();
+    assert_eq!((deep.status, deep.kind), (500, Some(ProblemType::StackOverflow)));
+    let trapped = server.invoke("trap", b"divide").unwrap_err();
+    assert_eq!((trapped.status, trapped.kind), (500, Some(ProblemType::FunctionError)));
+    assert!(trapped.detail.contains("integer divide by zero"), "{}", trapped.detail);
+    assert!(trapped.backtrace.iter().any(|line| line.contains("main")), "{:?}", trapped.backtrace);
+    let exited = server.invoke("exit", b"3").unwrap_err();
+    assert_eq!((exited.status, exited.kind), (500, Some(ProblemType::FunctionError)));
+    assert_eq!(exited.output.as_deref(), Some("leaving"));
+    let wrong = format!("{}/invoke", path("echo"));
+    for timeout in ["5", "soon", "-1s"] {
+        let wrong =
+            server.send_with(Method::POST, &wrong, &[("faas-timeout", timeout)], b"").unwrap_err();
+        assert_eq!(
+            (wrong.status, wrong.kind),
+            (400, Some(ProblemType::InvalidRequest)),
+            "{timeout}"
+        );
+    }
+    let module = server.send(Method::PUT, &path("bad"), b"\0asm not").unwrap_err();
+    assert_eq!((module.status, module.kind), (422, Some(ProblemType::InvalidModule)));
+    let module = server.send(Method::PUT, &path("bad"), &wasm("unknown-import")).unwrap_err();
+    assert_eq!(module.kind, Some(ProblemType::InvalidModule));
+    assert!(module.detail.contains("env.no_such_call"), "{}", module.detail);
+    assert_eq!(&server.invoke("echo", b"on").unwrap().body[..], b"on");
+}
+
+#[test]
+fn the_host_says_how_it_is_and_drains() {
+    let server = server();
+    server.upload("echo");
+    assert_eq!(json(&server.send(Method::GET, "/healthz", b"").unwrap())["status"], "ok");
+    assert_eq!(json(&server.send(Method::GET, "/readyz", b"").unwrap())["status"], "ok");
+    assert_eq!(json(&server.send(Method::GET, "/version", b"").unwrap())["name"], "faasm");
+    server.host.host.drain();
+    for answer in [server.send(Method::GET, "/readyz", b""), server.invoke("echo", b"")] {
+        let problem = answer.unwrap_err();
+        assert_eq!((problem.status, problem.kind), (503, Some(ProblemType::Draining)));
+    }
+    assert_eq!(server.send(Method::GET, "/healthz", b"").unwrap().status, 200);
+}

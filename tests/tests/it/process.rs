@@ -1,0 +1,237 @@
+//! The binary itself: `faasm run`, and `faasm serve` with its clients, in processes of their own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use crate::host::{root, wasm_path};
+
+/// The binary, built from this tree.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let profile = if cfg!(debug_assertions) { &[][..] } else { &["--release"] };
+        let mut build = Command::new(env!("CARGO"));
+        build
+            .current_dir(root())
+            .args(["build", "--quiet", "-p", "faasm-runtime", "--bin", "faasm"])
+            .args(profile);
+        assert!(build.status().unwrap().success());
+        // target/PROFILE/deps/it-HASH
+        let test = std::env::current_exe().unwrap();
+        test.parent().unwrap().parent().unwrap().join("faasm")
+    })
+}
+
+/// Runs the binary with this folder for data.
+fn faasm(data: &Path, args: &[&str]) -> Output {
+    Command::new(binary())
+        .args(args)
+        .env("FAASM_DATA", data)
+        .env_remove("FAASM_URL")
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn guest(name: &str) -> String {
+    wasm_path(name).to_string_lossy().into_owned()
+}
+
+/// A server that is killed if the test does not end it.
+struct Serve {
+    child: Child,
+    url: String,
+    data: tempfile::TempDir,
+}
+
+impl Serve {
+    fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let (child, url) = Self::spawn(data.path());
+        Self { child, url, data }
+    }
+
+    fn spawn(data: &Path) -> (Child, String) {
+        let mut child = Command::new(binary())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"))
+            .unwrap_or_else(|| panic!("{line:?}"));
+        (child, url.to_owned())
+    }
+
+    fn faasm(&self, args: &[&str]) -> Output {
+        Command::new(binary()).args(args).env("FAASM_URL", &self.url).output().unwrap()
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    fn terminate(&mut self) -> i32 {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // Gone already where the test ended it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_program_runs_with_arguments_and_its_exit_code() {
+    let data = tempfile::tempdir().unwrap();
+    let hello = faasm(data.path(), &["run", &guest("hello"), "you"]);
+    assert_eq!((code(&hello), text(&hello.stdout)), (0, "Hello, you, from C!\n"));
+    let hello = faasm(data.path(), &["run", &guest("hello-cpp")]);
+    assert_eq!(code(&hello), 0, "{hello:?}");
+    let trapped = faasm(data.path(), &["run", &guest("trap")]);
+    assert_eq!(code(&trapped), 134);
+    assert!(text(&trapped.stderr).contains("unreachable"), "{trapped:?}");
+    assert!(text(&trapped.stderr).contains("main"), "{trapped:?}");
+    let deep = faasm(data.path(), &["run", &guest("recurse")]);
+    assert_eq!(
+        (code(&deep), text(&deep.stderr).contains("call stack exhausted")),
+        (134, true),
+        "{deep:?}"
+    );
+}
+
+#[test]
+fn objects_are_compiled_sealed_and_run() {
+    let data = tempfile::tempdir().unwrap();
+    let object = data.path().join("hello.o");
+    let path = object.to_str().unwrap();
+    let compiled = faasm(data.path(), &["compile", &guest("hello"), "-o", path]);
+    assert_eq!(code(&compiled), 0, "{compiled:?}");
+    let hello = faasm(data.path(), &["run", path, "--", "--you"]);
+    assert_eq!((code(&hello), text(&hello.stdout)), (0, "Hello, --you, from C!\n"), "{hello:?}");
+
+    let good = std::fs::read(&object).unwrap();
+    for at in [100, good.len() / 2, good.len() - 1] {
+        let mut changed = good.clone();
+        changed[at] ^= 1;
+        std::fs::write(&object, changed).unwrap();
+        let refused = faasm(data.path(), &["run", path]);
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(text(&refused.stderr).contains("seal"), "{refused:?}");
+    }
+    let foreign = tempfile::tempdir().unwrap();
+    std::fs::write(&object, good).unwrap();
+    assert_eq!(code(&faasm(foreign.path(), &["run", path])), 2);
+
+    let arm = faasm(
+        data.path(),
+        &["compile", &guest("hello"), "-o", path, "--target", "aarch64-unknown-linux-gnu"],
+    );
+    assert_eq!(code(&arm), 0, "{arm:?}");
+    let refused = faasm(data.path(), &["run", path]);
+    assert_eq!(code(&refused), 2);
+    assert!(text(&refused.stderr).contains("aarch64"), "{refused:?}");
+}
+
+#[test]
+fn exported_functions_are_invoked_with_numbers() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("add.wasm");
+    let wat = r#"(module (func (export "add") (param i32 i64) (result i64) local.get 0 i64.extend_i32_s local.get 1 i64.add)
+        (func (export "half") (param f64) (result f64) local.get 0 f64.const 0.5 f64.mul))"#;
+    std::fs::write(&file, wat::parse_str(wat).unwrap()).unwrap();
+    let path = file.to_str().unwrap();
+    let run = |args: &[&str]| faasm(data.path(), &[&["run", "--invoke"], args].concat());
+    assert_eq!(text(&run(&["add", path, "--", "-2", "44"]).stdout), "42\n");
+    assert_eq!(text(&run(&["half", path, "5"]).stdout), "2.5\n");
+    assert_eq!(code(&run(&["add", path, "1"])), 2);
+    assert_eq!(code(&run(&["add", path, "1", "x"])), 2);
+    let missing = run(&["ad", path, "1"]);
+    assert_eq!(code(&missing), 3);
+    assert!(text(&missing.stderr).contains("`add`"), "{missing:?}");
+}
+
+#[test]
+fn wrong_input_has_its_exit_codes() {
+    let data = tempfile::tempdir().unwrap();
+    assert_eq!(code(&faasm(data.path(), &["run", "no-such-file.wasm"])), 3);
+    assert_eq!(code(&faasm(data.path(), &["runn"])), 2);
+    let file = data.path().join("bad.wasm");
+    std::fs::write(&file, b"\0asm\x01\0\0\0\xff").unwrap();
+    assert_eq!(code(&faasm(data.path(), &["run", file.to_str().unwrap()])), 2);
+    let unknown = faasm(data.path(), &["run", &guest("unknown-import")]);
+    assert_eq!(code(&unknown), 2);
+    assert!(text(&unknown.stderr).contains("env.no_such_call"), "{unknown:?}");
+    let nobody = faasm(data.path(), &["list", "--url", "http://127.0.0.1:9"]);
+    assert_eq!(code(&nobody), 5);
+    assert!(text(&nobody.stderr).contains("faasm serve"), "{nobody:?}");
+}
+
+#[test]
+fn folders_and_variables_are_given() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::create_dir(data.path().join("given")).unwrap();
+    let dir = format!("{}::/data", data.path().join("given").display());
+    let check = faasm(
+        data.path(),
+        &["run", "--dir", &dir, "--env", "GREETING=hello", &guest("wasi-check"), "one", "two"],
+    );
+    assert!(check.status.code().is_some(), "{check:?}");
+    let missing = faasm(data.path(), &["run", "--dir", "/no/such/folder::/x", &guest("hello")]);
+    assert_eq!(code(&missing), 3);
+}
+
+#[test]
+fn a_server_serves_survives_a_restart_and_ends_when_told() {
+    let mut server = Serve::start();
+    assert_eq!(code(&server.faasm(&["upload", "demo/echo", &guest("echo")])), 0);
+    assert_eq!(code(&server.faasm(&["upload", "demo/loop", &guest("loop")])), 0);
+    let echoed = server.faasm(&["invoke", "demo/echo", "-d", "Hello"]);
+    assert_eq!((code(&echoed), text(&echoed.stdout)), (0, "Hello"));
+    let file = server.data.path().join("input");
+    std::fs::write(&file, b"from a file").unwrap();
+    let echoed = server.faasm(&["invoke", "demo/echo", "-d", &format!("@{}", file.display())]);
+    assert_eq!(text(&echoed.stdout), "from a file");
+    let mut piped = Command::new(binary());
+    let piped = piped.args(["invoke", "demo/echo", "-d", "-"]).env("FAASM_URL", &server.url);
+    let mut piped = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    piped.stdin.take().unwrap().write_all(b"through a pipe").unwrap();
+    assert_eq!(text(&piped.wait_with_output().unwrap().stdout), "through a pipe");
+
+    let missing = server.faasm(&["invoke", "demo/ehco"]);
+    assert_eq!(code(&missing), 3);
+    assert!(text(&missing.stderr).contains("did you mean `demo/echo`"), "{missing:?}");
+    assert_eq!(code(&server.faasm(&["invoke", "demo/loop", "--timeout", "100ms"])), 6);
+    let listed = server.faasm(&["list", "-o", "name"]);
+    assert_eq!(text(&listed.stdout), "demo/echo\ndemo/loop\n");
+
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(code(&server.faasm(&["list"])), 5);
+    (server.child, server.url) = Serve::spawn(server.data.path());
+    assert_eq!(text(&server.faasm(&["invoke", "demo/echo", "-d", "again"]).stdout), "again");
+}
+
+#[test]
+fn a_server_that_was_killed_starts_again_with_its_functions() {
+    let mut server = Serve::start();
+    assert_eq!(code(&server.faasm(&["upload", "demo/echo", &guest("echo")])), 0);
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    (server.child, server.url) = Serve::spawn(server.data.path());
+    assert_eq!(text(&server.faasm(&["invoke", "demo/echo", "-d", "again"]).stdout), "again");
+}
