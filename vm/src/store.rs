@@ -201,6 +201,19 @@ impl<T: 'static> Store<T> {
         self.core().poisoned
     }
 
+    /// Whether a guest was refused memory since the store was made or born: a trap after that is likely for want of
+    /// it.
+    #[must_use]
+    pub fn growth_was_refused(&self) -> bool {
+        self.core().refused
+    }
+
+    /// Whether the store was born in a slot that had been reset, and not in a new one.
+    #[must_use]
+    pub fn is_reused(&self) -> bool {
+        self.core().reused
+    }
+
     /// The engine that the store was made with.
     #[must_use]
     pub fn engine(&self) -> Engine {

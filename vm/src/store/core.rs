@@ -74,6 +74,10 @@ pub(crate) struct StoreCore {
     pub(crate) poisoned: bool,
     /// Something grew since birth.
     pub(crate) grown: bool,
+    /// A growth of a memory was refused since birth.
+    pub(crate) refused: bool,
+    /// The slot has had an earlier life.
+    pub(crate) reused: bool,
     /// Mapped into memory 0 of some instance.
     pub(crate) regions: Vec<SharedRegion>,
     /// Where it was born.
@@ -127,6 +131,8 @@ impl StoreCore {
             elements_used: 0,
             poisoned: false,
             grown: false,
+            refused: false,
+            reused: false,
             regions: Vec::new(),
             origin: None,
         })
@@ -169,6 +175,8 @@ impl StoreCore {
         self.trap = None;
         self.poisoned = false;
         self.grown = false;
+        self.refused = false;
+        self.reused = true;
         self.regions.clear();
     }
 
@@ -203,6 +211,10 @@ impl StoreCore {
 
     /// Grows memory `index` and returns its size before, in pages. New bytes are zero.
     pub(crate) fn grow_memory(&mut self, index: u32, delta: u64) -> Result<u64, AccessError> {
+        self.try_grow_memory(index, delta).inspect_err(|_| self.refused = true)
+    }
+
+    fn try_grow_memory(&mut self, index: u32, delta: u64) -> Result<u64, AccessError> {
         let record = self.contents.memories[index as usize].clone();
         let len = self.memory_len(&record);
         let old = len >> record.ty.page_size_log2;
