@@ -94,7 +94,8 @@ impl Faaslet {
             printed,
             interrupt: store.interrupt(),
         };
-        Ok(Self { store, entry, context, cold: made })
+        let cold = made || !store.is_reused();
+        Ok(Self { store, entry, context, cold })
     }
 
     /// Whether the Faaslet had to be made: no reset one was there.
@@ -157,7 +158,7 @@ impl Ended {
         context.log_printed();
         let result = match Entry::return_code(result) {
             Ok(return_code) => Ok(Outcome { return_code, output }),
-            Err(trap) => Err(context.error(&trap)),
+            Err(trap) => Err(context.error(&trap, store.growth_was_refused())),
         };
         (result, Spent { store })
     }
@@ -171,7 +172,9 @@ impl Spent {
 }
 
 impl Context {
-    fn error(&self, trap: &Trap) -> CallError {
+    /// What a trap means. One that comes after a refused growth, from a guest that could have gone on with the memory,
+    /// is for want of it: allocators answer null, and programs abort or use it.
+    fn error(&self, trap: &Trap, refused: bool) -> CallError {
         let (reason, backtrace) = (trap.to_string(), trap.backtrace().to_string());
         match trap.trap_code() {
             Some(TrapCode::Interrupted) => {
@@ -179,6 +182,9 @@ impl Context {
                 CallError::Deadline { phase: Phase::Running, allowed }
             }
             Some(TrapCode::StackOverflow) => CallError::StackOverflow { reason, backtrace },
+            Some(TrapCode::Unreachable | TrapCode::MemoryOutOfBounds) if refused => {
+                CallError::OutOfMemory { limit: self.memory_limit, reason, backtrace }
+            }
             _ => CallError::Trapped { reason, backtrace },
         }
     }

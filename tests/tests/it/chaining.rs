@@ -10,7 +10,7 @@ fn ten_thousand_functions_wait_for_one_another_on_two_threads() {
     let host = TestHost::having(&["chain-wait", "echo"]);
     let said = host.text("chain-wait", "chain-wait*9999 echo at the bottom");
     assert_eq!(said, "at the bottom");
-    assert_eq!(host.host.live(), 0);
+    host.assert_nobody_is_left();
 }
 
 /// Chains as many calls of its own function 1 as its input has bytes, then awaits them in order. Each keeps a number
@@ -58,7 +58,7 @@ fn many_waiting_faaslets_keep_their_own_values() {
         let outcome = host.outcome("fan", &[0; 2000]);
         assert_eq!(outcome.return_code, 0);
     }
-    assert_eq!(host.host.live(), 0);
+    host.assert_nobody_is_left();
 }
 
 #[test]
@@ -97,4 +97,34 @@ fn too_many_living_faaslets_are_refused_and_the_chain_ends() {
     host.upload("echo");
     assert_eq!(host.outcome("chain-wait", b"chain-wait*100 echo x").return_code, 1);
     assert_eq!(host.text("chain-wait", "chain-wait*40 echo x"), "x");
+}
+
+/// Waits for a minute; the clock subscription is in its memory from the start.
+const NAPPER: &str = r#"(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  ;; userdata, tag 0 (clock), clock 1 (monotonic), 600 s, precision, relative
+  (data (i32.const 0) "\01\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\70\c9\b2\8b\00\00\00")
+  (func (export "main") (result i32)
+    (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128))))"#;
+
+#[test]
+fn a_waiting_faaslet_costs_two_mappings_and_ends_with_the_host() {
+    const WAITING: usize = 5_000;
+    let host = TestHost::with(|config| config.limits.live = WAITING);
+    host.upload_wat("napper", NAPPER);
+    let mappings = || std::fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+    let before = mappings();
+    let calls: Vec<_> = (0..WAITING).map(|_| host.begin("napper", b"", None)).collect();
+    while host.host.live() < WAITING || host.host.queued() > 0 {
+        std::thread::yield_now();
+    }
+    let each = (mappings() - before) as f64 / WAITING as f64;
+    assert!(each <= 2.01, "{each} mappings for each waiting call");
+    host.host.shut_down(std::time::Duration::ZERO);
+    for call in calls {
+        let error = crate::host::end(call).result.unwrap_err();
+        assert!(matches!(error, CallError::Draining), "{error:?}");
+    }
+    assert_eq!(host.host.live(), 0);
 }

@@ -139,8 +139,9 @@ fn a_function_is_uploaded_described_called_and_removed() {
         ["queue;dur=", "init;dur=", "run;dur="].iter().all(|part| timing.contains(part)),
         "{timing}"
     );
-    let second = server.invoke("echo", b"").unwrap();
-    assert_eq!(header(&second, "faas-cold"), "0");
+    // Another executor may have taken the second call before the first one's slot was back, but not all of these.
+    let warm = (0..20).any(|_| header(&server.invoke("echo", b"").unwrap(), "faas-cold") == "0");
+    assert!(warm);
 
     assert_eq!(server.send(Method::DELETE, &path("echo"), b"").unwrap().status, 204);
     assert_eq!(server.invoke("echo", b"").unwrap_err().kind, Some(ProblemType::FunctionNotFound));

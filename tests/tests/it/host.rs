@@ -84,6 +84,12 @@ impl TestHost {
         text
     }
 
+    /// Stops the executors; every Faaslet has gone back by then.
+    pub(crate) fn assert_nobody_is_left(&self) {
+        self.host.shut_down(PATIENCE);
+        assert_eq!((self.host.live(), self.host.queued()), (0, 0));
+    }
+
     /// Calls a function that must fail.
     pub(crate) fn error(&self, function: &str, input: &[u8]) -> CallError {
         self.call(function, input).result.unwrap_err()

@@ -21,7 +21,7 @@ fn a_loop_ends_at_its_deadline_and_its_executor_serves_on() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
     (0..4).for_each(|_| assert_eq!(host.text("echo", "on"), "on"));
-    assert_eq!(host.host.live(), 0);
+    host.assert_nobody_is_left();
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn each_trap_has_its_reason_and_a_backtrace() {
     for (input, words) in [
         ("divide", "integer divide by zero"),
         ("overflow", "integer overflow"),
-        ("conversion", "invalid conversion to integer"),
+        ("conversion", "integer overflow"),
         ("memory", "out of bounds memory access"),
         ("far-memory", "out of bounds memory access"),
         ("signature", "indirect call type mismatch"),
@@ -110,6 +110,20 @@ fn memory_ends_at_the_limit() {
         let pages: u32 = said.split(' ').nth(2).unwrap().parse().unwrap();
         assert!((1000..=1024).contains(&pages), "{said}");
     }
+}
+
+#[test]
+fn a_guest_that_fails_for_want_of_memory_has_its_own_error() {
+    let host = TestHost::with(|config| config.memory_bytes = 16 << 20);
+    let grow = r#"(module (memory 1) (func (export "main")
+        (if (i32.eq (memory.grow (i32.const 1000)) (i32.const -1)) (then unreachable))))"#;
+    host.upload_wat("greedy", grow);
+    let error = host.error("greedy", b"");
+    assert!(matches!(error, CallError::OutOfMemory { limit: 0x100_0000, .. }), "{error:?}");
+    assert_eq!(error.problem_type(), ProblemType::GuestOutOfMemory);
+    // The next call in the same slot is not blamed for it.
+    host.upload_wat("modest", r#"(module (memory 1) (func (export "main") unreachable))"#);
+    assert!(matches!(host.error("modest", b""), CallError::Trapped { .. }));
 }
 
 #[test]
