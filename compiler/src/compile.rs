@@ -1,12 +1,13 @@
 //! The driver: from a validated module to an object, function by function on all threads.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use cranelift_codegen::ir::UserExternalName;
 use faasm_abi::builtin::Builtin;
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::object::{CodeInfo, CodeRange, HostStubs};
-use rayon::prelude::*;
 
 use crate::env::{Env, namespace};
 use crate::error::CompileError;
@@ -107,29 +108,42 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Generates all units; each thread takes the largest that is left.
     fn run(
         &self,
         units: &[Unit],
         threads: Option<NonZeroUsize>,
     ) -> Result<Vec<Code>, CompileError> {
-        let parallel = || -> Vec<_> {
-            let units = units.par_iter();
-            units.map_init(Worker::new, |worker, &unit| self.generate(worker, unit)).collect()
-        };
-        let codes: Vec<_> = match threads.map(NonZeroUsize::get) {
-            Some(1) => {
-                let mut worker = Worker::new();
-                units.iter().map(|&unit| self.generate(&mut worker, unit)).collect()
+        let order = self.largest_first(units);
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::with_capacity(units.len()));
+        let work = || {
+            let mut worker = Worker::new();
+            let mut codes = Vec::new();
+            while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                codes.push((at, self.generate(&mut worker, units[at])));
             }
-            Some(threads) => rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .map_err(|_| CompileError::Threads(threads))?
-                .install(parallel),
-            None => parallel(),
+            done.lock().unwrap_or_else(PoisonError::into_inner).extend(codes);
         };
+        on_threads(threads, work)?;
+        let mut codes = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        codes.sort_unstable_by_key(|&(at, _)| at);
         // The first error in the module's order, whichever thread found its own first.
-        codes.into_iter().collect()
+        codes.into_iter().map(|(_, code)| code).collect()
+    }
+
+    /// The positions of the units: the largest functions first, so that no thread begins one when others are done.
+    fn largest_first(&self, units: &[Unit]) -> Vec<usize> {
+        let size = |unit: Unit| match unit {
+            Unit::Function(index) => {
+                let index = index - self.env.info.imported.functions;
+                self.module.bodies()[index as usize].as_bytes().len()
+            }
+            _ => 0,
+        };
+        let mut order: Vec<usize> = (0..units.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(size(units[at])));
+        order
     }
 
     fn generate(&self, worker: &mut Worker, unit: Unit) -> Result<Code, CompileError> {
@@ -156,6 +170,27 @@ impl Job<'_> {
         }
         Ok(())
     }
+}
+
+/// Runs `work` once on each of so many threads, and returns when all have returned.
+fn on_threads(threads: Option<NonZeroUsize>, work: impl Fn() + Sync) -> Result<(), CompileError> {
+    let on_each = || {
+        rayon::scope(|scope| {
+            for _ in 0..rayon::current_num_threads() {
+                scope.spawn(|_| work());
+            }
+        });
+    };
+    match threads.map(NonZeroUsize::get) {
+        Some(1) => work(),
+        Some(threads) => rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|_| CompileError::Threads(threads))?
+            .install(on_each),
+        None => on_each(),
+    }
+    Ok(())
 }
 
 fn imported(info: &ModuleInfo, function: u32) -> (u32, &faasm_abi::types::FuncType) {
