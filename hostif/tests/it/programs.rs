@@ -53,6 +53,31 @@ fn the_tour_of_wasi_finds_no_fault() {
     assert!(printed.lines().filter(|line| line.starts_with("ok ")).count() > 40, "{printed}");
 }
 
+/// `tests/guests/tour.rs`, as rustc and its standard library made it.
+#[test]
+fn the_tour_in_rust_finds_no_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = HostBuilder::new()
+        .arg("tour")
+        .arg("an argument")
+        .env("NAME", "value")
+        .stdin(Input::Bytes((*b"first\nsecond\n").into()))
+        .preopen(Preopen::open(dir.path(), "/data", Access::ReadWrite).unwrap())
+        .build()
+        .unwrap();
+    let wasm = include_bytes!("../guests/tour.wasm");
+    let bench = Bench::new();
+    let ended = bench.place(&host, b"", &bench.module(wasm)).run();
+    assert_eq!(ended.code(), 0, "{}", ended.printed);
+    assert_eq!(
+        ended.printed.lines().filter(|line| line.starts_with("ok ")).count(),
+        28,
+        "{}",
+        ended.printed
+    );
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn the_exit_code_is_the_programs() {
     let dir = tempfile::tempdir().unwrap();
