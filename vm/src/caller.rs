@@ -133,8 +133,9 @@ impl<T: 'static> Caller<'_, T> {
         core.func_handle(core.element(record, index.into()))
     }
 
-    /// Waits for `pending`, no longer than until `deadline` or the store's. In a call that was begun with
-    /// [`Func::start`] the guest is suspended and the thread goes on with other work; else the thread blocks.
+    /// Waits for `pending`, no longer than until `deadline`; the store's own deadline cancels the wait. In a call that
+    /// was begun with [`Func::start`] the guest is suspended and the thread goes on with other work; else the thread
+    /// blocks.
     ///
     /// # Errors
     ///
@@ -144,8 +145,15 @@ impl<T: 'static> Caller<'_, T> {
         pending: Pending<V>,
         deadline: Option<Instant>,
     ) -> Result<V, WaitError> {
-        let deadline = [deadline, self.core().deadline].into_iter().flatten().min();
-        faasm_sfi::wait::wait(pending, deadline)
+        let outcome = faasm_sfi::wait::wait(pending, deadline);
+        if matches!(outcome, Err(WaitError::Cancelled)) {
+            let core = self.core();
+            if core.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                // The watchdog may not have looked yet; the guest must not go on.
+                core.interrupt.request();
+            }
+        }
+        outcome
     }
 
     /// Maps `len` bytes of `region` from `offset` (whole host pages) on into the guest: memory 0 grows by as many
