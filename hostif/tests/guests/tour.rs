@@ -1,8 +1,10 @@
 //! A tour of WASI preview 1 as Rust's standard library uses it: no SDK.
 //!
 //! Needs a directory preopened as `/data` that it may write to. Prints a line per check and exits with the number of
-//! those that failed. Built by rustc 1.63 with `RUSTC_BOOTSTRAP=1 rustc --target wasm32-wasi -O -C panic=abort -C strip=symbols`; the test
-//! `programs` runs it.
+//! those that failed. The test `programs` runs it.
+//!
+//! Built by Debian's rustc 1.63, which has a prebuilt library for the target, and linked by LLVM's wasm-ld:
+//! `RUSTC_BOOTSTRAP=1 rustc --target wasm32-wasi -O -C panic=abort -C strip=symbols tour.rs`.
 
 #![feature(wasi_ext)]
 
