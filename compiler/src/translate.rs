@@ -20,6 +20,7 @@ mod simd;
 mod table;
 mod trap;
 mod variable;
+mod wide;
 
 use std::collections::HashMap;
 

@@ -28,8 +28,6 @@ const FUNCTION_REFERENCES: &str = "typed function references are not built yet";
 const GC: &str = "garbage collection is not built yet";
 const EXCEPTIONS: &str = "exceptions are not built yet";
 const THREADS: &str = "threads are not built yet";
-const PAGE_SIZES: &str = "custom page sizes are not built yet";
-const WIDE_ARITHMETIC: &str = "wide arithmetic is not built yet";
 const FUNCTION_REFERENCES_AND_GC: &str =
     "typed function references and garbage collection are not built yet";
 const EXCEPTIONS_AND_GC: &str = "exceptions and garbage collection are not built yet";
@@ -88,11 +86,6 @@ pub const MUST_FAIL: &[MustFail] = &[
     entry("core/unreached-valid.wast", 11, FUNCTION_REFERENCES),
     entry("custom/metadata.code.branch_hint/branch_hint.wast", 1, BRANCH_HINTS),
     entry("custom/name/name_annot.wast", 1, EXCEPTIONS),
-    entry("proposals/custom-page-sizes/custom-page-sizes-invalid.wast", 4, PAGE_SIZES),
-    entry("proposals/custom-page-sizes/custom-page-sizes.wast", 44, PAGE_SIZES),
-    entry("proposals/custom-page-sizes/memory_max.wast", 4, PAGE_SIZES),
-    entry("proposals/custom-page-sizes/memory_max_i64.wast", 4, PAGE_SIZES),
-    entry("proposals/wide-arithmetic/wide-arithmetic.wast", 101, WIDE_ARITHMETIC),
     entry("threads/LB.wast", 8, THREADS),
     entry("threads/LB_atomic.wast", 8, THREADS),
     entry("threads/MP.wast", 8, THREADS),

@@ -5,7 +5,7 @@ use wasmparser::Operator as Op;
 
 use super::memory::Sign::{Signed, Unsigned};
 use super::{
-    FuncTranslator, bulk, calls, control, memory, numeric, reference, simd, table, variable,
+    FuncTranslator, bulk, calls, control, memory, numeric, reference, simd, table, variable, wide,
 };
 use crate::error::CompileError;
 
@@ -14,6 +14,7 @@ pub(super) fn translate(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> Result<(
     match op {
         Op::BrTable { targets } => return control::br_table(f, targets),
         _ if structured(f, op) || plain(f, op) || access(f, op) || numeric::translate(f, op) => {}
+        _ if wide::translate(f, op) => {}
         _ => return simd::translate(f, op),
     }
     Ok(())

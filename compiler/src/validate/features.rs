@@ -6,11 +6,13 @@ use crate::error::ValidateError;
 
 /// What the translation knows.
 pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::MEMORY64)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::RELAXED_SIMD)
-    .union(WasmFeatures::TAIL_CALL);
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::WIDE_ARITHMETIC);
 
 /// The error for what wasmparser refuses: a part that is not supported yet has its own.
 pub(super) fn refuse(error: wasmparser::Error) -> ValidateError {

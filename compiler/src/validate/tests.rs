@@ -65,7 +65,6 @@ fn unsupported_proposals_are_named() {
         ("(module (type (struct)))", "gc"),
         ("(module (memory 1 1 shared))", "threads"),
         ("(module (tag))", "exceptions"),
-        ("(module (memory 1 (pagesize 1)))", "custom-page-sizes"),
         ("(module (func (param i32)) (func (param (ref 0))))", "function-references"),
     ] {
         let error = refused(wat).to_string();
