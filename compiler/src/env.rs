@@ -6,6 +6,8 @@ use faasm_abi::layout::{ContextLayout, ContextTooLarge};
 use faasm_abi::module::{ModuleInfo, Shape};
 use faasm_abi::types::{FuncType, ValType};
 
+use crate::validate::Validated;
+
 /// Namespaces of the names by which code calls other code.
 pub(crate) mod namespace {
     /// Functions of the module, by function index.
@@ -22,19 +24,23 @@ pub(crate) struct Env<'a> {
     pub(crate) isa: &'a dyn TargetIsa,
     /// The signature of each function type in compiled code.
     pub(crate) signatures: Vec<Signature>,
+    /// For each table, whether it holds functions of the same instance only.
+    pub(crate) closed_tables: &'a [bool],
 }
 
 impl<'a> Env<'a> {
     pub(crate) fn new(
-        info: &'a ModuleInfo,
+        module: &'a Validated<'_>,
         isa: &'a dyn TargetIsa,
     ) -> Result<Self, ContextTooLarge> {
+        let info = module.info();
         Ok(Self {
             info,
             layout: ContextLayout::of(info)?,
             shape: info.shape(),
             isa,
             signatures: info.types.iter().map(signature).collect(),
+            closed_tables: module.closed_tables(),
         })
     }
 }

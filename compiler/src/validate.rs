@@ -10,6 +10,7 @@ mod bodies;
 mod convert;
 mod describe;
 mod features;
+mod tables;
 
 use faasm_abi::module::ModuleInfo;
 use wasmparser::{FunctionBody, Parser, ValidPayload, Validator};
@@ -23,6 +24,7 @@ pub struct Validated<'a> {
     info: ModuleInfo,
     bodies: Vec<FunctionBody<'a>>,
     data: Vec<&'a [u8]>,
+    closed_tables: Vec<bool>,
 }
 
 impl<'a> Validated<'a> {
@@ -35,6 +37,12 @@ impl<'a> Validated<'a> {
     /// The defined functions' bodies, in order.
     pub(crate) fn bodies(&self) -> &[FunctionBody<'a>] {
         &self.bodies
+    }
+
+    /// For each table, whether it holds functions of the same instance only: nobody else can reach it, and no code
+    /// writes to it.
+    pub(crate) fn closed_tables(&self) -> &[bool] {
+        &self.closed_tables
     }
 
     /// The bytes of each data segment.
@@ -64,8 +72,11 @@ pub fn validate(wasm: &[u8]) -> Result<Validated<'_>, ValidateError> {
         description.add(&payload)?;
     }
     let (mut info, data) = description.finish();
-    let bodies = bodies::validate(functions, &mut info)?;
-    Ok(Validated { info, bodies, data })
+    let bodies = bodies::validate(functions)?;
+    let tables = tables::uses(&info, &bodies).map_err(features::refuse)?;
+    info.growable_tables = tables::growable(&info, &tables);
+    let closed_tables = tables.iter().map(|table| !table.shared && !table.foreign).collect();
+    Ok(Validated { info, bodies, data, closed_tables })
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //! 3. calls; the callee leaves in the register what it found there;
 //! 4. sets the register to the caller's context, which is kept in a value over this call only.
 //!
+//! A call through a *closed* table, which holds functions of the same instance only, needs neither 2 nor 4.
+//!
 //! A foreign tail call is a real one if the callee's context turns out to be the caller's own, as for all functions of
 //! the same instance and for the host's; otherwise somebody must restore the context after it, so it is an ordinary
 //! call followed by a return and takes stack.
@@ -58,14 +60,31 @@ pub(super) fn return_call(f: &mut FuncTranslator<'_, '_>, function: u32) {
 
 /// `call_indirect`.
 pub(super) fn call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32) {
-    let foreign = f.table_function(ty, table);
-    f.foreign_call(ty, &foreign);
+    let descriptor = f.table_function(ty, table);
+    if !f.env.closed_tables[table as usize] {
+        let foreign = f.resolve(descriptor);
+        return f.foreign_call(ty, &foreign);
+    }
+    let code = f.code_of(descriptor);
+    let signature = f.signature_ref(ty);
+    let args = f.args_from(ty);
+    let call = f.builder.ins().call_indirect(signature, code, &f.stack[args..]);
+    f.forget_context();
+    f.finish_call(args, call);
 }
 
 /// `return_call_indirect`.
 pub(super) fn return_call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32) {
-    let foreign = f.table_function(ty, table);
-    f.foreign_return_call(ty, &foreign);
+    let descriptor = f.table_function(ty, table);
+    if !f.env.closed_tables[table as usize] {
+        let foreign = f.resolve(descriptor);
+        return f.foreign_return_call(ty, &foreign);
+    }
+    let code = f.code_of(descriptor);
+    let signature = f.signature_ref(ty);
+    let args = f.args_from(ty);
+    f.builder.ins().return_call_indirect(signature, code, &f.stack[args..]);
+    f.reachable = false;
 }
 
 impl FuncTranslator<'_, '_> {
@@ -119,8 +138,8 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Pops an index and yields the function there; traps unless it is one of type `ty`.
-    fn table_function(&mut self, ty: u32, table: u32) -> Foreign {
+    /// Pops an index and yields the descriptor of the function there; traps unless it is one of type `ty`.
+    fn table_function(&mut self, ty: u32, table: u32) -> Value {
         let index = self.pop();
         let element = self.element(table, index);
         let flags = self.element_flags();
@@ -131,7 +150,7 @@ impl FuncTranslator<'_, '_> {
         let expected = self.canonical_type(ty);
         let fits = self.builder.ins().icmp(IntCC::Equal, actual, expected);
         self.trap_unless_callable(fits, &element, reference);
-        self.resolve(descriptor)
+        descriptor
     }
 
     /// The address of a reference's descriptor. Null has one too: its type is none.
@@ -162,10 +181,15 @@ impl FuncTranslator<'_, '_> {
         self.fall_into(next);
     }
 
+    fn code_of(&mut self, descriptor: Value) -> Value {
+        let flags = MemFlagsData::trusted().with_readonly();
+        self.builder.ins().load(types::I64, flags, descriptor, funcref::CODE)
+    }
+
     /// The code and the context of a descriptor.
     fn resolve(&mut self, descriptor: Value) -> Foreign {
         let flags = MemFlagsData::trusted().with_readonly();
-        let code = self.builder.ins().load(types::I64, flags, descriptor, funcref::CODE);
+        let code = self.code_of(descriptor);
         let distance = self.builder.ins().sload32(flags, descriptor, funcref::CONTEXT);
         let distance = self.builder.ins().ishl_imm_u(distance, i64::from(funcref::CONTEXT_SHIFT));
         let anchor = self.place_at(header::ANCHOR);

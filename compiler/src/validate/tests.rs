@@ -79,3 +79,26 @@ fn malformed_names_are_no_error() {
     wasm.extend_from_slice(b"\x00\x08\x04name\x01\x7f\x05");
     assert!(validate(&wasm).unwrap().info().function_names.is_empty());
 }
+
+#[test]
+fn tables_are_closed_unless_others_or_code_can_put_foreign_functions_there() {
+    let wasm = wat::parse_str(
+        r#"(module
+            (import "env" "f" (func $imported))
+            (import "env" "t" (table 1 funcref))
+            (func $own)
+            (table $closed 4 4 funcref) (elem (table $closed) (i32.const 0) func $own)
+            (table $nulls 4 funcref) (elem (table $nulls) (i32.const 0) funcref (ref.null func))
+            (table $with_import 4 funcref) (elem (table $with_import) (i32.const 0) func $imported)
+            (table (export "exported") 4 funcref)
+            (table $set 4 funcref) (table $copied 4 funcref) (table $initialised 4 funcref)
+            (elem $e func $own)
+            (func
+                (table.set $set (i32.const 0) (ref.null func))
+                (table.copy $copied $closed (i32.const 0) (i32.const 0) (i32.const 0))
+                (table.init $initialised $e (i32.const 0) (i32.const 0) (i32.const 0))))"#,
+    )
+    .unwrap();
+    let closed = validate(&wasm).unwrap().closed_tables().to_vec();
+    assert_eq!(closed, [false, true, true, false, false, false, false, false]);
+}

@@ -5,6 +5,7 @@
   (memory 1)
   (type $t (func (param i32) (result i32)))
   (table 8 funcref)
+  (elem (i32.const 0) $f)
   (func $load (param i32) (result i32) (i32.load offset=16 (local.get 0)))
   (func $import (param i32) (result i32) (call $f (local.get 0)))
   (func $indirect (param i32) (result i32) (call_indirect (type $t) (local.get 0) (local.get 0)))
@@ -43,7 +44,7 @@
 ;;=   mov x22, x21
 ;;=   mov w0, w2
 ;;=   sub x1, x22, #64
-;;=   sub x2, x22, #160
+;;=   sub x2, x22, #168
 ;;=   add x3, x2, x0, LSL 2
 ;;=   subs xzr, x0, #8
 ;;=   csel x1, x1, x3, hs

@@ -1,11 +1,13 @@
 ;; A table of fixed length lies in the context; the three traps share one branch on the hot path.
 (module
   (type $t (func (param i32) (result i32)))
+  (import "env" "f" (func $f))
   (table 8 funcref)
+  (elem (i32.const 0) $f)
   (func $call (param i32 i32) (result i32)
     (call_indirect (type $t) (local.get 0) (local.get 1))))
 
-;;= wasm[0]::call:
+;;= wasm[1]::call:
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;=   subq $0x10, %rsp
@@ -14,7 +16,7 @@
 ;;=   movq    %r15, %rbx
 ;;=   movl %esi, %ecx
 ;;=   leaq -0x40(%rbx), %rdx
-;;=   leaq -0x78(%rbx, %rcx, 4), %rsi
+;;=   leaq -0xb0(%rbx, %rcx, 4), %rsi
 ;;=   cmpq $0x8, %rcx
 ;;=   cmovaeq %rdx, %rsi
 ;;=   movl (%rsi), %edx
@@ -23,7 +25,7 @@
 ;;=   movl %edx, %r8d
 ;;=   shlq $0x4, %r8
 ;;=   movl 8(%rsi, %r8), %r9d
-;;=   movl -0x58(%rbx), %eax
+;;=   movl -0x88(%rbx), %eax
 ;;=   cmpl %eax, %r9d
 ;;=   jz      label2; j label1
 ;;= block2:

@@ -3,6 +3,7 @@
   (import "env" "f" (func $f (param i32) (result i32)))
   (type $t (func (param i32) (result i32)))
   (table 8 funcref)
+  (elem (i32.const 0) $f)
   (func $own (param i32) (result i32)
     (return_call $own (i32.sub (local.get 0) (i32.const 1))))
   (func $import (param i32) (result i32)
@@ -49,7 +50,7 @@
 ;;=   movq    %r15, %rbx
 ;;=   movl %edi, %ecx
 ;;=   leaq -0x40(%rbx), %rdx
-;;=   leaq -0xa0(%rbx, %rcx, 4), %rsi
+;;=   leaq -0xa8(%rbx, %rcx, 4), %rsi
 ;;=   cmpq $0x8, %rcx
 ;;=   cmovaeq %rdx, %rsi
 ;;=   movl (%rsi), %edx
