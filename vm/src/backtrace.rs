@@ -36,41 +36,53 @@ impl Backtrace {
         &self.frames
     }
 
-    /// Adds the frames of the activation that `fault` ended, walking its frame pointers.
-    ///
-    /// The walk ends at the first return address that is not the guest's, so it never leaves the activation, and
-    /// tolerates a frame that was half built: then one caller is missing.
-    ///
-    /// In a nested activation the host's frames, this one too, lie where the abandoned ones were: only the innermost
-    /// function is known then, and the outermost activation adds its own.
-    pub(crate) fn walk<'a>(
+    /// Adds the functions that are active at these addresses.
+    pub(crate) fn extend<'a>(
         &mut self,
-        fault: &Fault,
-        stack: &Range<usize>,
+        addresses: &Addresses,
         find: impl Fn(usize) -> Option<&'a ModuleInner>,
     ) {
-        let mut fp = fault.fp;
-        // What `raise` gives is a return address.
-        let mut pc = fault.pc - usize::from(fault.kind == FaultKind::Raised && fault.pc > 0);
-        let here = (&raw const fp) as usize;
-        let nested = stack.contains(&here);
-        for _ in 0..MAX_FRAMES {
-            let Some(module) = find(pc) else { return };
+        for &pc in &addresses.list[..addresses.len] {
             if self.frames.len() >= MAX_FRAMES {
                 return;
             }
-            self.frames.extend(module.frame_at(pc));
-            if nested {
-                return;
-            }
-            let Some((next, ret)) = saved_pair(fp, stack) else { return };
-            // The instruction before the return address is the call.
+            self.frames.extend(find(pc).and_then(|module| module.frame_at(pc)));
+        }
+    }
+}
+
+/// Addresses in code, innermost first, without an allocation.
+pub(crate) struct Addresses {
+    list: [usize; MAX_FRAMES],
+    len: usize,
+}
+
+/// Bytes that stay free between a nested entry's caller and the guest's frames, so that [`Addresses::of`] and its
+/// callers, which run on the same stack after those frames were abandoned, do not overwrite them.
+pub(crate) const GAP: usize = 8 << 10;
+
+impl Addresses {
+    /// Those of the activation that `fault` ended, found by its frame pointers.
+    ///
+    /// The walk ends at the first return address that is not in the guest's code, so it never leaves the activation. It
+    /// tolerates a frame that was half built (then one caller is missing) and, reading nothing outside the stack, even
+    /// one that was overwritten.
+    pub(crate) fn of(fault: &Fault, stack: &Range<usize>, is_code: impl Fn(usize) -> bool) -> Self {
+        let mut found = Self { list: [0; MAX_FRAMES], len: 0 };
+        let mut fp = fault.fp;
+        // What `raise` gives is a return address; the instruction before it is the call.
+        let mut pc = fault.pc.wrapping_sub(usize::from(fault.kind == FaultKind::Raised));
+        while found.len < MAX_FRAMES && is_code(pc) {
+            found.list[found.len] = pc;
+            found.len += 1;
+            let Some((next, ret)) = saved_pair(fp, stack) else { break };
             pc = ret.wrapping_sub(1);
             if next <= fp && next != 0 {
-                return;
+                break;
             }
             fp = next;
         }
+        found
     }
 }
 

@@ -1,10 +1,12 @@
 //! Functions, as handles, and calls into guests.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 use faasm_abi::types::{FuncType, ValType};
-use faasm_sfi::activation::{self, Activation, Entry, Exit, Suspension};
+use faasm_sfi::activation::{self, Activation, Entry, Exit, Prepared as Thread, Suspension};
 
+use crate::backtrace;
 use crate::run::{self, Run};
 use crate::store::core::StoreCore;
 use crate::store::{AsStore, Store};
@@ -230,14 +232,39 @@ pub(crate) unsafe fn enter(
     // SAFETY: as above; the target is the core's.
     let entry = unsafe { entry(core, target, cells) };
     let thread = activation::prepare().map_err(|_| CallError::Thread)?;
+    // SAFETY: valid by the caller's promise.
+    let nested = unsafe { (*core).walls.stack.contains(&((&raw const activation) as usize)) };
     // SAFETY: the activation stays on this frame until the exit; walls and interrupt stay in the boxed core, which
     // calls do not change; entry, code, context and stack are as `entry` found them in the store's own contents; host
     // code on the guest stack catches its panics (`host`).
-    match unsafe { activation::enter(thread, &raw mut activation, &entry) } {
+    let exit = unsafe {
+        if nested {
+            enter_with_gap(thread, &raw mut activation, &entry)
+        } else {
+            activation::enter(thread, &raw mut activation, &entry)
+        }
+    };
+    match exit {
         Exit::Returned => Ok(()),
         // SAFETY: valid by the caller's promise, and the call has ended.
         exit => Err(unsafe { ended(core, exit) }),
     }
+}
+
+/// [`activation::enter`], leaving [`backtrace::GAP`] between the caller and the guest.
+///
+/// # Safety
+///
+/// As there.
+#[cold]
+#[inline(never)]
+unsafe fn enter_with_gap(thread: Thread, activation: *mut Activation, entry: &Entry) -> Exit {
+    let gap = MaybeUninit::<[u8; backtrace::GAP]>::uninit();
+    std::hint::black_box(&gap);
+    // SAFETY: by the caller's promise.
+    let exit = unsafe { activation::enter(thread, activation, entry) };
+    std::hint::black_box(&gap);
+    exit
 }
 
 /// The record of a stay in the store.

@@ -12,6 +12,7 @@ use faasm_sfi::shared::SharedRegion;
 use faasm_sfi::slot::Slot;
 use faasm_sfi::walls::Walls;
 
+use crate::backtrace::Addresses;
 use crate::capture::Captured;
 use crate::externs::AccessError;
 use crate::func::Func;
@@ -290,6 +291,8 @@ impl StoreCore {
     /// What the end of an activation by `fault` means.
     pub(crate) fn trap_of(&mut self, fault: &Fault) -> Trap {
         use faasm_abi::trap::TrapCode;
+        // First of all: the abandoned frames may lie right below this one.
+        let addresses = Addresses::of(fault, &self.walls.stack, |pc| self.walls.span(pc).is_some());
         let mut trap = match fault.kind {
             FaultKind::Site(code) => {
                 Trap::code(TrapCode::from_u8(code).unwrap_or(TrapCode::Unreachable))
@@ -304,9 +307,8 @@ impl StoreCore {
             self.poisoned = true;
         }
         let contents = &self.contents;
-        trap.backtrace_mut().walk(fault, &self.walls.stack, |pc| {
-            contents.module_at(pc).map(|module| &*module.inner)
-        });
+        trap.backtrace_mut()
+            .extend(&addresses, |pc| contents.module_at(pc).map(|module| &*module.inner));
         trap
     }
 }

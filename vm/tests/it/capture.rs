@@ -96,7 +96,7 @@ fn every_byte_of_a_recycled_slot_is_a_fresh_births() {
         let outcome = world.dirty.call(&mut store, &[Val::I32(how)]);
         let code = outcome.err().map(|trap| trap.trap_code().unwrap());
         let expected = [None, Some(TrapCode::Unreachable), Some(TrapCode::Interrupted)];
-        assert_eq!(code, expected[how as usize]);
+        assert_eq!(code, expected[how.unsigned_abs() as usize]);
         assert_ne!(pages(&fresh), pages(&store));
         store.recycle();
         assert_eq!(world.captured.idle_slots(), 1);

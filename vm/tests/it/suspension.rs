@@ -30,7 +30,8 @@ const WAITER: &str = r#"(module $waiter
 /// Codes of waits that gave no value.
 fn wait(mut caller: Caller<'_, Waits>, timeout: i32) -> i32 {
     let pending = caller.data_mut().remove(0);
-    let deadline = (timeout > 0).then(|| Instant::now() + Duration::from_millis(timeout as u64));
+    let deadline = (timeout > 0)
+        .then(|| Instant::now() + Duration::from_millis(u64::from(timeout.unsigned_abs())));
     caller.wait(pending, deadline).unwrap_or_else(|error| match error {
         WaitError::Deadline => -1000,
         WaitError::Abandoned(_) => -2000,
