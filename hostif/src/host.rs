@@ -4,9 +4,9 @@
 //! is dropped with it, so that nothing of a call is there in the next one: descriptors are closed, mappings of state
 //! forgotten, and local locks given up, however the call ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use faasm_state::{CallId, Namespace};
@@ -238,12 +238,12 @@ impl Host {
         HostState {
             host: self.clone(),
             id,
-            began: Instant::now(),
+            cpu_origin: OnceLock::new(),
             input,
             output: Vec::new(),
             streams: None,
             files: None,
-            chained: HashMap::new(),
+            chained: BTreeMap::new(),
             mappings: Mappings::default(),
             has_locks: false,
         }
@@ -254,7 +254,8 @@ impl Host {
 pub struct HostState {
     host: Host,
     id: CallId,
-    began: Instant,
+    /// When the clocks of processor time were first asked; asking a clock costs as much as all else of a call's state.
+    cpu_origin: OnceLock<Instant>,
     input: Vec<u8>,
     output: Vec<u8>,
     /// Standard output and error, where they are not the host's.
@@ -262,7 +263,7 @@ pub struct HostState {
     /// Made at the first use: many calls use none.
     files: Option<Descriptors>,
     /// The calls that this one began, by the number that the guest knows.
-    chained: HashMap<u32, CallId>,
+    chained: BTreeMap<u32, CallId>,
     pub(crate) mappings: Mappings,
     /// Whether there may be a lock to give up.
     has_locks: bool,
@@ -328,8 +329,8 @@ impl HostState {
         self.host.shared.monotonic_origin
     }
 
-    pub(crate) fn began(&self) -> Instant {
-        self.began
+    pub(crate) fn cpu_origin(&self) -> Instant {
+        *self.cpu_origin.get_or_init(Instant::now)
     }
 
     pub(crate) fn will_lock(&mut self) {

@@ -86,7 +86,7 @@ functions!(WASI_FUNCTIONS, WASI, wasi::answer, {
     /// The resolution of a clock: a nanosecond.
     "clock_res_get" = clock::clock_res_get(id, resolution):
         (id: u32, resolution: u32) -> u32, Clock;
-    /// The time; the clocks of processor time count from the beginning of the call.
+    /// The time; the clocks of processor time count from when they are first asked.
     "clock_time_get" = clock::clock_time_get(id, time):
         (id: u32, _precision: u64, time: u32) -> u32, Clock;
     /// Takes advice on what will be read.

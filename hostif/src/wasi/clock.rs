@@ -16,8 +16,8 @@ pub(crate) enum Clock {
     Realtime,
     /// Time since an origin that is the host's choice; never goes back.
     Monotonic,
-    /// Time since the call began: no less than the processor time that it has had. The thread's own time would show
-    /// what others did on it while this call waited.
+    /// Time since this clock was first asked: from then on no less than the processor time that the call has had. The
+    /// thread's own time would show what others did on it while this call waited.
     CpuTime,
 }
 
@@ -42,7 +42,7 @@ impl Clock {
                 SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
             }
             Self::Monotonic => host.monotonic_origin().elapsed(),
-            Self::CpuTime => host.began().elapsed(),
+            Self::CpuTime => host.cpu_origin().elapsed(),
         };
         u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
     }
