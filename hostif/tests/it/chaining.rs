@@ -151,3 +151,28 @@ fn who_waits_is_suspended_and_goes_on() {
     });
     assert_eq!((ended.code(), waits), (7, 1));
 }
+
+/// A guest that sleeps in its `malloc`, which the host calls: the wait suspends the outermost call.
+#[test]
+fn waiting_inside_a_host_call_suspends_too() {
+    let guest = r#"(module
+      (import "env" "__faasm_chain_name" (func $chain (param i32 i32 i32) (result i32)))
+      (import "env" "__faasm_await_call_output" (func $output (param i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 16) "echo\00")
+      (func $malloc (export "malloc") (param i32) (result i32)
+        (i32.store (i32.const 528) (i32.const 1))
+        (i64.store (i32.const 536) (i64.const 1000000))
+        (drop (call $poll (i32.const 512) (i32.const 600) (i32.const 1) (i32.const 700)))
+        (i32.const 1024))
+      (func (export "_start")
+        (drop (call $output (call $chain (i32.const 16) (i32.const 16) (i32.const 4))
+          (i32.const 64) (i32.const 68)))
+        (call $exit (i32.load8_u (i32.add (i32.load (i32.const 64)) (i32.const 1))))))"#;
+    let calls = Arc::new(FakeCalls::default());
+    let mut waits = 0;
+    let ended = Bench::new().guest(&host(&calls), b"", guest).run_suspending(|| waits += 1);
+    assert_eq!((ended.code(), waits), (i32::from(b'c'), 1));
+}

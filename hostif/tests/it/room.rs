@@ -104,3 +104,24 @@ fn for_a_program() {
     let ended = bench.place(&host, b"input", &bench.module(&program("recurse-host"))).run();
     assert_eq!(ended.result.unwrap_err().trap_code(), Some(TrapCode::StackOverflow));
 }
+
+/// The guest's `malloc`, called by the host, calls the host again, for ever.
+#[test]
+fn for_a_host_call_inside_a_host_call() {
+    let guest = r#"(module
+      (import "env" "__faasm_chain_name" (func $chain (param i32 i32 i32) (result i32)))
+      (import "env" "__faasm_await_call_output" (func $output (param i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 16) "echo\00")
+      (func $malloc (export "malloc") (param i32) (result i32)
+        (drop (call $output (call $chain (i32.const 16) (i32.const 0) (i32.const 4))
+          (i32.const 64) (i32.const 68)))
+        (i32.const 1024))
+      (func (export "_start") (drop (call $malloc (i32.const 1)))))"#;
+    let host = HostBuilder::new().calls(Arc::new(FakeCalls::default())).build().unwrap();
+    let bench = Bench::new();
+    let ended = bench.guest(&host, b"", guest).run();
+    assert_eq!(ended.result.unwrap_err().trap_code(), Some(TrapCode::StackOverflow));
+    let ended = bench.guest(&host, b"", guest).run_suspending(|| panic!("it does not wait"));
+    assert_eq!(ended.result.unwrap_err().trap_code(), Some(TrapCode::StackOverflow));
+}
