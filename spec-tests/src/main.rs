@@ -36,7 +36,7 @@ fn main() -> Result<ExitCode> {
     let mode = Mode { opt, cpu, restored: arguments.restored };
     let (mut passed, mut failed) = (0, 0);
     for script in scripts(&arguments.files)? {
-        let tally = script::run(&script.text, mode);
+        let tally = script.text().and_then(|text| script::run(&text, mode));
         report(&script, &tally, arguments.quiet);
         match tally {
             Ok(tally) => {
@@ -59,7 +59,7 @@ fn scripts(files: &[PathBuf]) -> Result<Vec<Script>> {
         if file.is_dir() {
             scripts.extend(suite::read_folder(file)?);
         } else {
-            scripts.push(Script::read(file)?);
+            scripts.push(Script::file(file));
         }
     }
     scripts.sort_by(|a, b| a.name.cmp(&b.name));

