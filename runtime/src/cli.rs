@@ -4,6 +4,7 @@
 //! input, 3 not found, 5 no server or no room now, 6 deadline passed, 70 an error of ours, 134 a guest trapped; `run`
 //! ends with the guest's own exit code.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -80,9 +81,13 @@ fn start_log(filter: &str) {
         eprintln!("faasm: --log: {error}; logging warnings");
         tracing_subscriber::EnvFilter::new("warn")
     });
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A log that is there already, in a test, is as good.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .try_init();
 }
 
 #[cfg(test)]

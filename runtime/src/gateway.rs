@@ -49,12 +49,19 @@ pub struct GatewayLimits {
     pub module_bytes: usize,
     /// How long a body may take to arrive.
     pub body_time: Duration,
+    /// Bytes of all bodies that are being received or answered at one time.
+    pub bodies_bytes: usize,
 }
 
 impl Default for GatewayLimits {
-    /// 16 MiB of input, 64 MiB of module, 60 seconds.
+    /// 16 MiB of input, 64 MiB of module, 60 seconds, 1 GiB in all.
     fn default() -> Self {
-        Self { input_bytes: 16 << 20, module_bytes: 64 << 20, body_time: Duration::from_mins(1) }
+        Self {
+            input_bytes: 16 << 20,
+            module_bytes: 64 << 20,
+            body_time: Duration::from_mins(1),
+            bodies_bytes: 1 << 30,
+        }
     }
 }
 
@@ -63,6 +70,7 @@ impl Default for GatewayLimits {
 struct Gateway {
     host: Arc<Host>,
     limits: GatewayLimits,
+    bodies: body::Budget,
     /// One upload at a time: compilation is parallel in itself.
     uploads: Arc<Semaphore>,
 }
@@ -78,7 +86,12 @@ pub async fn serve(
     limits: GatewayLimits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = router(Gateway { host, limits, uploads: Arc::new(Semaphore::new(1)) });
+    let router = router(Gateway {
+        host,
+        limits,
+        bodies: body::Budget::new(limits.bodies_bytes),
+        uploads: Arc::new(Semaphore::new(1)),
+    });
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(shutdown)
         .await

@@ -13,6 +13,7 @@
 //!    After `abort` those that have waiting Faaslets are told [`Work::Abort`] until they have none.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -61,6 +62,8 @@ pub(crate) struct Queue<C> {
     /// One for each executor.
     wake: Vec<Condvar>,
     limits: QueueLimits,
+    /// Set once, before the lock is taken to wake everybody: who sleeps after that has seen it.
+    aborting: AtomicBool,
 }
 
 /// How many calls may wait for an executor.
@@ -80,7 +83,6 @@ struct State<C> {
     /// Executors that wait on their condition variable and that nobody has woken; the last one slept last.
     sleeping: Vec<ExecutorIndex>,
     closed: bool,
-    aborting: bool,
 }
 
 impl<C> Queue<C> {
@@ -91,12 +93,12 @@ impl<C> Queue<C> {
             ready: (0..executors).map(|_| VecDeque::new()).collect(),
             sleeping: Vec::with_capacity(executors),
             closed: false,
-            aborting: false,
         };
         Self {
             state: Mutex::new(state),
             wake: (0..executors).map(|_| Condvar::new()).collect(),
             limits,
+            aborting: AtomicBool::new(false),
         }
     }
 
@@ -141,7 +143,7 @@ impl<C> Queue<C> {
     ) -> Work<C> {
         let mut state = self.lock();
         loop {
-            if state.aborting && waiting {
+            if waiting && self.is_aborting() {
                 return Work::Abort;
             }
             if let Some(waiter) = state.ready[executor].pop_front() {
@@ -164,12 +166,13 @@ impl<C> Queue<C> {
 
     /// Takes no more calls from outside, and lets executors end when all is done.
     pub(crate) fn close(&self) {
-        self.finish(|state| state.closed = true);
+        self.finish();
     }
 
     /// As `close`, and has executors end what waits.
     pub(crate) fn abort(&self) {
-        self.finish(|state| (state.closed, state.aborting) = (true, true));
+        self.aborting.store(true, Ordering::Relaxed);
+        self.finish();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -177,7 +180,7 @@ impl<C> Queue<C> {
     }
 
     pub(crate) fn is_aborting(&self) -> bool {
-        self.lock().aborting
+        self.aborting.load(Ordering::Relaxed)
     }
 
     /// How many calls wait for an executor.
@@ -186,9 +189,9 @@ impl<C> Queue<C> {
         state.outside.len() + state.chained.len()
     }
 
-    fn finish(&self, change: impl FnOnce(&mut State<C>)) {
+    fn finish(&self) {
         let mut state = self.lock();
-        change(&mut state);
+        state.closed = true;
         state.sleeping.clear();
         drop(state);
         self.wake.iter().for_each(Condvar::notify_all);

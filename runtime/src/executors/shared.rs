@@ -22,15 +22,34 @@ pub(crate) struct Task {
     pub(crate) reply: Reply,
 }
 
+/// A task that was accepted.
+pub(super) struct Accepted {
+    pub(super) task: Task,
+    pub(super) open: Open,
+}
+
+/// A call that has not ended; it has when this is dropped, whatever became of it.
+pub(super) struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        *open -= 1;
+        if *open == 0 {
+            self.0.idle.notify_all();
+        }
+    }
+}
+
 /// See the module's page.
 pub(crate) struct Shared {
     pub(crate) binder: Binder,
     pub(crate) directory: Directory,
     pub(crate) forge: Forge,
     pub(crate) ids: InvocationIds,
-    pub(super) queue: Queue<Task>,
+    pub(super) queue: Queue<Accepted>,
     limits: ExecutorLimits,
-    /// Calls that were accepted and have not ended; who brings it to 0 notifies `idle`.
+    /// How many [`Open`] there are; who brings it to 0 notifies `idle`.
     open: Mutex<usize>,
     idle: Condvar,
     /// Faaslets that run or wait.
@@ -72,29 +91,17 @@ impl Shared {
     }
 
     /// Queues a call, or replies that it cannot be.
-    pub(crate) fn submit(&self, task: Task) {
+    pub(crate) fn submit(self: &Arc<Self>, task: Task) {
         let origin = if task.info.parent.is_some() { Origin::Chained } else { Origin::Outside };
-        self.opened();
-        let (task, error) = match self.queue.submit(task, origin) {
-            Ok(()) => return,
-            Err(Refused::Full(task)) => {
-                (task, CallError::Overloaded("too many calls are waiting on this host"))
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        let accepted = Accepted { task, open: Open(Arc::clone(self)) };
+        match self.queue.submit(accepted, origin) {
+            Ok(()) => {}
+            Err(Refused::Full(accepted)) => {
+                accepted.refuse(CallError::Overloaded("too many calls are waiting on this host"));
             }
-            Err(Refused::Closed(task)) => (task, CallError::Draining),
-        };
-        self.refuse(task, error);
-    }
-
-    /// Ends a call that did not get a Faaslet.
-    pub(super) fn refuse(&self, task: Task, error: CallError) {
-        let timings = Timings { queue: task.info.begun.elapsed(), ..Timings::default() };
-        self.publish(task.reply, Finished { result: Err(error), timings });
-    }
-
-    /// Tells how a call ended.
-    pub(super) fn publish(&self, reply: Reply, finished: Finished) {
-        reply.complete(finished);
-        self.closed();
+            Err(Refused::Closed(accepted)) => accepted.refuse(CallError::Draining),
+        }
     }
 
     /// A seat for one more Faaslet, if there is room.
@@ -148,16 +155,13 @@ impl Shared {
     pub(super) fn runs(&self, executor: ExecutorIndex, interrupt: Option<Interrupt>) {
         *self.running[executor].lock().unwrap_or_else(PoisonError::into_inner) = interrupt;
     }
+}
 
-    fn opened(&self) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-    }
-
-    fn closed(&self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        *open -= 1;
-        if *open == 0 {
-            self.idle.notify_all();
-        }
+impl Accepted {
+    /// Ends a call that did not get a Faaslet.
+    pub(super) fn refuse(self, error: CallError) {
+        let Task { info, reply, .. } = self.task;
+        let timings = Timings { queue: info.begun.elapsed(), ..Timings::default() };
+        reply.complete(Finished { result: Err(error), timings });
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::queue::{ExecutorIndex, WaiterId, Work};
-use super::shared::{Seat, Shared, Task};
+use super::shared::{Accepted, Open, Seat, Shared, Task};
 use crate::call::{CallError, CallInfo, Finished, Phase, Reply, Timings};
 use crate::faaslet::{Faaslet, Progress, Waiting};
 use crate::function::Function;
@@ -26,6 +26,7 @@ struct Running {
     /// When the Faaslet was there.
     started: Instant,
     _seat: Seat,
+    _open: Open,
 }
 
 /// A call whose Faaslet waits.
@@ -64,7 +65,7 @@ impl Worker {
         }
     }
 
-    fn work(&mut self, work: Work<Task>) {
+    fn work(&mut self, work: Work<Accepted>) {
         match work {
             Work::Call(task) => self.begin(task),
             Work::Resume(waiter) => self.resume(waiter),
@@ -74,17 +75,16 @@ impl Worker {
         }
     }
 
-    fn begin(&mut self, task: Task) {
+    fn begin(&mut self, accepted: Accepted) {
         let taken = Instant::now();
-        if let Some(error) = self.refusal(&task, taken) {
-            return self.shared.refuse(task, error);
+        if let Some(error) = self.refusal(&accepted.task, taken) {
+            return accepted.refuse(error);
         }
         let Some(seat) = self.shared.seat() else {
-            return self.shared.refuse(
-                task,
-                CallError::Overloaded("too many functions are running or waiting here"),
-            );
+            return accepted
+                .refuse(CallError::Overloaded("too many functions are running or waiting here"));
         };
+        let Accepted { task, open } = accepted;
         let Task { info, function, input, reply } = task;
         let faaslet = match Faaslet::birth(&self.shared, &function, &info, input) {
             Ok(faaslet) => faaslet,
@@ -94,14 +94,14 @@ impl Worker {
                     init: taken.elapsed(),
                     ..Timings::default()
                 };
-                return self.shared.publish(reply, Finished { result: Err(error), timings });
+                return reply.complete(Finished { result: Err(error), timings });
             }
         };
         let started = Instant::now();
         let (queue, init, cold) = (taken - info.begun, started - taken, faaslet.is_cold());
         let timings = Timings { queue, init, cold, ..Timings::default() };
         function.port().begin(info, &function);
-        let running = Running { info, function, reply, timings, started, _seat: seat };
+        let running = Running { info, function, reply, timings, started, _seat: seat, _open: open };
         self.shared.runs(self.index, Some(faaslet.interrupt()));
         let progress = faaslet.run();
         self.settle(running, progress, Phase::Running);
@@ -174,7 +174,7 @@ impl Worker {
     }
 
     fn end(&self, running: Running, ended: crate::faaslet::Ended, phase: Phase) {
-        let Running { info, function, reply, mut timings, started, _seat } = running;
+        let Running { info, function, reply, mut timings, started, _seat, _open } = running;
         timings.run = started.elapsed();
         let (result, spent) = ended.outcome();
         let result = result.map_err(|error| match error {
@@ -183,7 +183,7 @@ impl Worker {
             error => error,
         });
         function.port().end(&info);
-        self.shared.publish(reply, Finished { result, timings });
+        reply.complete(Finished { result, timings });
         spent.reset();
     }
 

@@ -62,8 +62,7 @@ pub(super) async fn upload(
     body: Body,
 ) -> Result<Response, Failure> {
     let name = name(&path)?;
-    let limits = gateway.limits;
-    let wasm = body::read(&headers, body, limits.module_bytes, limits.body_time).await?;
+    let (wasm, _share) = body::read(&gateway, &headers, body, gateway.limits.module_bytes).await?;
     let lost = |_| Failure::new(ProblemType::Internal, "The upload was lost.");
     let permit = Arc::clone(&gateway.uploads).acquire_owned().await.map_err(|_| lost(()))?;
     let host = Arc::clone(&gateway.host);

@@ -39,8 +39,7 @@ pub(super) async fn invoke(
     let name = name(&path)?;
     let timeout = timeout(&headers)?;
     let function = gateway.host.function(&name).ok_or_else(|| not_found(&gateway, &name))?;
-    let limits = gateway.limits;
-    let input = body::read(&headers, body, limits.input_bytes, limits.body_time).await?;
+    let (input, _share) = body::read(&gateway, &headers, body, gateway.limits.input_bytes).await?;
     let call = gateway.host.invoke(function, input.into(), timeout);
     let deadline = tokio::time::Instant::from_std(call.info.deadline);
     let finished = tokio::time::timeout_at(deadline + GRACE, value(call.finished)).await;

@@ -200,6 +200,29 @@ fn bodies_over_the_limit_are_refused_announced_or_not() {
 }
 
 #[test]
+fn bodies_share_a_budget() {
+    let limits =
+        GatewayLimits { input_bytes: 8 << 10, bodies_bytes: 10 << 10, ..GatewayLimits::default() };
+    let host = TestHost::having(&["echo", "sleep"]);
+    let server = Server::start(limits, host);
+    // A half body holds its share for as long as it is awaited.
+    let mut half = TcpStream::connect(server.address).unwrap();
+    let head = "POST /v1/namespaces/demo/functions/echo/invoke HTTP/1.1\r\nhost: x\r\ncontent-length: 8000\r\n\r\n";
+    half.write_all(head.as_bytes()).unwrap();
+    let refused = loop {
+        match server.invoke("echo", &[7; 4000]) {
+            Ok(_) => std::thread::yield_now(),
+            Err(problem) => break problem,
+        }
+    };
+    assert_eq!((refused.status, refused.kind), (503, Some(ProblemType::Overloaded)));
+    drop(half);
+    while server.invoke("echo", &[7; 4000]).is_err() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn a_body_that_does_not_arrive_is_given_up() {
     let limits = GatewayLimits { body_time: Duration::from_millis(50), ..GatewayLimits::default() };
     let server = Server::start(limits, TestHost::having(&["echo"]));
