@@ -90,11 +90,15 @@ pub(crate) fn main_entry<T: 'static>(
     store: &Store<T>,
     instance: Instance,
 ) -> Result<Entry, EntryError> {
-    let (name, func) = ENTRIES
+    let found: Vec<_> = ENTRIES
         .into_iter()
-        .find_map(|name| Some((name, instance.func(store, name)?)))
-        .ok_or(EntryError::Missing)?;
-    Entry::new(store, func, &format!("`{name}`"))
+        .filter_map(|name| {
+            Some(Entry::new(store, instance.func(store, name)?, &format!("`{name}`")))
+        })
+        .collect();
+    // C has a `main` with arguments beside the entry that calls it.
+    let first = found.iter().position(Result::is_ok).unwrap_or(0);
+    found.into_iter().nth(first).unwrap_or(Err(EntryError::Missing))
 }
 
 fn exports(module: &Module, name: &str) -> bool {

@@ -168,3 +168,6 @@ fn initialise<T: 'static>(
         Err(trap) => Err(ProtoError::Trapped { name, trap }),
     }
 }
+
+#[cfg(test)]
+mod tests;
