@@ -10,7 +10,7 @@
 //! | `GET /readyz` | calls are taken |
 //! | `GET /version` | name and version |
 //!
-//! Errors are problem documents (RFC 9457), see [`crate::problem`]. A function's own answer has the header
+//! Clients read `docs/http-api.md`. Errors are problem documents (RFC 9457), see [`crate::problem`]. A function's own answer has the header
 //! `faas-origin: function`, everything else `faas-origin: platform`.
 //!
 //! # Invariants
