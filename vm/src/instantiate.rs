@@ -79,11 +79,12 @@ fn build(core: &mut StoreCore, module: &Module, imports: Vec<Resolved>) -> Resul
         return Err(StoreError::Sealed);
     }
     let places = Places::of(&mut contents.plan, info, &module.inner.layout, &limits)?;
+    let types = info.types.iter().map(|ty| contents.types.intern(ty)).collect();
     if !one {
         let room = pages(module.inner.layout.size.unsigned_abs() as usize);
         place::commit(core, places.context - room, room)?;
     }
-    let builder = Builder { context: places.context, module, core };
+    let builder = Builder { context: places.context, module, core, types };
     builder.build(&places, imports)
 }
 
@@ -92,6 +93,8 @@ struct Builder<'a> {
     core: &'a mut StoreCore,
     module: &'a Module,
     context: usize,
+    /// The store's id of each type.
+    types: Vec<u32>,
 }
 
 impl Builder<'_> {
@@ -106,7 +109,7 @@ impl Builder<'_> {
             globals: Vec::new(),
         };
         self.write_header(&record);
-        self.write_types()?;
+        self.write_types();
         for import in imports {
             self.write_import(&mut record, import)?;
         }
@@ -146,13 +149,11 @@ impl Builder<'_> {
         self.core.put(self.at(header::INSTANCE), index);
     }
 
-    fn write_types(&mut self) -> Result<(), StoreError> {
+    fn write_types(&mut self) {
         let base = self.at(self.module.inner.layout.types);
-        for (index, ty) in self.module.info().types.iter().enumerate() {
-            let id = self.core.contents_mut()?.types.intern(ty);
+        for (index, &id) in self.types.iter().enumerate() {
             self.core.put(base + index * 4, id);
         }
-        Ok(())
     }
 
     fn write_import(
@@ -206,18 +207,19 @@ impl Builder<'_> {
 
     /// An imported host function as something that compiled code calls: this import's stub, with this context.
     fn host_record(
-        &mut self,
+        &self,
         record: &InstanceRecord,
         host: Arc<HostFunc>,
     ) -> Result<FuncRecord, StoreError> {
         let import = number(record.imported_functions.len());
         let module = &self.module.inner;
         let stub = module.host_stub(import, host.native);
+        let ty = module.info.functions[import as usize];
         Ok(FuncRecord {
-            ty: self.core.contents_mut()?.types.intern(&host.ty),
+            ty: self.types[ty as usize],
             code: stub.ok_or(StoreError::Limit { what: "host stubs" })?,
             context: self.context,
-            entry: module.entry(&host.ty),
+            entry: module.entry(ty),
             host: Some(host),
         })
     }
@@ -328,23 +330,16 @@ impl Builder<'_> {
         place::commit(self.core, old, new - old)
     }
 
-    fn function(
-        &mut self,
-        record: &InstanceRecord,
-        function: u32,
-    ) -> Result<FuncRecord, StoreError> {
-        let missing = StoreError::Limit { what: "functions" };
+    fn function(&self, record: &InstanceRecord, function: u32) -> Result<FuncRecord, StoreError> {
+        let module = &self.module.inner;
+        let ty = module.info.functions[function as usize];
         if let Some(import) = record.imported_functions.get(function as usize) {
-            // The entry must be one of a module that has this type; the exporter's may lack it.
-            let module = &self.module.inner;
-            let ty = module.info.function_type(function).ok_or(missing)?;
+            // The exporter may lack an entry of this type; any module's will do.
             return Ok(FuncRecord { entry: import.entry.or(module.entry(ty)), ..import.clone() });
         }
-        let module = &self.module.inner;
-        let ty = module.info.function_type(function).ok_or(missing)?;
         let code = module.function_code(function);
         Ok(FuncRecord {
-            ty: self.core.contents_mut()?.types.intern(ty),
+            ty: self.types[ty as usize],
             code: code.ok_or(StoreError::Limit { what: "functions" })?,
             context: self.context,
             entry: module.entry(ty),

@@ -1,5 +1,6 @@
 //! Loaded modules: an object file, checked, its code executable.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(crate) struct ModuleInner {
     pub(crate) data: Box<[u8]>,
     pub(crate) span: Arc<CodeSpan>,
     code: CodeInfo,
+    /// Address of the entry for each type, by type index.
+    entries: Box<[Option<usize>]>,
 }
 
 /// Why an object file is refused.
@@ -82,6 +85,7 @@ impl Module {
         let (offsets, codes) =
             opened.sites.iter().map(|site| (site.offset, site.code as u8)).unzip();
         let span = Arc::new(CodeSpan::new(image, offsets, codes)?);
+        let entries = entries(&opened.info.module, &opened.info.code, span.start());
         Ok(Self {
             inner: Arc::new(ModuleInner {
                 info: opened.info.module,
@@ -89,6 +93,7 @@ impl Module {
                 data: opened.data.into(),
                 span,
                 code: opened.info.code,
+                entries,
             }),
         })
     }
@@ -118,11 +123,9 @@ impl ModuleInner {
         Some(self.address(range))
     }
 
-    /// Address of the entry for functions of this type.
-    pub(crate) fn entry(&self, ty: &FuncType) -> Option<usize> {
-        let (_, range) =
-            self.code.entries.iter().find(|(index, _)| self.info.types[*index as usize] == *ty)?;
-        Some(self.address(*range))
+    /// Address of the entry for functions of the type with this index.
+    pub(crate) fn entry(&self, ty: u32) -> Option<usize> {
+        *self.entries.get(ty as usize)?
     }
 
     /// The function that `pc` is in; `None` in stubs and entries.
@@ -144,6 +147,16 @@ impl ModuleInner {
             offset,
         })
     }
+}
+
+/// The address of each type's entry, in a text that begins at `start`. Equal types share theirs.
+fn entries(info: &ModuleInfo, code: &CodeInfo, start: usize) -> Box<[Option<usize>]> {
+    let by_type: HashMap<&FuncType, usize> = code
+        .entries
+        .iter()
+        .map(|(ty, range)| (&info.types[*ty as usize], start + range.offset as usize))
+        .collect();
+    info.types.iter().map(|ty| by_type.get(ty).copied()).collect()
 }
 
 impl fmt::Debug for ModuleInner {

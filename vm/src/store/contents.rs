@@ -179,9 +179,9 @@ impl InstanceRecord {
         if let Some(import) = self.imported_functions.get(index as usize) {
             return Some(import.clone());
         }
-        let ty = module.info.function_type(index)?;
+        let ty = *module.info.functions.get(index as usize)?;
         Some(FuncRecord {
-            ty: *contents.types.ids.get(ty)?,
+            ty: *contents.types.ids.get(&module.info.types[ty as usize])?,
             code: module.function_code(index)?,
             context: self.context,
             entry: module.entry(ty),
