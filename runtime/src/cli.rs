@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod compile;
 mod failure;
+mod order;
 mod paths;
 mod remote;
 mod run;
@@ -61,7 +62,7 @@ enum Command {
 /// Parses the command line, does what it says, and answers the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(order::options_first(std::env::args_os().collect()));
     let default = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
     start_log(cli.log.as_deref().unwrap_or(default));
     let done = match cli.command {

@@ -17,9 +17,9 @@ use tokio::sync::oneshot;
 use crate::host::{TestHost, wasm};
 
 /// A gateway before a test host, on a port of its own.
-struct Server {
+pub(crate) struct Server {
     client: Client,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     host: TestHost,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -67,11 +67,11 @@ impl Server {
         }
     }
 
-    fn upload(&self, guest: &str) -> Answer {
+    pub(crate) fn upload(&self, guest: &str) -> Answer {
         self.send(Method::PUT, &path(guest), &wasm(guest)).unwrap()
     }
 
-    fn invoke(&self, guest: &str, body: &[u8]) -> Result<Answer, Box<Reported>> {
+    pub(crate) fn invoke(&self, guest: &str, body: &[u8]) -> Result<Answer, Box<Reported>> {
         self.send(Method::POST, &format!("{}/invoke", path(guest)), body)
     }
 
@@ -94,7 +94,7 @@ impl Drop for Server {
     }
 }
 
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     Server::start(GatewayLimits::default(), TestHost::start())
 }
 

@@ -8,4 +8,5 @@ mod host;
 mod isolation;
 mod limits;
 mod process;
+mod stress;
 mod uploads;

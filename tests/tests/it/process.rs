@@ -166,6 +166,35 @@ fn exported_functions_are_invoked_with_numbers() {
     assert!(text(&missing.stderr).contains("`add`"), "{missing:?}");
 }
 
+/// Runs an example of a program that nobody here wrote, and compares what it prints.
+fn runs_its_example(program: &str, example: &str, args: &[&str], input: Stdio) {
+    let folder = root().join("guests").join(program);
+    let wasm = folder.join("build").join(program).with_extension("wasm");
+    let dir = format!("{}::/work", folder.display());
+    let ran = Command::new(binary())
+        .arg("run")
+        .arg(wasm)
+        .args(["--dir", &dir, "--"])
+        .args(args)
+        .stdin(input)
+        .output()
+        .unwrap();
+    let expected = std::fs::read_to_string(folder.join("example.out")).unwrap();
+    assert_eq!(code(&ran), 0, "{program} {example}: {}", text(&ran.stderr));
+    assert_eq!(text(&ran.stdout), expected, "{program} {example}");
+}
+
+#[test]
+fn quickjs_runs_a_script() {
+    runs_its_example("quickjs", "example.js", &["/work/example.js"], Stdio::null());
+}
+
+#[test]
+fn sqlite_runs_statements() {
+    let statements = std::fs::File::open(root().join("guests/sqlite/example.sql")).unwrap();
+    runs_its_example("sqlite", "example.sql", &[":memory:"], statements.into());
+}
+
 #[test]
 fn wrong_input_has_its_exit_codes() {
     let data = tempfile::tempdir().unwrap();
