@@ -1,3 +1,5 @@
+//! Tests of what validation says of a module.
+
 use faasm_abi::types::{FuncType, ValType};
 
 use super::*;
