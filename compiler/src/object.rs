@@ -36,7 +36,11 @@ pub(crate) fn describe(env: &Env<'_>, code: faasm_abi::object::CodeInfo) -> Obje
         format: FORMAT,
         target: env.isa.triple().to_string(),
         features: isa::features(env.isa),
-        compiler: concat!("faasm ", env!("CARGO_PKG_VERSION"), " cranelift 0.135.8").to_owned(),
+        compiler: format!(
+            "faasm {} cranelift {}",
+            env!("CARGO_PKG_VERSION"),
+            cranelift_codegen::VERSION
+        ),
         module: env.info.clone(),
         code,
     }
