@@ -18,8 +18,6 @@
 //! The gateway is asynchronous and one thread serves all connections: nothing here computes or touches the disk.
 //! Uploads run on threads of their own, one at a time.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +33,7 @@ use tokio::sync::Semaphore;
 use crate::host::Host;
 
 mod body;
+mod connections;
 mod failure;
 mod functions;
 mod health;
@@ -49,17 +48,23 @@ pub struct GatewayLimits {
     pub module_bytes: usize,
     /// How long a body may take to arrive.
     pub body_time: Duration,
+    /// How long the head of a request may take to arrive, and how long a connection may be idle.
+    pub head_time: Duration,
+    /// How many connections there are at one time; more wait to be accepted.
+    pub connections: usize,
     /// Bytes of all bodies that are being received or answered at one time.
     pub bodies_bytes: usize,
 }
 
 impl Default for GatewayLimits {
-    /// 16 MiB of input, 64 MiB of module, 60 seconds, 1 GiB in all.
+    /// 16 MiB of input, 64 MiB of module, 60 seconds, 30 seconds, 10,000 connections, 1 GiB in all.
     fn default() -> Self {
         Self {
             input_bytes: 16 << 20,
             module_bytes: 64 << 20,
             body_time: Duration::from_mins(1),
+            head_time: Duration::from_secs(30),
+            connections: 10_000,
             bodies_bytes: 1 << 30,
         }
     }
@@ -76,25 +81,19 @@ struct Gateway {
 }
 
 /// Serves `host` on `listener` until `shutdown` is done, then finishes the requests that are being answered.
-///
-/// # Errors
-///
-/// What accepting connections can fail with.
 pub async fn serve(
     listener: TcpListener,
     host: Arc<Host>,
     limits: GatewayLimits,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let router = router(Gateway {
+    shutdown: impl Future<Output = ()>,
+) {
+    let gateway = Gateway {
         host,
         limits,
         bodies: body::Budget::new(limits.bodies_bytes),
         uploads: Arc::new(Semaphore::new(1)),
-    });
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(shutdown)
-        .await
+    };
+    connections::serve(listener, router(gateway), limits, shutdown).await;
 }
 
 fn router(gateway: Gateway) -> Router {

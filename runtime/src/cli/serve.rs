@@ -96,7 +96,7 @@ async fn listen(options: &Options, host: Arc<Host>, limits: GatewayLimits) -> Do
     let stop = stop(Arc::clone(&host), options.grace, drained);
     let served = gateway::serve(listener, Arc::clone(&host), limits, stop);
     tokio::select! {
-        served = served => served.map_err(|error| Failure::internal(&error))?,
+        () = served => {}
         // All calls have ended; clients that still send or read have had their time.
         () = async { drop(done.await); tokio::time::sleep(Duration::from_secs(2)).await } => {}
     }

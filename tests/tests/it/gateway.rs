@@ -37,7 +37,7 @@ impl Server {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 address.send(listener.local_addr().unwrap()).unwrap();
                 let stop = async { stopped.await.unwrap_or_default() };
-                gateway::serve(listener, served, limits, stop).await.unwrap();
+                gateway::serve(listener, served, limits, stop).await;
             });
         });
         let address = listening.recv().unwrap();
@@ -197,6 +197,22 @@ fn bodies_over_the_limit_are_refused_announced_or_not() {
     let answer = server.raw(&chunked);
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert_eq!(&server.invoke("echo", b"on").unwrap().body[..], b"on");
+}
+
+#[test]
+fn half_a_head_is_given_up_and_more_connections_wait() {
+    let limits = GatewayLimits {
+        head_time: Duration::from_millis(50),
+        connections: 1,
+        ..GatewayLimits::default()
+    };
+    let server = Server::start(limits, TestHost::having(&["echo"]));
+    let mut half = TcpStream::connect(server.address).unwrap();
+    half.write_all(b"POST /v1/namespaces/demo").unwrap();
+    // Served when the first connection has been given up.
+    assert_eq!(&server.invoke("echo", b"on").unwrap().body[..], b"on");
+    let mut rest = Vec::new();
+    half.read_to_end(&mut rest).unwrap();
 }
 
 #[test]
