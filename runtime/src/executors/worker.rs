@@ -52,6 +52,8 @@ impl Worker {
 
     /// Works until the host stops.
     pub(super) fn run(mut self) {
+        // A handler of somebody else's must not run on a guest's stack.
+        faasm_sfi::fault::block_other_signals();
         loop {
             let timer = self.next_timer();
             let work = self.shared.queue.next(self.index, timer, !self.parked.is_empty());
@@ -100,6 +102,7 @@ impl Worker {
         let started = Instant::now();
         let (queue, init, cold) = (taken - info.begun, started - taken, faaslet.is_cold());
         let timings = Timings { queue, init, cold, ..Timings::default() };
+        tracing::debug!(function = %function.name(), invocation = %info.id, cold, "takes a call");
         function.port().begin(info, &function);
         let running = Running { info, function, reply, timings, started, _seat: seat, _open: open };
         self.shared.runs(self.index, Some(faaslet.interrupt()));
@@ -177,6 +180,8 @@ impl Worker {
         let Running { info, function, reply, mut timings, started, _seat, _open } = running;
         timings.run = started.elapsed();
         let (result, spent) = ended.outcome();
+        let run = timings.run;
+        tracing::debug!(function = %function.name(), invocation = %info.id, ?run, "ended a call");
         let result = result.map_err(|error| match error {
             CallError::Deadline { .. } if self.shared.is_aborting() => CallError::Draining,
             CallError::Deadline { .. } => deadline(&info, phase),

@@ -55,17 +55,29 @@ struct Serve {
 
 impl Serve {
     fn start() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(options: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let (child, url) = Self::spawn(data.path());
+        let (child, url) = Self::spawn(data.path(), options);
         Self { child, url, data }
     }
 
-    fn spawn(data: &Path) -> (Child, String) {
+    /// What the server has logged.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("log")).unwrap()
+    }
+
+    fn spawn(data: &Path, options: &[&str]) -> (Child, String) {
+        let log = std::fs::File::create(data.join("log")).unwrap();
         let mut child = Command::new(binary())
+            .args(["--log", "debug"])
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(options)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -251,8 +263,24 @@ fn a_server_serves_survives_a_restart_and_ends_when_told() {
 
     assert_eq!(server.terminate(), 0);
     assert_eq!(code(&server.faasm(&["list"])), 5);
-    (server.child, server.url) = Serve::spawn(server.data.path());
+    (server.child, server.url) = Serve::spawn(server.data.path(), &[]);
     assert_eq!(text(&server.faasm(&["invoke", "demo/echo", "-d", "again"]).stdout), "again");
+}
+
+#[test]
+fn a_server_that_is_told_to_end_ends_calls_that_do_not() {
+    let mut server = Serve::with(&["--grace", "100ms", "--timeout", "10m"]);
+    assert_eq!(code(&server.faasm(&["upload", "demo/loop", &guest("loop")])), 0);
+    let mut looping = Command::new(binary());
+    let looping = looping.args(["invoke", "demo/loop"]).env("FAASM_URL", &server.url);
+    let looping = looping.stderr(Stdio::piped()).spawn().unwrap();
+    while !server.log().contains("takes a call") {
+        std::thread::yield_now();
+    }
+    assert_eq!(server.terminate(), 0);
+    let ended = looping.wait_with_output().unwrap();
+    assert_eq!(code(&ended), 5, "{ended:?}");
+    assert!(text(&ended.stderr).contains("shutting down"), "{ended:?}");
 }
 
 #[test]
@@ -261,6 +289,6 @@ fn a_server_that_was_killed_starts_again_with_its_functions() {
     assert_eq!(code(&server.faasm(&["upload", "demo/echo", &guest("echo")])), 0);
     server.child.kill().unwrap();
     server.child.wait().unwrap();
-    (server.child, server.url) = Serve::spawn(server.data.path());
+    (server.child, server.url) = Serve::spawn(server.data.path(), &[]);
     assert_eq!(text(&server.faasm(&["invoke", "demo/echo", "-d", "again"]).stdout), "again");
 }
