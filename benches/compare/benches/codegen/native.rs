@@ -1,13 +1,13 @@
 //! The kernels as compiled by the system's C compiler (see `build.rs`), with the amount of work of each.
 
 /// One kernel.
-pub struct Kernel {
+pub(crate) struct Kernel {
     /// Its file's name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// How much work a run does: some milliseconds.
-    pub n: i32,
+    pub(crate) n: i32,
     /// The native build: returns the checksum.
-    pub run: fn(i32) -> i64,
+    pub(crate) run: fn(i32) -> i64,
 }
 
 macro_rules! kernels {
@@ -19,7 +19,7 @@ macro_rules! kernels {
         }
 
         /// All of them.
-        pub const KERNELS: &[Kernel] = &[
+        pub(crate) const KERNELS: &[Kernel] = &[
             $(Kernel { name: $name, n: $n, run: |n| symbols::$symbol(n) },)*
         ];
     };
