@@ -48,7 +48,7 @@ pub(crate) fn show(options: &Options) -> Result<()> {
 
     let input = format!("{KEY} {}", options.parts);
     let call = || server.faasm(&["invoke", "demo/wordcount", "-d", &input], None);
-    let (answer, first) = call()?;
+    let (answer, first) = server.faasm(&["invoke", "-v", "demo/wordcount", "-d", &input], None)?;
     say(&format!("first call, with {} chained calls: {}", options.parts, millis(first)));
     print_indented(&answer);
     let mut later = Vec::new();
