@@ -61,6 +61,18 @@ impl<'f> Stub<'f> {
         self.builder.ins().get_pinned_reg(types::I64)
     }
 
+    /// The bits of a value as at least 64, zero-extended.
+    fn widened(&mut self, value: Value) -> Value {
+        let bits = match self.builder.func.dfg.value_type(value) {
+            types::F32 => self.builder.ins().bitcast(types::I32, MemFlagsData::new(), value),
+            _ => value,
+        };
+        match self.builder.func.dfg.value_type(bits) {
+            types::I32 => self.builder.ins().uextend(types::I64, bits),
+            _ => bits,
+        }
+    }
+
     /// Loads a field that does not change.
     fn load(&mut self, ty: Type, base: Value, offset: i32) -> Value {
         let flags = MemFlagsData::trusted().with_readonly();

@@ -9,7 +9,11 @@
 //!    alone would be too much: it is also said of a page that was never touched, as soon as a neighbour has a page
 //!    table (measured on Linux 6.18), and restoring those would make a copy of every page.
 //! 2. `PAGEMAP_SCAN` (Linux 6.7) finds them with one call. Without it the entries of `/proc/self/pagemap` say the same.
-//! 3. They are copied back in place, so nothing is unmapped, no other processor is interrupted, and the next call finds
+//! 3. A page becomes a copy by a fault of the thread that first writes to it, which the kernel counts for that thread
+//!    (`getrusage(2)`, minor and major faults together) before the thread goes on. So if one thread alone has touched
+//!    the slot since its pages were last looked for, and that thread has had no fault since, there are no others, and
+//!    nothing needs to be looked for ([`Known`]).
+//! 4. They are copied back in place, so nothing is unmapped, no other processor is interrupted, and the next call finds
 //!    them resident.
 
 use std::fs::File;
@@ -22,7 +26,10 @@ use crate::HOST_PAGE;
 use crate::image::Image;
 use crate::slot::Slot;
 
+mod known;
 mod scan;
+
+pub use known::Known;
 
 /// Why a slot could not be restored: drop it.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +129,40 @@ impl Scanner {
             // SAFETY: the pages lie in the copy of `image` at `base`, which is writable and nobody else's meanwhile.
             unsafe { copy_back(dirty, base, image) };
         })?;
+        Ok(Restored { pages })
+    }
+
+    /// As [`Scanner::restore`], for all images of a slot, but looks for written pages only if there can be others than
+    /// `known`.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`]: the bytes may be anything then.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Scanner::restore`], for each offset and image. `known` is this slot's alone, its images are always the
+    /// same, and each thread that wrote to the slot since called [`Known::touch`] before.
+    pub unsafe fn restore_known<'a>(
+        &self,
+        slot: &Slot,
+        images: impl Iterator<Item = (usize, &'a Image)>,
+        known: &mut Known,
+    ) -> Result<Restored, RestoreError> {
+        let certain = known.is_complete();
+        let mut pages = 0;
+        for (offset, image) in images {
+            let range = copy_of(slot, offset, image)?;
+            let base = range.start;
+            if !certain {
+                self.written(range.clone(), |dirty| known.add(dirty))?;
+            }
+            for dirty in known.inside(&range) {
+                pages += dirty.len() / HOST_PAGE;
+                // SAFETY: the pages lie in the copy of `image` at `base`, which is writable and nobody else's meanwhile.
+                unsafe { copy_back(dirty, base, image) };
+            }
+        }
         Ok(Restored { pages })
     }
 

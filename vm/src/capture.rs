@@ -165,11 +165,11 @@ impl Inner {
             }
         }
         let scanner = &core.contents.engine.inner.scanner;
-        for piece in &self.pieces {
-            // SAFETY: `fresh` mapped the image there, and only pages behind the pieces were mapped since (growth and
-            // regions, which lie behind a memory's or table's first extent); no call runs, as the store is owned here.
-            unsafe { scanner.restore(&core.slot, piece.offset, &piece.image)? };
-        }
+        let images = self.pieces.iter().map(|piece| (piece.offset, &piece.image));
+        // SAFETY: `fresh` mapped the images there, and only pages behind the pieces were mapped since (growth and
+        // regions, which lie behind a memory's or table's first extent); no call runs, as the store is owned here.
+        // All writes go through `StoreCore::address`, `GuestMemory` or an activation, which touch.
+        unsafe { scanner.restore_known(&core.slot, images, &mut core.known)? };
         core.forget_life();
         self.begin(core);
         Ok(())

@@ -278,9 +278,10 @@ pub(crate) unsafe fn activate(
     suspension: Suspension,
 ) -> Result<Activation, CallError> {
     // SAFETY: valid by the caller's promise; only shared borrows are made.
-    let (walls, interrupt, poisoned) =
-        unsafe { (&(*core).walls, &(*core).interrupt, (*core).poisoned) };
-    if poisoned {
+    let (walls, interrupt, known) = unsafe { (&(*core).walls, &(*core).interrupt, &(*core).known) };
+    known.touch();
+    // SAFETY: valid by the caller's promise.
+    if unsafe { (*core).poisoned } {
         return Err(CallError::Poisoned);
     }
     Ok(Activation::new(walls, core.cast(), interrupt, suspension))

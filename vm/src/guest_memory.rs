@@ -44,6 +44,8 @@ impl<'a> GuestMemory<'a> {
     /// The memory's size cannot change while its store is borrowed, so it is read once.
     pub(crate) fn new(core: &'a StoreCore, record: &MemoryRecord) -> Self {
         let base = (core.slot.address() + record.base) as *mut u8;
+        // The view stays on this thread.
+        core.known.touch();
         Self { base, len: core.memory_len(record), store: PhantomData }
     }
 

@@ -219,19 +219,26 @@ unsafe fn call_array<T: 'static>(
 }
 
 /// Turns what a closure did into what the stub expects, and reads the interrupt.
+#[inline(always)]
 fn finish(outcome: std::thread::Result<Result<u64, Trap>>) -> HostReturn {
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(payload) => Err(Trap::host(Panicked { message: message_of(&*payload) })),
+    let value = match outcome {
+        Ok(Ok(value)) => value,
+        Ok(Err(trap)) => return record(trap),
+        Err(payload) => return panicked(payload),
     };
-    match outcome {
-        Ok(value) if !faasm_sfi::activation::is_interrupted() => HostReturn { status: 0, value },
-        Ok(_) => record(Trap::code(TrapCode::Interrupted)),
-        Err(trap) => record(trap),
+    if faasm_sfi::activation::is_interrupted() {
+        return record(Trap::code(TrapCode::Interrupted));
     }
+    HostReturn { status: 0, value }
+}
+
+#[cold]
+fn panicked(payload: Box<dyn Any + Send>) -> HostReturn {
+    record(Trap::host(Panicked { message: message_of(&*payload) }))
 }
 
 /// Records a trap for the raise that follows.
+#[cold]
 pub(crate) fn record(trap: Trap) -> HostReturn {
     // SAFETY: thunks and builtins are called by compiled code, and have let go of the core.
     unsafe { StoreCore::current() }.trap = Some(trap);

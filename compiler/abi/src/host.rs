@@ -12,7 +12,8 @@
 //!
 //! For each function type of an escaping function the object has an *entry*: system C convention
 //! `fn(context, code, values)`, where `values` is an array of [`VALUE_BYTES`]-byte cells, as many as the larger of
-//! parameters and results: parameters in, results out, each in the low bytes of its cell.
+//! parameters and results: parameters in, results out, each in the low bytes of its cell; results of 32 bits are
+//! zero-extended to 64.
 //! The entry sets the pinned register, which it does not save: the VM's assembly does.
 //!
 //! # To the host

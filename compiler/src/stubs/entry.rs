@@ -28,6 +28,8 @@ pub(crate) fn entry(
     }
     let results = stub.call_host(code, signature(ty), &args);
     for (at, &result) in results.iter().enumerate() {
+        // A whole word, because the host reads one: a wide load of a narrow store stalls.
+        let result = stub.widened(result);
         stub.builder.ins().store(flags, result, values, cell(at));
     }
     stub.builder.ins().return_(&[]);

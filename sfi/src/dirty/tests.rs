@@ -169,3 +169,59 @@ fn an_image_that_is_not_there_is_refused() {
         }
     }
 }
+
+fn restore_known(scanner: &Scanner, slot: &Slot, image: &Image, known: &mut Known) -> usize {
+    // SAFETY: the image is mapped there, nobody runs in the slot, and the tests touch `known` where threads write.
+    unsafe { scanner.restore_known(slot, std::iter::once((AT, image)), known) }.unwrap().pages
+}
+
+#[test]
+fn known_pages_are_restored_and_new_ones_are_found() {
+    for scanner in scanners() {
+        let image = image();
+        let (slot, mut known) = (slot(&image), Known::default());
+        // A plain sequence in which pages come, come again, and new ones come between.
+        let mut all = std::collections::BTreeSet::new();
+        for round in 0..200 {
+            let writes = [round * 7 % 5, round * 31 % PAGES.min(round + 1)];
+            for page in writes {
+                write(&slot, page, &[round.to_le_bytes()[0]; 9]);
+                all.insert(page);
+            }
+            known.touch();
+            assert_eq!(restore_known(&scanner, &slot, &image, &mut known), all.len());
+            assert_exact(&slot, &image);
+        }
+    }
+}
+
+#[test]
+fn pages_that_another_thread_wrote_are_found() {
+    let (scanner, image) = (Scanner::open().unwrap(), image());
+    let (slot, mut known) = (slot(&image), Known::default());
+    restore_known(&scanner, &slot, &image, &mut known);
+    let thread = std::thread::spawn(move || {
+        known.touch();
+        write(&slot, 200, b"by another thread");
+        (slot, known)
+    });
+    let (slot, mut known) = thread.join().unwrap();
+    // This thread need not have had a fault.
+    assert_eq!(restore_known(&scanner, &slot, &image, &mut known), 1);
+    assert_exact(&slot, &image);
+}
+
+#[test]
+fn a_first_write_to_a_page_is_a_fault_that_the_kernel_counts() {
+    let image = image();
+    let slot = slot(&image);
+    for page in 0..PAGES {
+        let before = faults();
+        write(&slot, page, &[1]);
+        assert!(faults() > before, "page {page}: its copy was made without a counted fault");
+    }
+}
+
+fn faults() -> u64 {
+    known::faults_of_this_thread().expect("Linux 2.6.26 or later")
+}

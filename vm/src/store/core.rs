@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use faasm_abi::layout::{funcref, memory, table};
+use faasm_sfi::dirty::Known;
 use faasm_sfi::fault::{Fault, FaultKind};
 use faasm_sfi::interrupt::Interrupt;
 use faasm_sfi::shared::SharedRegion;
@@ -56,6 +57,8 @@ pub(crate) struct StoreCore {
     /// As in the contents: one load less in the checks of handles.
     pub(crate) id: u64,
     pub(crate) slot: Slot,
+    /// Its written pages; whoever writes, or lets a guest run, touches it first.
+    pub(crate) known: Known,
     /// Changed only while no call runs.
     pub(crate) walls: Walls,
     pub(crate) contents: Arc<Contents>,
@@ -120,6 +123,7 @@ impl StoreCore {
         Ok(Self {
             id: contents.id,
             slot,
+            known: Known::default(),
             walls,
             contents,
             data: std::ptr::null_mut(),
@@ -184,6 +188,7 @@ impl StoreCore {
     /// The address of `offset` in the slot.
     pub(crate) fn address(&self, offset: usize) -> *mut u8 {
         assert!(offset < self.slot.len(), "an offset outside the slot");
+        self.known.touch();
         (self.slot.address() + offset) as *mut u8
     }
 
