@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use faasm_abi::layout::{MEMORY_GUARD, MEMORY_RESERVATION, funcref};
+use faasm_abi::layout::{ContextLayout, MEMORY_GUARD, MEMORY_RESERVATION, funcref};
 use faasm_abi::module::{ModuleInfo, Shape};
 use faasm_abi::types::{MemoryType, TableType};
 use faasm_sfi::HOST_PAGE;
@@ -83,6 +83,15 @@ impl SlotPlan {
         Ok(plan)
     }
 
+    /// Whether a context lies above the descriptors, in a slot of one module: another module may be instantiated than
+    /// the one it was made for.
+    fn fits(&self, layout: &ContextLayout) -> bool {
+        let end = self.funcrefs + self.max_funcrefs * funcref::SIZE as usize;
+        self.context.is_some_and(|context| {
+            context.checked_sub(end).is_some_and(|room| layout.size.unsigned_abs() as usize <= room)
+        })
+    }
+
     /// Takes `len` bytes, whole pages.
     pub(crate) fn take(&mut self, len: usize) -> Result<usize, StoreError> {
         let at = self.next;
@@ -112,17 +121,21 @@ impl Places {
     pub(crate) fn of(
         plan: &mut SlotPlan,
         info: &ModuleInfo,
-        layout: &faasm_abi::layout::ContextLayout,
+        layout: &ContextLayout,
         limits: &StoreLimits,
     ) -> Result<Self, StoreError> {
         let context = match plan.context {
-            Some(context) => context,
+            Some(context) if plan.fits(layout) => context,
+            Some(_) => return Err(StoreError::Sealed),
             None => {
                 let room = pages(layout.size.unsigned_abs() as usize);
                 plan.take(room)? + room
             }
         };
-        debug_assert!(info.shape() == Shape::Split || plan.next == context);
+        if info.shape() == Shape::Fused && plan.next != context {
+            // Something was put where memory 0 must begin.
+            return Err(StoreError::Sealed);
+        }
         let memories = info.memories[info.imported.memories as usize..]
             .iter()
             .map(|ty| {

@@ -2,7 +2,7 @@
 
 use faasm_vm::{
     Extern, Global, GlobalType, InstantiateError, Limits, Linker, Memory, MemoryType, RefType,
-    Store, Table, TableType, TrapCode, Val, ValType,
+    Store, StoreError, StoreLimits, Table, TableType, TrapCode, Val, ValType,
 };
 
 use crate::support::{arena, engine, module};
@@ -222,4 +222,37 @@ fn what_came_before_a_failed_segment_or_start_persists() {
     let error = linker.instantiate(&mut store, &module(&engine, start)).unwrap_err();
     assert_eq!(error.to_string(), "unreachable");
     assert_eq!(at.call(&mut store, &[Val::I32(6)]).unwrap(), [Val::I32(9)]);
+}
+
+#[test]
+fn a_store_of_one_module_refuses_another_that_needs_more_room() {
+    let engine = engine();
+    let small =
+        module(&engine, r#"(module (memory 1) (func (export "f") (result i32) (i32.const 7)))"#);
+    let globals = "(global (mut i64) (i64.const -1))".repeat(100);
+    // Its context reaches to where the store has its descriptors, of which the first is null's.
+    let text = format!(
+        r#"(module (memory 1) (table 1 funcref) {globals}
+          (func (export "f") (call_indirect (i32.const 0))))"#
+    );
+    let large = module(&engine, &text);
+    let mut store = Store::for_module(&engine, &small, StoreLimits::default(), ()).unwrap();
+    let linker = Linker::new(&engine);
+    let refused = linker.instantiate(&mut store, &large).unwrap_err();
+    assert!(matches!(refused, InstantiateError::Store(StoreError::Sealed)), "{refused}");
+    let instance = linker.instantiate(&mut store, &small).unwrap();
+    let f = instance.func(&store, "f").unwrap();
+    assert_eq!(f.call(&mut store, &[]).unwrap(), [Val::I32(7)]);
+}
+
+#[test]
+fn nothing_can_come_between_a_context_and_its_memory() {
+    let engine = engine();
+    let two = module(&engine, "(module (memory 1) (memory 1))");
+    let one = module(&engine, r#"(module (memory (export "m") 1))"#);
+    let mut store = Store::for_module(&engine, &two, StoreLimits::default(), ()).unwrap();
+    let ty = GlobalType { value: ValType::I64, mutable: false };
+    Global::new(&mut store, ty, Val::I64(7)).unwrap();
+    let refused = Linker::new(&engine).instantiate(&mut store, &one).unwrap_err();
+    assert!(matches!(refused, InstantiateError::Store(StoreError::Sealed)), "{refused}");
 }
