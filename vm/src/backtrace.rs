@@ -16,11 +16,11 @@ pub struct Backtrace {
 /// One active function of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// The module's own name, if it has one.
+    /// The module's own name, if it has one; cut when it is long.
     pub module: Option<String>,
     /// Index of the function in its module.
     pub function: u32,
-    /// The function's name (name section), demangled, if it has one.
+    /// The function's name (name section), if it has one; cut when it is long. `Display` demangles it.
     pub name: Option<String>,
     /// Byte offset of the instruction in the function's machine code.
     pub offset: u32,
@@ -28,6 +28,28 @@ pub struct Frame {
 
 /// Frames that are kept: who recurses without end is seen long before.
 const MAX_FRAMES: usize = 64;
+
+/// Bytes of a name that are kept: names come from the module and may be of any length.
+const MAX_NAME: usize = 512;
+
+impl Frame {
+    /// Does not demangle: that takes stack, and a nested call's frames are made on what a host function has left.
+    pub(crate) fn new(
+        module: Option<&str>,
+        function: u32,
+        name: Option<&str>,
+        offset: u32,
+    ) -> Self {
+        let cut = |name: &str| name[..name.floor_char_boundary(MAX_NAME)].to_owned();
+        Self { module: module.map(cut), function, name: name.map(cut), offset }
+    }
+}
+
+/// As terminals and lines take it, and not too long: a short mangled name can stand for a very long one.
+fn printable(name: &str) -> String {
+    let name = &name[..name.floor_char_boundary(MAX_NAME)];
+    name.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+}
 
 impl Backtrace {
     /// The frames, innermost first.
@@ -109,9 +131,12 @@ impl fmt::Display for Backtrace {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let module = self.module.as_deref().unwrap_or("<module>");
+        let module = printable(self.module.as_deref().unwrap_or("<module>"));
         match &self.name {
-            Some(name) => write!(f, "{module}!{name}")?,
+            Some(name) => {
+                let name = format!("{:#}", rustc_demangle::demangle(name));
+                write!(f, "{module}!{}", printable(&name))?;
+            }
             None => write!(f, "{module}!func[{}]", self.function)?,
         }
         write!(f, "+{:#x}", self.offset)

@@ -139,13 +139,8 @@ impl ModuleInner {
             return None;
         }
         let function = self.info.imported.functions + u32::try_from(position).ok()?;
-        let name = self.info.function_name(function);
-        Some(Frame {
-            module: self.info.name.clone(),
-            function,
-            name: name.map(|name| format!("{:#}", rustc_demangle::demangle(name))),
-            offset,
-        })
+        let (module, name) = (self.info.name.as_deref(), self.info.function_name(function));
+        Some(Frame::new(module, function, name, offset))
     }
 }
 

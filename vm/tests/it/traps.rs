@@ -147,3 +147,29 @@ fn traps_cross_instances_with_all_their_frames() {
     let peek = second.func(&store, "peek").unwrap();
     assert_eq!(peek.call(&mut store, &[]).unwrap(), [Val::I32(7)]);
 }
+
+#[test]
+fn hostile_names_in_backtraces_are_short_and_printable() {
+    let long = "x".repeat(90_000);
+    let mangled = format!("_RMC1a{}e", "R".repeat(490));
+    let text = format!(
+        r#"(module $"a\1b[31m{long}"
+          (func $"{mangled}" (export "f") unreachable)
+          (func $"_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE" (export "g") unreachable)
+          (func $"b\0a\00{long}" (export "h") unreachable))"#
+    );
+    let (mut store, instance) = faaslet(&text);
+    let mut backtrace = |name: &str| {
+        let trap = instance.func(&store, name).unwrap().call(&mut store, &[]).unwrap_err();
+        let frame = &trap.backtrace().frames()[0];
+        assert!(frame.module.as_ref().unwrap().len() <= 512);
+        assert!(frame.name.as_ref().unwrap().len() <= 512);
+        trap.backtrace().to_string()
+    };
+    for name in ["f", "g", "h"] {
+        let text = backtrace(name);
+        assert!(text.len() < 1100 && text.lines().count() == 1, "{text:?}");
+        assert!(text.starts_with("   0: a?[31mxxx") && !text.trim_end().contains(char::is_control));
+    }
+    assert!(backtrace("g").contains("!core::fmt::Write::write_fmt+"), "{}", backtrace("g"));
+}
