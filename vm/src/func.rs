@@ -227,24 +227,41 @@ pub(crate) unsafe fn enter(
     target: &Target,
     cells: *mut u8,
 ) -> Result<(), Trap> {
+    if !activation::current_payload().is_null() {
+        // SAFETY: as this function's.
+        return unsafe { enter_inside(core, target, cells) };
+    }
     // SAFETY: valid by the caller's promise.
     let mut activation = unsafe { activate(core, Suspension::Refused) }?;
     // SAFETY: as above; the target is the core's.
     let entry = unsafe { entry(core, target, cells) };
     let thread = activation::prepare().map_err(|_| CallError::Thread)?;
-    // SAFETY: valid by the caller's promise.
-    let nested = unsafe { (*core).walls.stack.contains(&((&raw const activation) as usize)) };
     // SAFETY: the activation stays on this frame until the exit; walls and interrupt stay in the boxed core, which
     // calls do not change; entry, code, context and stack are as `entry` found them in the store's own contents; host
     // code on the guest stack catches its panics (`host`).
-    let exit = unsafe {
-        if nested {
-            enter_with_gap(thread, &raw mut activation, &entry)
-        } else {
-            activation::enter(thread, &raw mut activation, &entry)
-        }
-    };
-    match exit {
+    match unsafe { activation::enter(thread, &raw mut activation, &entry) } {
+        Exit::Returned => Ok(()),
+        // SAFETY: valid by the caller's promise, and the call has ended.
+        exit => Err(unsafe { ended(core, exit) }),
+    }
+}
+
+/// [`enter`] from inside a guest's call of a host function, perhaps on the same stack: then a gap is left between the
+/// caller and the guest (see [`backtrace::GAP`]).
+///
+/// # Safety
+///
+/// As for [`enter`].
+#[cold]
+#[inline(never)]
+unsafe fn enter_inside(core: *mut StoreCore, target: &Target, cells: *mut u8) -> Result<(), Trap> {
+    // SAFETY: as in `enter`.
+    let mut activation = unsafe { activate(core, Suspension::Refused) }?;
+    // SAFETY: as in `enter`.
+    let entry = unsafe { entry(core, target, cells) };
+    let thread = activation::prepare().map_err(|_| CallError::Thread)?;
+    // SAFETY: as in `enter`.
+    match unsafe { enter_with_gap(thread, &raw mut activation, &entry) } {
         Exit::Returned => Ok(()),
         // SAFETY: valid by the caller's promise, and the call has ended.
         exit => Err(unsafe { ended(core, exit) }),
@@ -256,7 +273,6 @@ pub(crate) unsafe fn enter(
 /// # Safety
 ///
 /// As there.
-#[cold]
 #[inline(never)]
 unsafe fn enter_with_gap(thread: Thread, activation: *mut Activation, entry: &Entry) -> Exit {
     let gap = MaybeUninit::<[u8; backtrace::GAP]>::uninit();

@@ -161,18 +161,32 @@ pub trait Values: Copy + sealed::Sealed + 'static {
 }
 
 /// A value's place in the array that entries read and write.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[repr(C, align(16))]
-pub struct Cell {
-    low: u64,
-    high: MaybeUninit<u64>,
+pub union Cell {
+    narrow: u32,
+    wide: u64,
+    whole: [MaybeUninit<u64>; 2],
 }
 
 const _: () = assert!(size_of::<Cell>() == faasm_abi::host::VALUE_BYTES as usize);
 
 impl Cell {
-    fn new(low: u64) -> Self {
-        Self { low, high: MaybeUninit::uninit() }
+    #[inline]
+    fn new(bits: u64) -> Self {
+        Self { whole: [MaybeUninit::new(bits), MaybeUninit::uninit()] }
+    }
+
+    /// The bits of an `S`. No more is read than the entry has written: a load that is wider than the store before it
+    /// has to wait until that store has left the processor, as long as the rest of a call takes.
+    #[inline]
+    fn bits<S: Scalar>(&self) -> u64 {
+        match S::TYPE {
+            // SAFETY: `new` or an entry has written the low bytes, and any bits are a number.
+            ValType::I32 | ValType::F32 => u64::from(unsafe { self.narrow }),
+            // SAFETY: as above.
+            _ => unsafe { self.wide },
+        }
     }
 }
 
@@ -195,7 +209,7 @@ impl<S: Scalar> Values for S {
     }
     #[inline]
     fn from_cells(cells: &Self::Cells) -> Self {
-        S::from_bits(cells[0].low)
+        S::from_bits(cells[0].bits::<S>())
     }
 }
 
@@ -212,7 +226,7 @@ macro_rules! tuples {
                 }
                 #[inline]
                 fn from_cells(cells: &Self::Cells) -> Self {
-                    ($($name::from_bits(cells[$index].low),)*)
+                    ($($name::from_bits(cells[$index].bits::<$name>()),)*)
                 }
             }
         )*

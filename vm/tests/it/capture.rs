@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use faasm_vm::{
-    BirthError, Caller, CaptureError, Captured, Extern, Func, Instance, Linker, SharedRegion,
-    Store, StoreLimits, Trap, TrapCode, Val,
+    BirthError, Caller, CaptureError, Captured, Extern, Func, Instance, Interrupt, Linker,
+    SharedRegion, Store, StoreLimits, Trap, TrapCode, Val,
 };
 
 use crate::support::{arena, engine, faaslet, module};
@@ -205,22 +205,28 @@ fn data_is_dropped_once_however_a_store_ends() {
 
 #[test]
 fn an_interrupt_of_one_life_does_not_end_the_next() {
-    let world = world();
-    let store = world.captured.birth(region()).unwrap();
-    let stale = store.interrupt();
+    let engine = engine();
+    let mut linker = Linker::<Option<Interrupt>>::new(&engine);
+    linker
+        .func_wrap("h", "request", |caller: Caller<'_, Option<Interrupt>>| {
+            caller.data().as_ref().unwrap().request();
+        })
+        .unwrap();
+    let text =
+        r#"(module (import "h" "request" (func $r)) (memory 1) (func (export "f") (call $r)))"#;
+    let module = module(&engine, text);
+    let mut store = Store::for_module(&engine, &module, StoreLimits::default(), None).unwrap();
+    let instance = linker.instantiate(&mut store, &module).unwrap();
+    let f = instance.func(&store, "f").unwrap();
+    let captured = store.capture().unwrap();
+
+    let mut store = captured.birth(None::<Interrupt>).unwrap();
+    let own = store.interrupt();
+    *store.data_mut() = Some(own.clone());
+    let trap = f.call(&mut store, &[]).unwrap_err();
+    assert_eq!(trap.trap_code(), Some(TrapCode::Interrupted));
     store.recycle();
-    let mut store = world.captured.birth(region()).unwrap();
-    let done = &std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                stale.request();
-            }
-        });
-        let load = world.instance.func(&store, "load").unwrap().typed::<i32, i32>(&store).unwrap();
-        for _ in 0..100_000 {
-            load.call(&mut store, 0).unwrap();
-        }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-    });
+    let mut store = captured.birth(Some(own)).unwrap();
+    assert!(store.is_reused());
+    f.call(&mut store, &[]).unwrap();
 }
