@@ -226,24 +226,71 @@ pub unsafe fn enter(prepared: Prepared, activation: *mut Activation, entry: &Ent
         (*activation).base = if nested { (*previous).base } else { activation };
         (*activation).thread = prepared.thread;
         (*activation).state = State::Inside;
+        let mut asked = false;
         if !nested {
             (*activation).cancelled = false;
-            (*(*activation).interrupt).begin(prepared.thread);
+            asked = (*(*activation).interrupt).begin(prepared.thread);
         }
         set_current(activation);
-        if list_is_interrupted(activation) {
-            (*activation).fault = Fault { kind: FaultKind::Interrupted, pc: 0, fp: 0, sp: 0 };
-            return exit(activation, previous, machine::EXIT_FAULTED);
+        if asked || (!previous.is_null() && list_is_interrupted(activation)) {
+            return interrupted_before(activation, previous);
         }
-        let code = machine::enter(
-            &raw mut (*activation).stacks,
-            if nested { 0 } else { entry.stack_top },
-            entry.entry,
-            entry.context,
-            entry.code,
-            entry.values,
-        );
+        let top = if nested { 0 } else { entry.stack_top };
+        let code = machine::enter(&raw mut (*activation).stacks, top, entry);
         exit(activation, previous, code)
+    }
+}
+
+/// [`enter`] for a thread that is inside no guest, which is what most calls find: fewer questions, one answer more.
+/// `None`: the thread is inside a guest, and nothing was done.
+///
+/// # Safety
+///
+/// As for [`enter`].
+#[inline(always)]
+pub unsafe fn enter_first(
+    prepared: Prepared,
+    activation: *mut Activation,
+    entry: Entry,
+) -> Option<Exit> {
+    if !current().is_null() {
+        return None;
+    }
+    // SAFETY: as in `enter`, with an empty list.
+    unsafe {
+        (*activation).previous = ptr::null_mut();
+        (*activation).base = activation;
+        (*activation).thread = prepared.thread;
+        (*activation).state = State::Inside;
+        (*activation).cancelled = false;
+        let interrupt = (*activation).interrupt;
+        let asked = (*interrupt).begin(prepared.thread);
+        set_current(activation);
+        if asked {
+            return Some(interrupted_before(activation, ptr::null_mut()));
+        }
+        let code = machine::enter(&raw mut (*activation).stacks, entry.stack_top, &entry);
+        if code != machine::EXIT_RETURNED {
+            return Some(exit(activation, ptr::null_mut(), code));
+        }
+        set_current(ptr::null_mut());
+        (*interrupt).leave();
+        (*activation).state = State::Outside;
+    }
+    Some(Exit::Returned)
+}
+
+/// The exit of an activation that is asked to end before it has begun.
+///
+/// # Safety
+///
+/// As for [`exit`].
+#[cold]
+unsafe fn interrupted_before(activation: *mut Activation, previous: *mut Activation) -> Exit {
+    // SAFETY: as this function's.
+    unsafe {
+        (*activation).fault = Fault { kind: FaultKind::Interrupted, pc: 0, fp: 0, sp: 0 };
+        exit(activation, previous, machine::EXIT_FAULTED)
     }
 }
 
@@ -252,7 +299,6 @@ pub unsafe fn enter(prepared: Prepared, activation: *mut Activation, entry: &Ent
 /// # Safety
 ///
 /// `activation` is valid and no guest frame of it runs.
-#[inline]
 unsafe fn exit(activation: *mut Activation, previous: *mut Activation, code: u64) -> Exit {
     set_current(previous);
     // SAFETY: as this function's.

@@ -148,13 +148,14 @@ pub(crate) enum Look {
 }
 
 impl Cell {
-    /// A call begins on this thread (protocol, 2).
+    /// A call begins on this thread (protocol, 2). Answers whether it is asked to end already.
     #[inline]
-    pub(crate) fn begin(&self, thread: u32) {
+    pub(crate) fn begin(&self, thread: u32) -> bool {
         self.thread.store(thread, Ordering::Release);
         let word = self.word.load(Ordering::Relaxed);
         let next = (word & !(CALLS | REQUESTED)) | (word.wrapping_add(CALL) & CALLS);
         self.word.store(next, Ordering::Release);
+        next & EXPIRED != 0
     }
 
     /// A suspended call goes on.

@@ -221,51 +221,57 @@ impl<P: Values, R: Values> TypedFunc<P, R> {
 ///
 /// `core` is valid, the target is its, no other use of the core is going on but by frames that wait for this call, and
 /// `cells` has as many cells as the larger of the function's parameters and results.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn enter(
     core: *mut StoreCore,
     target: &Target,
     cells: *mut u8,
 ) -> Result<(), Trap> {
-    if !activation::current_payload().is_null() {
-        // SAFETY: as this function's.
-        return unsafe { enter_inside(core, target, cells) };
-    }
-    // SAFETY: valid by the caller's promise.
-    let mut activation = unsafe { activate(core, Suspension::Refused) }?;
-    // SAFETY: as above; the target is the core's.
+    // SAFETY: as this function's.
     let entry = unsafe { entry(core, target, cells) };
     let thread = activation::prepare().map_err(|_| CallError::Thread)?;
-    // SAFETY: the activation stays on this frame until the exit; walls and interrupt stay in the boxed core, which
-    // calls do not change; entry, code, context and stack are as `entry` found them in the store's own contents; host
-    // code on the guest stack catches its panics (`host`).
-    match unsafe { activation::enter(thread, &raw mut activation, &entry) } {
+    // SAFETY: valid by the caller's promise; only shared borrows are made.
+    unsafe {
+        (*core).known.touch();
+        if (*core).poisoned {
+            return Err(CallError::Poisoned.into());
+        }
+    }
+    // SAFETY: the core's own record stays where it is as long as the core does, and was made of the core's walls and
+    // interrupt, which calls do not change; if this thread is inside no guest nobody else uses the record, as the core is
+    // nobody else's; entry, code, context and stack are as `entry` found them in the store's own contents; host code on
+    // the guest stack catches its panics (`host`).
+    let exit = match unsafe { activation::enter_first(thread, &raw mut (*core).activation, entry) }
+    {
+        Some(Exit::Returned) => return Ok(()),
+        Some(exit) => exit,
+        // SAFETY: as this function's.
+        None => unsafe { enter_inside(thread, core, entry) }?,
+    };
+    match exit {
         Exit::Returned => Ok(()),
         // SAFETY: valid by the caller's promise, and the call has ended.
         exit => Err(unsafe { ended(core, exit) }),
     }
 }
 
-/// [`enter`] from inside a guest's call of a host function, perhaps on the same stack: then a gap is left between the
-/// caller and the guest (see [`backtrace::GAP`]).
+/// A call inside another one, from a host function that a guest has called; perhaps on the same stack: then a gap is
+/// left between the caller and the guest (see [`backtrace::GAP`]).
 ///
 /// # Safety
 ///
 /// As for [`enter`].
 #[cold]
 #[inline(never)]
-unsafe fn enter_inside(core: *mut StoreCore, target: &Target, cells: *mut u8) -> Result<(), Trap> {
-    // SAFETY: as in `enter`.
+unsafe fn enter_inside(
+    thread: Thread,
+    core: *mut StoreCore,
+    entry: Entry,
+) -> Result<Exit, CallError> {
+    // SAFETY: valid by the caller's promise.
     let mut activation = unsafe { activate(core, Suspension::Refused) }?;
-    // SAFETY: as in `enter`.
-    let entry = unsafe { entry(core, target, cells) };
-    let thread = activation::prepare().map_err(|_| CallError::Thread)?;
-    // SAFETY: as in `enter`.
-    match unsafe { enter_with_gap(thread, &raw mut activation, &entry) } {
-        Exit::Returned => Ok(()),
-        // SAFETY: valid by the caller's promise, and the call has ended.
-        exit => Err(unsafe { ended(core, exit) }),
-    }
+    // SAFETY: as in `enter`; the activation stays on this frame until the exit.
+    Ok(unsafe { enter_with_gap(thread, &raw mut activation, &entry) })
 }
 
 /// [`activation::enter`], leaving [`backtrace::GAP`] between the caller and the guest.

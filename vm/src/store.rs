@@ -139,6 +139,7 @@ impl<T: 'static> Store<T> {
     pub(crate) fn from_core(mut core: Box<StoreCore>, data: T) -> Self {
         debug_assert!(core.data.is_null());
         core.data = Box::into_raw(Box::new(data)).cast();
+        core.settle();
         Self { core: NonNull::from(Box::leak(core)), data: PhantomData }
     }
 

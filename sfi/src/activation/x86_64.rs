@@ -2,11 +2,12 @@
 //!
 //! # Protocol
 //!
-//! 1. [`enter`] and [`resume`] push the six callee-saved registers on the caller's stack and store the stack pointer in
-//!    the activation's first word. Whatever ends the stay restores that stack pointer, puts an `EXIT_` number in `rax`
-//!    and goes to [`landing`], which pops the six and returns to the caller of `enter` or `resume`.
-//! 2. [`suspend`] pushes the same six on the guest's stack and stores that stack pointer in the second word; [`resume`]
-//!    takes it from there, and [`landing`] returns to the caller of `suspend`.
+//! 1. [`enter`] and [`resume`] push `rbp`, `rbx` and the address of their own end on the caller's stack and store the
+//!    stack pointer in the activation's first word. Whatever ends the stay restores that stack pointer, puts an `EXIT_`
+//!    number in `rax` and returns ([`landing`]) to the end. All other registers are lost, which the compiler knows: it
+//!    keeps only what it needs, and nothing is saved twice.
+//! 2. [`suspend`] pushes the six callee-saved registers on the guest's stack and stores that stack pointer in the second
+//!    word; [`resume`] takes it from there and returns to the caller of `suspend` ([`restore`]).
 //! 3. The guest's entry may clobber `r15` (the pinned register of compiled code) and must keep `rbx`, which holds the
 //!    activation meanwhile. It starts with `rbp` zero, where walks over frame pointers end.
 //! 4. The signal handler needs nothing but [`redirect`]: the landing depends on `rsp` and `rax` only.
@@ -44,59 +45,60 @@ pub(super) fn stack_pointer() -> usize {
     sp
 }
 
-/// Calls `entry(context, code, values)` on the stack that ends at `top`, or below the caller when `top` is 0.
+/// Calls `entry.entry` on the stack that ends at `top`, or below the caller when `top` is 0.
 ///
 /// # Safety
 ///
 /// As for [`super::enter`].
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn enter(
-    stacks: *mut StackPointers,
-    top: usize,
-    entry: super::EntryCode,
-    context: *mut u8,
-    code: *const u8,
-    values: *mut u8,
-) -> u64 {
-    naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "mov [rdi], rsp",
-        "lea rax, [rsp - 8]",
-        "test rsi, rsi",
-        "cmovz rsi, rax",
-        "mov rsp, rsi",
-        "mov rbx, rdi",
-        "mov rax, rdx",
-        "mov rdi, rcx",
-        "mov rsi, r8",
-        "mov rdx, r9",
-        "xor ebp, ebp",
-        "call rax",
-        "mov rsp, [rbx]",
-        "xor eax, eax",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-    )
+#[inline(always)]
+pub(super) unsafe fn enter(stacks: *mut StackPointers, top: usize, entry: &super::Entry) -> u64 {
+    let exit: u64;
+    // SAFETY: what is pushed is popped, also after a landing; all other registers are declared lost. The rest is the
+    // caller's promise.
+    unsafe {
+        asm!(
+            "push rbp",
+            "push rbx",
+            "lea rbx, [rip + 3f]",
+            "push rbx",
+            "mov [r8], rsp",
+            "lea rbx, [rsp - 8]",
+            "test rcx, rcx",
+            "cmovz rcx, rbx",
+            "mov rbx, r8",
+            "mov rsp, rcx",
+            "xor ebp, ebp",
+            "call rax",
+            "mov rsp, [rbx]",
+            "pop rcx",
+            "xor eax, eax",
+            "3:",
+            "pop rbx",
+            "pop rbp",
+            inout("rax") entry.entry => exit,
+            in("rcx") top,
+            in("rdi") entry.context,
+            in("rsi") entry.code,
+            in("rdx") entry.values,
+            in("r8") stacks,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+            clobber_abi("C"),
+        );
+    }
+    exit
 }
 
 /// Where every exit but a return comes down.
 ///
 /// # Safety
 ///
-/// Jumped to, with `rsp` below six pushed registers and a return address.
+/// Jumped to, with `rsp` as [`enter`] or [`resume`] stored it.
 #[unsafe(naked)]
 unsafe extern "C" fn landing() {
-    naked_asm!("pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret")
+    naked_asm!("ret")
 }
 
 /// Leaves the guest's stack for that of `enter` or `resume`; returns when the guest is resumed.
@@ -116,9 +118,8 @@ pub(super) unsafe extern "C" fn suspend(stacks: *mut StackPointers) {
         "mov [rdi + 8], rsp",
         "mov rsp, [rdi]",
         "mov eax, {suspended}",
-        "jmp {landing}",
+        "ret",
         suspended = const EXIT_SUSPENDED,
-        landing = sym landing,
     )
 }
 
@@ -127,20 +128,43 @@ pub(super) unsafe extern "C" fn suspend(stacks: *mut StackPointers) {
 /// # Safety
 ///
 /// [`suspend`] left `stacks` on this thread, and the stack is as it was left.
+#[inline(always)]
+pub(super) unsafe fn resume(stacks: *mut StackPointers) -> u64 {
+    let exit: u64;
+    // SAFETY: as in `enter`.
+    unsafe {
+        asm!(
+            "push rbp",
+            "push rbx",
+            "lea rbx, [rip + 3f]",
+            "push rbx",
+            "mov [rdi], rsp",
+            "mov rsp, [rdi + 8]",
+            "jmp {restore}",
+            "3:",
+            "pop rbx",
+            "pop rbp",
+            restore = sym restore,
+            in("rdi") stacks,
+            out("rax") exit,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+            clobber_abi("C"),
+        );
+    }
+    exit
+}
+
+/// Returns to the caller of [`suspend`].
+///
+/// # Safety
+///
+/// Jumped to, with `rsp` as [`suspend`] stored it.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn resume(stacks: *mut StackPointers) -> u64 {
-    naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "mov [rdi], rsp",
-        "mov rsp, [rdi + 8]",
-        "jmp {landing}",
-        landing = sym landing,
-    )
+unsafe extern "C" fn restore() {
+    naked_asm!("pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret")
 }
 
 /// Abandons the frames up to the innermost entry, which returns [`Exit::Faulted`] with [`FaultKind::Raised`] and the
@@ -163,10 +187,9 @@ pub unsafe extern "C" fn raise() -> ! {
         "mov rsp, rax",
         "mov eax, {faulted}",
         "cld",
-        "jmp {landing}",
+        "ret",
         record = sym super::record_raise,
         faulted = const EXIT_FAULTED,
-        landing = sym landing,
     )
 }
 

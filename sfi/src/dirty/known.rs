@@ -61,14 +61,14 @@ fn this_thread() -> ThreadId {
     thread_local! {
         static THREAD: Cell<Option<ThreadId>> = const { Cell::new(None) };
     }
-    THREAD.with(|cell| match cell.get() {
-        Some(id) => id,
-        None => {
-            let id = std::thread::current().id();
-            cell.set(Some(id));
-            id
-        }
-    })
+    THREAD.with(|cell| cell.get().unwrap_or_else(|| first(cell)))
+}
+
+#[cold]
+fn first(cell: &Cell<Option<ThreadId>>) -> ThreadId {
+    let id = std::thread::current().id();
+    cell.set(Some(id));
+    id
 }
 
 /// All page faults that the kernel has counted for this thread, or `None` if it does not tell.

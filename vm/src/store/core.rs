@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use faasm_abi::layout::{funcref, memory, table};
+use faasm_sfi::activation::{Activation, Suspension};
 use faasm_sfi::dirty::Known;
 use faasm_sfi::fault::{Fault, FaultKind};
 use faasm_sfi::interrupt::Interrupt;
@@ -62,6 +63,8 @@ pub(crate) struct StoreCore {
     /// Changed only while no call runs.
     pub(crate) walls: Walls,
     pub(crate) contents: Arc<Contents>,
+    /// The record of calls that do not nest and may not suspend; made at birth, when the core has its place.
+    pub(crate) activation: Activation,
     /// `Box<T>` made raw; null while a slot waits for its next birth.
     pub(crate) data: *mut (),
     pub(crate) interrupt: Interrupt,
@@ -120,12 +123,15 @@ impl StoreCore {
             stack_guard: at + plan.stack.start - STACK_GUARD..at + plan.stack.start,
         };
         let interrupt = Interrupt::new(&contents.engine.inner.watchdog);
+        let payload = std::ptr::null_mut();
+        let activation = Activation::new(&walls, payload, &interrupt, Suspension::Refused);
         Ok(Self {
             id: contents.id,
             slot,
             known: Known::default(),
             walls,
             contents,
+            activation,
             data: std::ptr::null_mut(),
             interrupt,
             interrupt_shared: Cell::new(false),
@@ -167,6 +173,13 @@ impl StoreCore {
     pub(crate) fn share_interrupt(&self) -> crate::store::Interrupt {
         self.interrupt_shared.set(true);
         crate::store::Interrupt(self.interrupt.clone())
+    }
+
+    /// Makes the record of calls; the core must not move from here on.
+    pub(crate) fn settle(&mut self) {
+        let payload: *mut Self = self;
+        self.activation =
+            Activation::new(&self.walls, payload.cast(), &self.interrupt, Suspension::Refused);
     }
 
     /// Forgets what belonged to one life, for the next.
