@@ -4,8 +4,9 @@
 //!
 //! 1. [`enter`] and [`resume`] push `rbp`, `rbx` and the address of their own end on the caller's stack and store the
 //!    stack pointer in the activation's first word. Whatever ends the stay restores that stack pointer, puts an `EXIT_`
-//!    number in `rax` and returns ([`landing`]) to the end. All other registers are lost, which the compiler knows: it
-//!    keeps only what it needs, and nothing is saved twice.
+//!    number in `rax` and goes to the end whose address is there: also a guest that just returns, since it may have been
+//!    suspended, and is then in a stay of `resume`. All other registers are lost, which the compiler knows: it keeps only
+//!    what it needs, and nothing is saved twice.
 //! 2. [`suspend`] pushes the six callee-saved registers on the guest's stack and stores that stack pointer in the second
 //!    word; [`resume`] takes it from there and returns to the caller of `suspend` ([`restore`]).
 //! 3. The guest's entry may clobber `r15` (the pinned register of compiled code) and must keep `rbx`, which holds the
@@ -72,6 +73,7 @@ pub(super) unsafe fn enter(stacks: *mut StackPointers, top: usize, entry: &super
             "mov rsp, [rbx]",
             "pop rcx",
             "xor eax, eax",
+            "jmp rcx",
             "3:",
             "pop rbx",
             "pop rbp",
