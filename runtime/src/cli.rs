@@ -19,7 +19,7 @@ mod serve;
 
 /// Runs WebAssembly functions that share state.
 #[derive(Debug, Parser)]
-#[command(name = "faasm", version, about, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "faasm", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     /// What to log, as in `info` or `faasm_runtime=debug`.
     #[arg(long, global = true, env = "FAASM_LOG", value_name = "FILTER")]
