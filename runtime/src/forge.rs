@@ -67,6 +67,7 @@ impl Problem for ForgeError {
             Self::Compile(
                 CompileError::Operator(_) | CompileError::Context(_) | CompileError::TextTooLarge,
             ) => ProblemType::InvalidModule,
+            Self::Compile(CompileError::Target { .. }) => ProblemType::InvalidRequest,
             Self::Compile(_) | Self::Load(_) | Self::Registry(_) | Self::Host(_) => {
                 ProblemType::Internal
             }

@@ -63,8 +63,11 @@ pub(super) fn object(wasm: &[u8], choices: &CompileOptions) -> Result<Vec<u8>, F
     Ok(compile_module(&validate(wasm)?, choices)?)
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all; a device or a pipe is written to as it is.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return fs::write(path, bytes);
+    }
     let mut tmp = path.as_os_str().to_owned();
     tmp.push(format!(".{}.tmp", std::process::id()));
     let written = fs::File::create(&tmp).and_then(|mut file| file.write_all(bytes));

@@ -218,6 +218,18 @@ fn wrong_input_has_its_exit_codes() {
     let unknown = faasm(data.path(), &["run", &guest("unknown-import")]);
     assert_eq!(code(&unknown), 2);
     assert!(text(&unknown.stderr).contains("env.no_such_call"), "{unknown:?}");
+    let target = faasm(
+        data.path(),
+        &[
+            "compile",
+            &guest("echo"),
+            "--target",
+            "pdp11-unknown-none",
+            "-o",
+            file.to_str().unwrap(),
+        ],
+    );
+    assert_eq!(code(&target), 2, "{target:?}");
     let nobody = faasm(data.path(), &["list", "--url", "http://127.0.0.1:9"]);
     assert_eq!(code(&nobody), 5);
     assert!(text(&nobody.stderr).contains("faasm serve"), "{nobody:?}");
