@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use std::time::Instant;
 
 use faasm_abi::layout::header;
+use faasm_abi::types::ValType;
 use faasm_sfi::HOST_PAGE;
 use faasm_sfi::pending::Pending;
 use faasm_sfi::shared::SharedRegion;
@@ -18,6 +19,7 @@ use crate::guest_memory::GuestMemory;
 use crate::instance::Instance;
 use crate::store::core::{CorePtr, StoreCore};
 use crate::store::{AsStore, Interrupt};
+use crate::value::Val;
 
 /// The guest that calls a host function, for the time of the call.
 pub struct Caller<'a, T: 'static> {
@@ -130,7 +132,11 @@ impl<T: 'static> Caller<'_, T> {
         if u64::from(index) >= core.table_len(record) {
             return None;
         }
-        core.func_handle(core.element(record, index.into()))
+        match core.val(ValType::Ref(record.ty.element), core.element(record, index.into()).into()) {
+            Val::FuncRef(func) => func,
+            // The guest's table 0 may hold anything.
+            _ => None,
+        }
     }
 
     /// Waits for `pending`, no longer than until `deadline`; the store's own deadline cancels the wait. In a call that

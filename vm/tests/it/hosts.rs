@@ -273,3 +273,24 @@ fn a_name_is_defined_once() {
     let error = linker.func_wrap("h", "f", |_: Caller<'_, ()>, _: i32| ()).unwrap_err();
     assert_eq!(error, LinkError::Duplicate { module: "h".to_owned(), name: "f".to_owned() });
 }
+
+#[test]
+fn an_external_reference_is_no_function_pointer() {
+    let engine = engine();
+    let mut linker = Linker::<()>::new(&engine);
+    let call = |caller: Caller<'_, ()>| i32::from(caller.table_func(0).is_some());
+    linker.func_wrap("h", "found", call).unwrap();
+    let found = |tables: &str, external: u32| {
+        let text = format!(
+            r#"(module (import "h" "found" (func $found (result i32))) {tables}
+              (func $f (export "f") (param externref) (result i32)
+                (table.set {external} (i32.const 0) (local.get 0)) (call $found)))"#
+        );
+        let (mut store, instance) = instance(&engine, &linker, &text, ());
+        let f = instance.func(&store, "f").unwrap();
+        // In compiled code the number of a function, too.
+        f.call(&mut store, &[Val::ExternRef(Some(0))]).unwrap()
+    };
+    assert_eq!(found("(table funcref (elem $f)) (table 1 externref)", 1), [Val::I32(1)]);
+    assert_eq!(found("(table 1 externref)", 0), [Val::I32(0)]);
+}
