@@ -1,5 +1,7 @@
 //! The VM from outside: modules written as text, compiled by the project's own compiler, and run.
 
+#[path = "it/bounds.rs"]
+mod bounds;
 #[path = "it/calls.rs"]
 mod calls;
 #[path = "it/capture.rs"]
