@@ -442,6 +442,23 @@ pub(crate) fn is_inside() -> bool {
     !current().is_null()
 }
 
+/// Whether this thread's innermost activation, or one around it, was resumed with [`Wake::Cancel`]: its waits end, also
+/// those that block.
+#[must_use]
+pub(crate) fn is_cancelled() -> bool {
+    let mut activation = current().cast_const();
+    while !activation.is_null() {
+        // SAFETY: what is on the thread's list is valid.
+        unsafe {
+            if (*activation).cancelled {
+                return true;
+            }
+            activation = (*activation).previous;
+        }
+    }
+    false
+}
+
 /// Whether this thread's innermost activation, or one around it, is asked to end.
 #[inline]
 #[must_use]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::activation::{Suspendable, is_inside, is_interrupted};
+use crate::activation::{Suspendable, is_cancelled, is_inside, is_interrupted};
 use crate::pending::{Abandoned, Hook, Pending};
 
 /// Why a wait gave no value.
@@ -78,7 +78,7 @@ fn blocked<T>(mut pending: Pending<T>, deadline: Option<Instant>) -> Result<T, W
             Ok(outcome) => return Ok(outcome?),
             Err(pending) => pending,
         };
-        if is_interrupted() {
+        if is_cancelled() || is_interrupted() {
             return Err(WaitError::Cancelled);
         }
         if has_passed(deadline) {

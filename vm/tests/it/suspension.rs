@@ -172,6 +172,21 @@ fn a_dropped_suspension_runs_to_its_end_and_drops_the_data() {
 }
 
 #[test]
+fn a_suspension_that_a_panic_drops_is_cancelled_too() {
+    let begun = Instant::now();
+    let (run, completers) = begin("twice", 20_000, 2);
+    let suspended = waiting(run);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _dropped = suspended;
+        panic!("this panic is part of a test");
+    }));
+    assert!(panicked.is_err());
+    // The second wait cannot suspend in the middle of a panic, but must not wait either.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    drop(completers);
+}
+
+#[test]
 fn the_stores_deadline_ends_a_call_that_waits() {
     let (_completer, value) = pending();
     let (mut store, instance) = waiter(vec![value]);
