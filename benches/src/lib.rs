@@ -103,18 +103,23 @@ impl Bench {
         });
     }
 
-    /// Adds a row with the geometric mean of the ratios of the rows so far whose names start with `prefix`.
-    pub fn geomean(&mut self, name: &str, prefix: &str) {
-        let rows = self.rows.iter().filter(|row| row.name.starts_with(prefix));
+    /// Adds a row `geomean` and `group` with the geometric mean of the rows so far whose names are a kernel's and
+    /// `group`: `fib/simd` with the group `/simd`, `fib` with the empty one.
+    pub fn geomean(&mut self, group: &str) {
+        let of_group = |row: &&Row| {
+            row.name.split_once('/').map_or("", |(_, g)| g) == group.trim_start_matches('/')
+        };
         let (mut ours, mut rival, mut count) = (0.0, 0.0, 0.0);
-        for row in rows {
+        for row in self.rows.iter().filter(of_group) {
             ours += row.ours.ln();
             rival += row.rival.ln();
             count += 1.0;
         }
         if count > 0.0 {
-            let rival_name = self.rival_name.clone();
-            self.push(name, &rival_name, f64::exp(ours / count), f64::exp(rival / count));
+            let last = self.rows.iter().rfind(of_group);
+            let rival_name = last.map_or_else(String::new, |row| row.rival_name.clone());
+            let (ours, rival) = (f64::exp(ours / count), f64::exp(rival / count));
+            self.push(&format!("geomean{group}"), &rival_name, ours, rival);
         }
     }
 
