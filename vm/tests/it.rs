@@ -10,6 +10,8 @@ mod capture;
 mod guest_memory;
 #[path = "it/hosts.rs"]
 mod hosts;
+#[path = "it/kernels.rs"]
+mod kernels;
 #[path = "it/linking.rs"]
 mod linking;
 #[path = "it/loading.rs"]
