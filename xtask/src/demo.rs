@@ -131,7 +131,9 @@ struct Server {
 impl Server {
     fn start(folder: &Path) -> Result<Self> {
         let mut command = Command::new(binary());
-        command.args(["--log", "warn", "serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
+        command
+            .args(["--log", "warn", "serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(folder.join("data"));
         let mut child = command.stdout(Stdio::piped()).spawn().context("starting the server")?;
         let lines = BufReader::new(child.stdout.take().context("the server's output")?).lines();
         for line in lines {
