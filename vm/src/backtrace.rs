@@ -121,9 +121,19 @@ fn saved_pair(fp: usize, stack: &Range<usize>) -> Option<(usize, usize)> {
 }
 
 impl fmt::Display for Backtrace {
+    /// A line for each frame; a recursion's, one for its first and one for how many follow.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (depth, frame) in self.frames.iter().enumerate() {
-            writeln!(f, "{depth:4}: {frame}")?;
+        let mut depth = 0;
+        for same in self.frames.chunk_by(PartialEq::eq) {
+            writeln!(f, "{depth:4}: {}", same[0])?;
+            depth += same.len();
+            match same.len() - 1 {
+                0 => {}
+                more if depth == MAX_FRAMES => {
+                    writeln!(f, "      and {more} more of it, or yet more")?
+                }
+                more => writeln!(f, "      and {more} more of it")?,
+            }
         }
         Ok(())
     }
@@ -140,5 +150,21 @@ impl fmt::Display for Frame {
             None => write!(f, "{module}!func[{}]", self.function)?,
         }
         write!(f, "+{:#x}", self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recursion_takes_two_lines() {
+        let frame = |function, offset| Frame::new(Some("m"), function, None, offset);
+        let frames = vec![frame(1, 8), frame(1, 9), frame(1, 9), frame(1, 9), frame(2, 1)];
+        let text = Backtrace { frames }.to_string();
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert!(lines[1].starts_with("1: m!func[1]") && lines[2] == "and 2 more of it", "{text}");
+        assert!(lines[3].starts_with("4: m!func[2]"), "{text}");
     }
 }
