@@ -10,8 +10,8 @@ python="$root/target/guests/cpython"
 "$here/build.sh"
 cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p faasm-runtime
 "$root/target/release/faasm" run "$python/python.wasm" \
-    --dir "$python/Lib::/usr/local/lib/python3.11" --dir "$here::/work" \
-    -- /work/example.py > "$python/example.out"
+    --dir "$python/Lib::/usr/local/lib/python3.11" --dir "$here::/mnt" \
+    -- /mnt/example.py > "$python/example.out"
 diff "$here/example.out" "$python/example.out"
 cat "$python/example.out"
 echo "CPython's answers are right" >&2

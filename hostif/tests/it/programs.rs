@@ -180,8 +180,8 @@ fn run_example(name: &str, host: HostBuilder) {
 
 #[test]
 fn quickjs_runs_its_example() {
-    let work = Preopen::open(&guest_dir("quickjs"), "/work", Access::Read).unwrap();
-    run_example("quickjs", HostBuilder::new().arg("quickjs").arg("/work/example.js").preopen(work));
+    let work = Preopen::open(&guest_dir("quickjs"), "/mnt", Access::Read).unwrap();
+    run_example("quickjs", HostBuilder::new().arg("quickjs").arg("/mnt/example.js").preopen(work));
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn exported_functions_are_invoked_with_numbers() {
 fn runs_its_example(program: &str, example: &str, args: &[&str], input: Stdio) {
     let folder = root().join("guests").join(program);
     let wasm = folder.join("build").join(program).with_extension("wasm");
-    let dir = format!("{}::/work", folder.display());
+    let dir = format!("{}::/mnt", folder.display());
     let ran = Command::new(binary())
         .arg("run")
         .arg(wasm)
@@ -198,7 +198,7 @@ fn runs_its_example(program: &str, example: &str, args: &[&str], input: Stdio) {
 
 #[test]
 fn quickjs_runs_a_script() {
-    runs_its_example("quickjs", "example.js", &["/work/example.js"], Stdio::null());
+    runs_its_example("quickjs", "example.js", &["/mnt/example.js"], Stdio::null());
 }
 
 #[test]
