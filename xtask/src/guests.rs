@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::shell::{root, run};
+use crate::shell::{output, root, run, say};
 
 /// Which guests to build.
 #[derive(clap::Args)]
@@ -24,8 +24,22 @@ pub(crate) fn build(options: &Options) -> Result<()> {
     };
     run("installing the guest toolchain", &mut script("toolchain.sh"))?;
     run("building the guests", script("build.sh").args(&options.names))?;
+    report_drift()?;
     if options.test {
         run("building and running CPython", &mut script("cpython/test.sh"))?;
+    }
+    Ok(())
+}
+
+/// Says which committed modules the build has changed: none, as long as sources and toolchain are the same.
+fn report_drift() -> Result<()> {
+    let mut git = Command::new("git");
+    let changed =
+        output(git.current_dir(root()).args(["status", "--porcelain", "--", "guests/*.wasm"]))?;
+    if changed.is_empty() {
+        say("all modules are byte for byte what is committed");
+    } else {
+        say(&format!("these modules differ from what is committed:\n{changed}"));
     }
     Ok(())
 }
