@@ -426,8 +426,10 @@
 ;;=   movsd 0x10(%rdx), %xmm0
 ;;=   movq %rdx, %r12
 ;;=   call    *%rsi
+;;=   movd %xmm0, %r9d
+;;=   movl %r9d, %r9d
 ;;=   movq %r12, %rdx
-;;=   movss %xmm0, (%rdx)
+;;=   movq %r9, (%rdx)
 ;;=   movq (%rsp), %r12
 ;;=   addq $0x10, %rsp
 ;;=   movq %rbp, %rsp
@@ -446,7 +448,8 @@
 ;;=   call    *%rsi
 ;;=   movq %r12, %rdx
 ;;=   movsd %xmm0, (%rdx)
-;;=   movl %eax, 0x10(%rdx)
+;;=   movl %eax, %r9d
+;;=   movq %r9, 0x10(%rdx)
 ;;=   movq (%rsp), %r12
 ;;=   addq $0x10, %rsp
 ;;=   movq %rbp, %rsp
