@@ -39,10 +39,10 @@ pub(super) async fn invoke(
     let name = name(&path)?;
     let timeout = timeout(&headers)?;
     let function = gateway.host.function(&name).ok_or_else(|| not_found(&gateway, &name))?;
-    let (input, _share) = body::read(&gateway, &headers, body, gateway.limits.input_bytes).await?;
+    let (input, share) = body::read(&gateway, &headers, body, gateway.limits.input_bytes).await?;
     let call = gateway.host.invoke(function, input.into(), timeout);
     let deadline = tokio::time::Instant::from_std(call.info.deadline);
-    let finished = tokio::time::timeout_at(deadline + GRACE, value(call.finished)).await;
+    let finished = tokio::time::timeout_at(deadline + GRACE, value(call.finished, share)).await;
     let finished = match finished {
         Ok(Some(finished)) => finished,
         Ok(None) => Finished { result: Err(CallError::Lost), timings: Timings::default() },
@@ -63,11 +63,15 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
     }
 }
 
-/// The value of a `Pending`, or `None` if it was abandoned.
-async fn value<T: Send>(pending: Pending<T>) -> Option<T> {
+/// The value of a `Pending`, or `None` if it was abandoned. The call's input is counted until then, also when the client
+/// has gone: the call goes on.
+async fn value<T: Send>(pending: Pending<T>, share: body::Share) -> Option<T> {
     let (done, waiting) = oneshot::channel();
-    // The receiver is gone when the client is.
-    pending.on_done(Box::new(move || done.send(()).unwrap_or_default()));
+    pending.on_done(Box::new(move || {
+        drop(share);
+        // The receiver is gone when the client is.
+        done.send(()).unwrap_or_default();
+    }));
     waiting.await.ok()?;
     pending.try_take().ok()?.ok()
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use faasm_runtime::client::{Answer, Client, ClientError, Reported};
 use faasm_runtime::gateway::{self, GatewayLimits};
@@ -236,6 +236,24 @@ fn bodies_share_a_budget() {
     while server.invoke("echo", &[7; 4000]).is_err() {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn an_input_is_counted_until_its_call_ends_also_when_the_client_has_gone() {
+    let limits = GatewayLimits { bodies_bytes: 1 << 10, ..GatewayLimits::default() };
+    let server = Server::start(limits, TestHost::having(&["echo", "sleep"]));
+    let begun = Instant::now();
+    let mut leaving = TcpStream::connect(server.address).unwrap();
+    let request = "POST /v1/namespaces/demo/functions/sleep/invoke HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n1500";
+    leaving.write_all(request.as_bytes()).unwrap();
+    while server.host.host.live() == 0 {
+        std::thread::yield_now();
+    }
+    drop(leaving);
+    while server.invoke("echo", b"x").is_err() {
+        std::thread::yield_now();
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(1500), "{:?}", begun.elapsed());
 }
 
 #[test]
