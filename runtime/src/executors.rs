@@ -45,6 +45,9 @@ impl Default for ExecutorLimits {
 /// Bytes of an executor's own stack. Guests have stacks of their own.
 const STACK: usize = 2 << 20;
 
+/// How long a guest has to end after it was asked to.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
+
 /// The threads.
 pub(crate) struct Executors {
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -71,8 +74,12 @@ impl Executors {
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         shared.wait_until_idle(Instant::now() + grace);
-        shared.abort();
         for thread in threads {
+            // A guest that was about to start loses the request, and has to be asked again.
+            while !thread.is_finished() {
+                shared.abort();
+                thread::sleep(ASK_AGAIN);
+            }
             if thread.join().is_err() {
                 tracing::error!("an executor panicked");
             }

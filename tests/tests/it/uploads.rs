@@ -1,6 +1,9 @@
 //! What is refused at upload, and what stays after a restart.
 
+use std::time::{Duration, Instant};
+
 use faasm_runtime::ForgeError;
+use faasm_runtime::call::CallError;
 use faasm_runtime::host::{Host, HostConfig};
 use faasm_runtime::problem::{Problem, ProblemType, explain};
 
@@ -46,7 +49,7 @@ fn unknown_imports_are_refused_by_name() {
 fn modules_that_cannot_be_initialised_are_refused() {
     let host = TestHost::with(|config| {
         config.memory_bytes = 16 << 20;
-        config.init_time = std::time::Duration::from_millis(200);
+        config.init_time = Duration::from_millis(200);
     });
     let text = explain(&refused(&host, &wasm("zygote-fails")));
     assert!(text.contains("`_faasm_zygote` returned 3"), "{text}");
@@ -89,6 +92,29 @@ fn a_restarted_host_has_its_functions_and_a_damaged_object_is_made_again() {
     assert_eq!(host.host.functions().len(), 2);
     assert_eq!(host.text("echo", "again"), "again");
     host.text("zygote-check", "");
+}
+
+#[test]
+fn a_host_that_stops_ends_a_call_that_was_about_to_start() {
+    let slow = r#"(module (start $init)
+        (func $init (local $i i32) (local.set $i (i32.const 200000000))
+            (loop $more (br_if $more (local.tee $i (i32.sub (local.get $i) (i32.const 1))))))
+        (func (export "main") (loop $more (br $more))))"#;
+    let host = TestHost::start();
+    host.upload_wat("slow", slow);
+    let TestHost { host, dir } = host;
+    drop(host);
+    // The first call after the start makes the Proto: the host is told to stop meanwhile.
+    let data = dir.path().join("data");
+    let host = TestHost { host: Host::start(HostConfig::new(data)).unwrap(), dir };
+    let call = host.begin("slow", b"", Some(Duration::from_mins(2)));
+    while host.host.live() == 0 {
+        std::thread::yield_now();
+    }
+    let begun = Instant::now();
+    host.host.shut_down(Duration::ZERO);
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
+    assert!(matches!(end(call).result, Err(CallError::Draining)));
 }
 
 #[test]
