@@ -30,15 +30,18 @@ pub struct ExecutorLimits {
     pub queued: usize,
     /// Chained calls that wait for an executor.
     pub queued_chained: usize,
+    /// Bytes of the inputs of chained calls that have not ended and of the outputs that are kept for their parents.
+    /// Guests make them out of little memory of their own: the same input for many calls.
+    pub chained_bytes: usize,
     /// Faaslets that run or wait. Each is a reservation of a bit over 4 GiB of address space and two mappings, of
     /// which Linux gives a process 128 TiB and 65530.
     pub live: usize,
 }
 
 impl Default for ExecutorLimits {
-    /// 10,000 calls, 100,000 chained calls, 25,000 Faaslets.
+    /// 10,000 calls, 100,000 chained calls with 1 GiB, 25,000 Faaslets.
     fn default() -> Self {
-        Self { queued: 10_000, queued_chained: 100_000, live: 25_000 }
+        Self { queued: 10_000, queued_chained: 100_000, chained_bytes: 1 << 30, live: 25_000 }
     }
 }
 

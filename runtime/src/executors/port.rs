@@ -21,7 +21,7 @@ use faasm_sfi::pending::{Completer, Pending, pending};
 
 use ulid::Ulid;
 
-use super::shared::{Shared, Task};
+use super::shared::{Held, Shared, Task};
 use crate::call::{CallError, CallInfo, Entry, Finished, Outcome};
 use crate::function::Function;
 
@@ -48,7 +48,11 @@ struct Parent {
 
 enum Child {
     Running(Vec<Completer<ChainedOutcome>>),
-    Done(ChainedOutcome),
+    Done {
+        outcome: ChainedOutcome,
+        /// For its output.
+        _held: Option<Held>,
+    },
 }
 
 /// Takes a chained call's end to its parent; when it is dropped unused, the call was lost.
@@ -80,10 +84,16 @@ impl Port {
         drop((parent, children));
     }
 
-    fn settle(&self, child: CallId, outcome: ChainedOutcome) {
+    /// An output for which there is no room is a failed call's.
+    fn settle(&self, child: CallId, mut outcome: ChainedOutcome) {
+        let held = self.shared.upgrade().and_then(|shared| shared.hold(outcome.output.len()));
+        if held.is_none() {
+            outcome = failed();
+        }
         let mut tables = self.lock();
         let Some(entry) = tables.children.get_mut(&child) else { return };
-        let Child::Running(waiting) = std::mem::replace(entry, Child::Done(outcome.clone())) else {
+        let done = Child::Done { outcome: outcome.clone(), _held: held };
+        let Child::Running(waiting) = std::mem::replace(entry, done) else {
             return;
         };
         drop(tables);
@@ -133,8 +143,7 @@ impl Calls for Chain {
             (function, info)
         };
         let (reply, finished) = pending();
-        let failed = ChainedOutcome { return_value: FAILED, output: Vec::new() };
-        let mut settler = Settler { port: Arc::clone(&self.0), child, outcome: failed };
+        let mut settler = Settler { port: Arc::clone(&self.0), child, outcome: failed() };
         drop(finished.map(move |finished| settler.note(id, finished)));
         shared.submit(Task { info, function, input, reply });
         Ok(child)
@@ -142,7 +151,7 @@ impl Calls for Chain {
 
     fn outcome(&self, id: CallId) -> Pending<ChainedOutcome> {
         match self.0.lock().children.get_mut(&id) {
-            Some(Child::Done(outcome)) => Pending::ready(outcome.clone()),
+            Some(Child::Done { outcome, .. }) => Pending::ready(outcome.clone()),
             Some(Child::Running(waiting)) => {
                 let (completer, pending) = pending();
                 waiting.push(completer);
@@ -172,6 +181,10 @@ fn resolve(
             Ok((found.ok_or(ChainError::UnknownFunction { name })?, Entry::Main))
         }
     }
+}
+
+fn failed() -> ChainedOutcome {
+    ChainedOutcome { return_value: FAILED, output: Vec::new() }
 }
 
 fn draining() -> ChainError {

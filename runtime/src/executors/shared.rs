@@ -26,10 +26,24 @@ pub(crate) struct Task {
 pub(super) struct Accepted {
     pub(super) task: Task,
     pub(super) open: Open,
+    /// The input of a chained call.
+    pub(super) held: Option<Held>,
 }
 
 /// A call that has not ended; it has when this is dropped, whatever became of it.
 pub(super) struct Open(Arc<Shared>);
+
+/// So many bytes of [`ExecutorLimits::chained_bytes`], given back when it is dropped.
+pub(super) struct Held {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.chained_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -54,6 +68,8 @@ pub(crate) struct Shared {
     idle: Condvar,
     /// Faaslets that run or wait.
     live: AtomicUsize,
+    /// What [`Held`] there is, in bytes.
+    chained_bytes: AtomicUsize,
     /// What each executor runs at this moment.
     running: Vec<Mutex<Option<Interrupt>>>,
 }
@@ -86,6 +102,7 @@ impl Shared {
             open: Mutex::new(0),
             idle: Condvar::new(),
             live: AtomicUsize::new(0),
+            chained_bytes: AtomicUsize::new(0),
             running: (0..executors).map(|_| Mutex::new(None)).collect(),
         })
     }
@@ -94,7 +111,13 @@ impl Shared {
     pub(crate) fn submit(self: &Arc<Self>, task: Task) {
         let origin = if task.info.parent.is_some() { Origin::Chained } else { Origin::Outside };
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        let accepted = Accepted { task, open: Open(Arc::clone(self)) };
+        let held = (origin == Origin::Chained).then(|| self.hold(task.input.len()));
+        let full = matches!(held, Some(None));
+        let accepted = Accepted { task, open: Open(Arc::clone(self)), held: held.flatten() };
+        if full {
+            return accepted
+                .refuse(CallError::Overloaded("chained calls take too much memory here"));
+        }
         match self.queue.submit(accepted, origin) {
             Ok(()) => {}
             Err(Refused::Full(accepted)) => {
@@ -109,6 +132,14 @@ impl Shared {
         let room = |live: usize| (live < self.limits.live).then_some(live + 1);
         self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
         Some(Seat(Arc::clone(self)))
+    }
+
+    /// Room for so many bytes of a chained call, if there is.
+    pub(super) fn hold(self: &Arc<Self>, bytes: usize) -> Option<Held> {
+        let room =
+            |held: usize| held.checked_add(bytes).filter(|held| *held <= self.limits.chained_bytes);
+        self.chained_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
+        Some(Held { shared: Arc::clone(self), bytes })
     }
 
     pub(crate) fn queued(&self) -> usize {

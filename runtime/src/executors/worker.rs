@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::queue::{ExecutorIndex, WaiterId, Work};
-use super::shared::{Accepted, Open, Seat, Shared, Task};
+use super::shared::{Accepted, Held, Open, Seat, Shared, Task};
 use crate::call::{CallError, CallInfo, Finished, Phase, Reply, Timings};
 use crate::faaslet::{Faaslet, Progress, Waiting};
 use crate::function::Function;
@@ -27,6 +27,7 @@ struct Running {
     started: Instant,
     _seat: Seat,
     _open: Open,
+    _held: Option<Held>,
 }
 
 /// A call whose Faaslet waits.
@@ -86,7 +87,7 @@ impl Worker {
             return accepted
                 .refuse(CallError::Overloaded("too many functions are running or waiting here"));
         };
-        let Accepted { task, open } = accepted;
+        let Accepted { task, open, held: _held } = accepted;
         let Task { info, function, input, reply } = task;
         let faaslet = match Faaslet::birth(&self.shared, &function, &info, input) {
             Ok(faaslet) => faaslet,
@@ -104,7 +105,8 @@ impl Worker {
         let timings = Timings { queue, init, cold, ..Timings::default() };
         tracing::debug!(function = %function.name(), invocation = %info.id, cold, "takes a call");
         function.port().begin(info, &function);
-        let running = Running { info, function, reply, timings, started, _seat: seat, _open: open };
+        let (_seat, _open) = (seat, open);
+        let running = Running { info, function, reply, timings, started, _seat, _open, _held };
         self.shared.runs(self.index, Some(faaslet.interrupt()));
         let progress = faaslet.run();
         self.settle(running, progress, Phase::Running);
@@ -177,7 +179,7 @@ impl Worker {
     }
 
     fn end(&self, running: Running, ended: crate::faaslet::Ended, phase: Phase) {
-        let Running { info, function, reply, mut timings, started, _seat, _open } = running;
+        let Running { info, function, reply, mut timings, started, _seat, _open, _held } = running;
         timings.run = started.elapsed();
         let (result, spent) = ended.outcome();
         let run = timings.run;

@@ -99,6 +99,49 @@ fn too_many_living_faaslets_are_refused_and_the_chain_ends() {
     assert_eq!(host.text("chain-wait", "chain-wait*40 echo x"), "x");
 }
 
+/// Begins eight calls of its function 1, then awaits them; returns how many returned 7. With an input of its own it gives
+/// each of them 1 MiB of input; without one each has 1 MiB of output.
+const BULK: &str = r#"(module
+  (import "env" "__faasm_read_input" (func $read (param i32 i32) (result i32)))
+  (import "env" "__faasm_write_output" (func $write (param i32 i32)))
+  (import "env" "__faasm_chain_ptr" (func $chain (param i32 i32 i32) (result i32)))
+  (import "env" "__faasm_await_call" (func $await (param i32) (result i32)))
+  (memory (export "memory") 17)
+  (table (export "__indirect_function_table") 2 funcref)
+  (elem (i32.const 1) $leaf)
+  (func $leaf (result i32)
+    (if (i32.eqz (call $read (i32.const 0) (i32.const 0)))
+      (then (call $write (i32.const 65536) (i32.const 1048576))))
+    (i32.const 7))
+  (func (export "main") (result i32)
+    (local $len i32) (local $i i32) (local $good i32)
+    (local.set $len (i32.mul (call $read (i32.const 0) (i32.const 0)) (i32.const 1048576)))
+    (loop $more
+      (i32.store (i32.shl (local.get $i) (i32.const 2))
+        (call $chain (i32.const 1) (i32.const 65536) (local.get $len)))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $more (i32.lt_u (local.get $i) (i32.const 8))))
+    (local.set $i (i32.const 0))
+    (loop $more
+      (local.set $good (i32.add (local.get $good) (i32.eq (i32.const 7)
+        (call $await (i32.load (i32.shl (local.get $i) (i32.const 2)))))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $more (i32.lt_u (local.get $i) (i32.const 8))))
+    (local.get $good)))"#;
+
+#[test]
+fn chained_calls_whose_bytes_have_no_room_fail() {
+    let host = TestHost::with(|config| {
+        // The one executor runs the parent while it chains: nothing is given back meanwhile.
+        config.threads = std::num::NonZero::new(1);
+        config.limits = ExecutorLimits { chained_bytes: 4 << 20, ..ExecutorLimits::default() };
+    });
+    host.upload_wat("bulk", BULK);
+    for input in [&b"i"[..], b"", b"i", b""] {
+        assert_eq!(host.outcome("bulk", input).return_code, 4, "{input:?}");
+    }
+}
+
 /// Waits for a minute; the clock subscription is in its memory from the start.
 const NAPPER: &str = r#"(module
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
