@@ -8,8 +8,9 @@ mod engines;
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
-use engines::{Ours, RIVAL};
+use engines::Ours;
 use faasm_benches::{Bench, Clock};
+use faasm_compare::RIVAL;
 use wasmtime::{Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// Pages of 64 KiB in the image: 1 MiB.

@@ -5,8 +5,9 @@ mod engines;
 use std::hint::black_box;
 
 use anyhow::{Context, Result};
-use engines::{Ours, RIVAL};
+use engines::Ours;
 use faasm_benches::{Bench, Clock};
+use faasm_compare::RIVAL;
 
 /// Calls per run of the loops inside the guest.
 const CALLS: i32 = 1000;
@@ -47,7 +48,7 @@ fn main() -> Result<()> {
         faasm_vm::Store::for_module(&ours.engine, &module, faasm_vm::StoreLimits::default(), ())?;
     let instance = linker.instantiate(&mut store, &module)?;
 
-    let engine = engines::rival()?;
+    let engine = wasmtime::Engine::default();
     let their_module = wasmtime::Module::new(&engine, &wasm)?;
     let mut their_linker = wasmtime::Linker::<()>::new(&engine);
     their_linker.func_wrap("host", "add", |a: i32, b: i32| -> i32 { a.wrapping_add(b) })?;

@@ -10,10 +10,10 @@ mod native;
 use std::hint::black_box;
 
 use anyhow::{Context, Result, ensure};
-use engines::{Ours, RIVAL};
+use engines::Ours;
 use faasm_benches::{Bench, Clock, root};
-// The package's build script compiles the kernels; its library brings them to the linker.
-use faasm_compare as _;
+// Its library also brings the kernels, which its build script compiles, to the linker.
+use faasm_compare::RIVAL;
 
 /// Our side of one kernel.
 struct OurKernel {
@@ -29,7 +29,7 @@ struct TheirKernel {
 
 fn main() -> Result<()> {
     let ours = Ours::new()?;
-    let rival = engines::rival()?;
+    let rival = wasmtime::Engine::default();
     let mut bench = Bench::new("codegen", RIVAL);
     for (build, group) in [("scalar", ""), ("simd", "/simd")] {
         for kernel in native::KERNELS {
@@ -43,8 +43,8 @@ fn main() -> Result<()> {
             bench.row(
                 &row,
                 Clock::Thread,
-                || drop(black_box(our.call(n))),
-                || drop(black_box(their.call(n))),
+                || _ = black_box(our.call(n)),
+                || _ = black_box(their.call(n)),
             );
         }
         bench.geomean(group);
@@ -53,7 +53,7 @@ fn main() -> Result<()> {
         let mut our = load_ours(&ours, &wasm("simd", kernel.name)?)?;
         let n = kernel.n;
         let row = format!("{}/gcc", kernel.name);
-        let run = (|| drop(black_box(our.call(n))), || drop(black_box((kernel.run)(n))));
+        let run = (|| _ = black_box(our.call(n)), || _ = black_box((kernel.run)(n)));
         bench.row_against(&row, "gcc -O3 -march=native", Clock::Thread, run);
     }
     bench.geomean("/gcc");

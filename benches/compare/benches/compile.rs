@@ -1,12 +1,10 @@
 //! Compiling real modules, from bytes to an object in memory, on one thread and on two.
 
-mod engines;
-
 use std::num::NonZero;
 
 use anyhow::{Context, Result};
-use engines::RIVAL;
 use faasm_benches::{Bench, Clock, root};
+use faasm_compare::RIVAL;
 use faasm_compiler::{CompileOptions, compile, validate};
 
 /// Modules by the name in the rows.

@@ -1,11 +1,8 @@
-//! Both sides, set up alike: our VM and wasmtime at its best settings.
+//! Our side: engine, compiler and key.
 
 use anyhow::Result;
 use faasm_abi::object::SealKey;
 use faasm_compiler::{CompileOptions, compile, validate};
-
-/// Who the rival is.
-pub(crate) const RIVAL: &str = "wasmtime 48";
 
 /// Our engine, with a key of its own.
 pub(crate) struct Ours {
@@ -27,9 +24,4 @@ impl Ours {
         let object = compile(&validate(wasm)?, &CompileOptions::default())?;
         Ok(faasm_vm::Module::load(&self.engine, &self.key.seal(object))?)
     }
-}
-
-/// Wasmtime with default settings: traps by signals, no fuel, no epochs.
-pub(crate) fn rival() -> Result<wasmtime::Engine> {
-    Ok(wasmtime::Engine::new(&wasmtime::Config::new())?)
 }
