@@ -1,6 +1,6 @@
 //! The rules of the repository that no compiler checks: who may depend on what, and how files look.
 //!
-//! `docs/house-rules.md` says them in words; this file holds them.
+//! `CONTRIBUTING.md` and `ARCHITECTURE.md` say them in words; these files hold them.
 
 use std::path::{Path, PathBuf};
 
