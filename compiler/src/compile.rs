@@ -75,7 +75,9 @@ pub(crate) fn plan(info: &ModuleInfo) -> Vec<Unit> {
 fn entry_types(info: &ModuleInfo) -> Vec<u32> {
     let mut lowest = std::collections::HashMap::new();
     for (ty, index) in info.types.iter().zip(0..) {
-        lowest.entry(ty).or_insert(index);
+        if let Some(ty) = ty.as_func() {
+            lowest.entry(ty).or_insert(index);
+        }
     }
     let mut types: Vec<u32> = info
         .escaping
@@ -158,15 +160,15 @@ impl Job<'_> {
         let (func, scratch) = (&mut worker.context.func, &mut worker.stubs);
         match unit {
             Unit::Function(index) => {
-                let ty = env.info.functions[index as usize] as usize;
+                let ty = env.info.functions[index as usize];
                 let body = &self.module.bodies()[(index - env.info.imported.functions) as usize];
-                func.signature = env.signatures[ty].clone();
-                translate::translate(env, &mut worker.scratch, func, &env.info.types[ty], body)?;
+                func.signature = env.signatures[ty as usize].clone();
+                translate::translate(env, &mut worker.scratch, func, env.func_type(ty), body)?;
             }
             Unit::Builtin(builtin) => stubs::builtin(env, scratch, func, builtin),
-            Unit::HostArray(index) => stubs::array(env, scratch, func, imported(env.info, index)),
-            Unit::HostNative(index) => stubs::native(env, scratch, func, imported(env.info, index)),
-            Unit::Entry(ty) => stubs::entry(env, scratch, func, &env.info.types[ty as usize]),
+            Unit::HostArray(index) => stubs::array(env, scratch, func, imported(env, index)),
+            Unit::HostNative(index) => stubs::native(env, scratch, func, imported(env, index)),
+            Unit::Entry(ty) => stubs::entry(env, scratch, func, env.func_type(ty)),
         }
         Ok(())
     }
@@ -193,8 +195,8 @@ fn on_threads(threads: Option<NonZeroUsize>, work: impl Fn() + Sync) -> Result<(
     Ok(())
 }
 
-fn imported(info: &ModuleInfo, function: u32) -> (u32, &faasm_abi::types::FuncType) {
-    (function, &info.types[info.functions[function as usize] as usize])
+fn imported<'a>(env: &Env<'a>, function: u32) -> (u32, &'a faasm_abi::types::FuncType) {
+    (function, env.func_type(env.info.functions[function as usize]))
 }
 
 /// Says where each unit came to lie.

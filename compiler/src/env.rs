@@ -4,7 +4,7 @@ use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use faasm_abi::layout::{ContextLayout, ContextTooLarge};
 use faasm_abi::module::{ModuleInfo, Shape};
-use faasm_abi::types::{FuncType, ValType};
+use faasm_abi::types::{FuncType, SubType, ValType};
 
 use crate::validate::Validated;
 
@@ -39,10 +39,22 @@ impl<'a> Env<'a> {
             layout: ContextLayout::of(info)?,
             shape: info.shape(),
             isa,
-            signatures: info.types.iter().map(signature).collect(),
+            signatures: info.types.iter().map(signature_of).collect(),
             closed_tables: module.closed_tables(),
         })
     }
+}
+
+impl<'a> Env<'a> {
+    /// The function type with this index, of which validation says that it is one.
+    pub(crate) fn func_type(&self, ty: u32) -> &'a FuncType {
+        self.info.func_type(ty).expect("validated: the type is a function's")
+    }
+}
+
+/// The signature of a type; one of another kind than functions has none that anybody asks for.
+fn signature_of(ty: &SubType) -> Signature {
+    ty.as_func().map_or_else(|| Signature::new(CallConv::Tail), signature)
 }
 
 /// The signature of a function type in compiled code: the `Tail` convention, and only what WebAssembly passes.

@@ -5,6 +5,7 @@
 //! # Invariants
 //!
 //! * A stub that calls the host has first compared the room on the guest stack with what the host function declares.
+//! * It has left its frame pointer in the context, from where the VM walks the guest's frames.
 //! * After a host function has returned, the context register holds what it held before: the system's convention
 //!   preserves it, and entries that the host makes in between save it.
 
@@ -87,6 +88,13 @@ impl<'f> Stub<'f> {
         let stack = self.builder.ins().get_stack_pointer(types::I64);
         let short = self.builder.ins().icmp(IntCC::UnsignedLessThan, stack, needed);
         self.builder.ins().trapnz(short, user_trap(TrapCode::StackOverflow));
+    }
+
+    /// Tells the VM where the guest's frames begin.
+    fn publish_frame(&mut self, context: Value) {
+        let frame = self.builder.ins().get_frame_pointer(types::I64);
+        let flags = MemFlagsData::trusted();
+        self.builder.ins().store(flags, frame, context, header::EXIT_FRAME);
     }
 
     /// Calls a function of the host.

@@ -35,6 +35,7 @@ static TABLE: Table = Table([
     table_copy as *const (),
     table_init as *const (),
     elem_drop as *const (),
+    is_subtype as *const (),
 ]);
 
 /// Address of the table of builtins, for contexts.
@@ -177,6 +178,11 @@ builtin! {
     fn elem_drop(guest, segment) -> HostReturn {
         segments::drop_elements(guest.core, guest.instance, small(segment));
         answer(0)
+    }
+
+    fn is_subtype(guest, actual, expected) -> HostReturn {
+        let is = guest.core.contents.types.is_subtype(reference(actual), reference(expected));
+        answer(is.into())
     }
 }
 

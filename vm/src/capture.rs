@@ -22,6 +22,7 @@ use faasm_sfi::image::{Image, ImageBuilder, ImageError};
 use faasm_sfi::slot::SlotError;
 
 use crate::externs::global_bits;
+use crate::heap;
 use crate::store::contents::Contents;
 use crate::store::core::StoreCore;
 use crate::store::plan::{pages, table_bytes};
@@ -242,7 +243,8 @@ fn extents(core: &StoreCore) -> Vec<Extent> {
         base: table.base,
         accessible: table_bytes(core.table_len(table)).map_or(0, pages),
     });
-    memories.chain(tables).collect()
+    let heap = heap::accessible(core).map(|(base, accessible)| Extent { base, accessible });
+    memories.chain(tables).chain(heap).collect()
 }
 
 /// All accessible ranges of the slot, joined where they touch.

@@ -1,6 +1,6 @@
-//! What instances export and import besides functions, as handles: memories, tables, globals.
+//! What instances export and import besides functions, as handles: memories, tables, globals, tags.
 
-use faasm_abi::types::{GlobalType, MemoryType, TableType, ValType};
+use faasm_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 
 use crate::func::Func;
 use crate::guest_memory::GuestMemory;
@@ -21,6 +21,8 @@ pub enum Extern {
     Table(Table),
     /// A global.
     Global(Global),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -31,6 +33,7 @@ impl Extern {
             Self::Memory(memory) => memory.store,
             Self::Table(table) => table.store,
             Self::Global(global) => global.store,
+            Self::Tag(tag) => tag.store,
         }
     }
 }
@@ -54,6 +57,23 @@ pub struct Table {
 pub struct Global {
     pub(crate) store: u64,
     pub(crate) index: u32,
+}
+
+/// A tag, which tells exceptions apart; a handle. Its methods panic when it is used with another store than its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    pub(crate) store: u64,
+    pub(crate) index: u32,
+}
+
+impl Tag {
+    /// Its type: the parameters are what an exception with this tag carries.
+    #[must_use]
+    pub fn ty<'a>(&self, store: &'a impl AsStore) -> &'a FuncType {
+        let core = store.core_ptr().core();
+        own(self.store, core);
+        core.contents.types.func(core.contents.tags[self.index as usize].ty)
+    }
 }
 
 /// Why a table or global cannot be read or written so.

@@ -95,7 +95,7 @@ impl Func {
         let core = store.core_ptr().core();
         assert!(self.store == core.id, "a function of another store");
         let contents = &core.contents;
-        contents.types.get(contents.funcs[self.index as usize].ty)
+        contents.types.func(contents.funcs[self.index as usize].ty)
     }
 
     /// Calls it.
@@ -153,7 +153,7 @@ impl Func {
     fn prepare(&self, core: &StoreCore, args: &[Val]) -> Result<Prepared, CallError> {
         let target = self.target(core)?;
         let contents = &core.contents;
-        let ty = contents.types.get(contents.funcs[self.index as usize].ty);
+        let ty = contents.types.func(contents.funcs[self.index as usize].ty);
         if ty.params.len() != args.len() {
             return Err(CallError::Arguments);
         }

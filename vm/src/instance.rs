@@ -2,7 +2,7 @@
 
 use faasm_abi::module::ExportItem;
 
-use crate::externs::{Extern, Global, Memory, Table};
+use crate::externs::{Extern, Global, Memory, Table, Tag};
 use crate::func::Func;
 use crate::module::Module;
 use crate::store::AsStore;
@@ -32,7 +32,7 @@ impl Instance {
     pub fn func(&self, store: &impl AsStore, name: &str) -> Option<Func> {
         match self.export(store, name)? {
             Extern::Func(func) => Some(func),
-            Extern::Memory(_) | Extern::Table(_) | Extern::Global(_) => None,
+            _ => None,
         }
     }
 
@@ -82,5 +82,6 @@ fn item(core: &StoreCore, record: &InstanceRecord, item: ExportItem) -> Option<E
         ExportItem::Global(index) => {
             Extern::Global(Global { store, index: of(&record.globals, index)? })
         }
+        ExportItem::Tag(index) => Extern::Tag(Tag { store, index: of(&record.tags, index)? }),
     })
 }

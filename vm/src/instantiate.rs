@@ -15,17 +15,21 @@ use faasm_abi::layout::{
     GlobalPlace, Place, funcref, header, imported_function, imported_memory, imported_table,
 };
 use faasm_abi::module::SegmentMode;
+use faasm_abi::types::GlobalType;
 
 use crate::builtins;
 use crate::externs::put_global;
 use crate::func::{self, CallError, Target};
+use crate::heap;
 use crate::host::HostFunc;
 use crate::instance::Instance;
 use crate::linker::MissingImport;
 use crate::module::Module;
 use crate::place::{self, number};
 use crate::segments;
-use crate::store::contents::{FuncRecord, GlobalRecord, InstanceRecord, MemoryRecord, TableRecord};
+use crate::store::contents::{
+    FuncRecord, GlobalRecord, InstanceRecord, MemoryRecord, TableRecord, TagRecord,
+};
 use crate::store::core::StoreCore;
 use crate::store::plan::{Places, pages};
 use crate::store::{AsStore, Store, StoreError};
@@ -53,23 +57,32 @@ pub(crate) enum Resolved {
     Memory(u32),
     Table(u32),
     Global(u32),
+    Tag(u32),
 }
 
-/// See the file's page; `imports` are in the module's order and match.
+/// A module whose imports are known to match, with the store's numbers of its types.
+pub(crate) struct Linked<'a> {
+    pub(crate) module: &'a Module,
+    /// In the module's order.
+    pub(crate) imports: Vec<Resolved>,
+    pub(crate) types: Box<[u32]>,
+}
+
+/// See the file's page.
 pub(crate) fn instantiate<T: 'static>(
     store: &mut Store<T>,
-    module: &Module,
-    imports: Vec<Resolved>,
+    linked: Linked<'_>,
 ) -> Result<Instance, InstantiateError> {
     let core = store.core_mut();
-    let index = build(core, module, imports)?;
+    let index = build(core, linked)?;
     fill(core, index)?;
     run_start(store, index)?;
     Ok(Instance { store: store.core().id, index })
 }
 
 /// Step 2.
-fn build(core: &mut StoreCore, module: &Module, imports: Vec<Resolved>) -> Result<u32, StoreError> {
+fn build(core: &mut StoreCore, linked: Linked<'_>) -> Result<u32, StoreError> {
+    let Linked { module, imports, types } = linked;
     let limits = core.limits;
     let info = module.info();
     let contents = core.contents_mut()?;
@@ -79,13 +92,14 @@ fn build(core: &mut StoreCore, module: &Module, imports: Vec<Resolved>) -> Resul
         return Err(StoreError::Sealed);
     }
     let places = Places::of(&mut contents.plan, info, &module.inner.layout, &limits)?;
-    let types = info.types.iter().map(|ty| contents.types.intern(ty)).collect();
+    heap::open(core)?;
+    place::put_supertypes(core)?;
     if !one {
         let room = pages(module.inner.layout.size.unsigned_abs() as usize);
         place::commit(core, places.context - room, room)?;
     }
-    let builder = Builder { context: places.context, module, core, types };
-    builder.build(&places, imports)
+    let builder = Builder { context: places.context, module, core };
+    builder.build(&places, imports, types)
 }
 
 /// Writes one instance's context.
@@ -93,29 +107,35 @@ struct Builder<'a> {
     core: &'a mut StoreCore,
     module: &'a Module,
     context: usize,
-    /// The store's id of each type.
-    types: Vec<u32>,
 }
 
 impl Builder<'_> {
-    fn build(mut self, places: &Places, imports: Vec<Resolved>) -> Result<u32, StoreError> {
+    fn build(
+        mut self,
+        places: &Places,
+        imports: Vec<Resolved>,
+        types: Box<[u32]>,
+    ) -> Result<u32, StoreError> {
         let mut record = InstanceRecord {
             module: self.module.clone(),
             context: self.context,
             first_funcref: number(self.core.contents.funcs.len()),
             imported_functions: Vec::new(),
+            types,
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
         };
         self.write_header(&record);
-        self.write_types();
+        self.write_types(&record);
         for import in imports {
             self.write_import(&mut record, import)?;
         }
         self.write_memories(&mut record, places)?;
         self.write_tables(&mut record, places)?;
         self.write_globals(&mut record)?;
+        self.write_tags(&mut record)?;
         self.write_lengths();
         self.write_descriptors(&record)?;
         let span = &self.module.inner.span;
@@ -137,9 +157,10 @@ impl Builder<'_> {
     }
 
     fn write_header(&mut self, record: &InstanceRecord) {
-        let (stack, funcrefs) =
-            (self.core.contents.plan.stack.start, self.core.contents.plan.funcrefs);
-        let (stack, funcrefs, anchor) = (self.delta(stack), self.delta(funcrefs), self.delta(0));
+        let plan = &self.core.contents.plan;
+        let (stack, funcrefs) = (self.delta(plan.stack.start), self.delta(plan.funcrefs));
+        let (supertypes, anchor) = (self.delta(plan.supertypes), self.delta(0));
+        let gc_heap = plan.gc_heap.map_or(0, |heap| self.delta(heap));
         let index = number(self.core.contents.instances.len());
         self.core.put(self.at(header::BUILTINS), builtins::table_address() as u64);
         self.core.put(self.at(header::STACK_LIMIT), stack);
@@ -147,12 +168,14 @@ impl Builder<'_> {
         self.core.put(self.at(header::ANCHOR), anchor);
         self.core.put(self.at(header::FIRST_FUNCREF), record.first_funcref);
         self.core.put(self.at(header::INSTANCE), index);
+        self.core.put(self.at(header::GC_HEAP), gc_heap);
+        self.core.put(self.at(header::SUPERTYPES), supertypes);
     }
 
-    fn write_types(&mut self) {
+    fn write_types(&mut self, record: &InstanceRecord) {
         let base = self.at(self.module.inner.layout.types);
-        for (index, &id) in self.types.iter().enumerate() {
-            self.core.put(base + index * 4, id);
+        for (index, &number) in record.types.iter().enumerate() {
+            self.core.put(base + index * 4, number);
         }
     }
 
@@ -201,6 +224,7 @@ impl Builder<'_> {
                 }
                 record.globals.push(index);
             }
+            Resolved::Tag(index) => self.write_tag(record, index),
         }
         Ok(())
     }
@@ -216,7 +240,7 @@ impl Builder<'_> {
         let stub = module.host_stub(import, host.native);
         let ty = module.info.functions[import as usize];
         Ok(FuncRecord {
-            ty: self.types[ty as usize],
+            ty: record.types[ty as usize],
             code: stub.ok_or(StoreError::Limit { what: "host stubs" })?,
             context: self.context,
             entry: module.entry(ty),
@@ -268,7 +292,8 @@ impl Builder<'_> {
             let Place::Owned(entry) = module.layout.tables[index] else { continue };
             let definition = self.at(entry);
             let inline = module.layout.inline_tables[index].is_some();
-            let ty = module.info.tables[index];
+            let mut ty = module.info.tables[index];
+            ty.element = ty.element.map_indices(|index| record.types[index as usize]);
             let table = TableRecord { ty, base, capacity, definition, inline };
             let delta = self.delta(base);
             record.tables.push(place::put_table(self.core, table, delta, 0)?);
@@ -281,12 +306,31 @@ impl Builder<'_> {
         let imported = module.info.imported.globals as usize;
         for (ty, place) in module.info.globals.iter().zip(&module.layout.globals).skip(imported) {
             let GlobalPlace::Owned(entry) = *place else { continue };
-            let global = GlobalRecord { ty: *ty, value: self.at(entry) };
+            let value = ty.value.map_indices(|index| record.types[index as usize]);
+            let ty = GlobalType { value, mutable: ty.mutable };
+            let global = GlobalRecord { ty, value: self.at(entry) };
             let globals = &mut self.core.contents_mut()?.globals;
             globals.push(global);
             record.globals.push(number(globals.len() - 1));
         }
         Ok(())
+    }
+
+    fn write_tags(&mut self, record: &mut InstanceRecord) -> Result<(), StoreError> {
+        let info = self.module.info();
+        for &ty in &info.tags[info.imported.tags as usize..] {
+            let tags = &mut self.core.contents_mut()?.tags;
+            tags.push(TagRecord { ty: record.types[ty as usize] });
+            let index = number(tags.len() - 1);
+            self.write_tag(record, index);
+        }
+        Ok(())
+    }
+
+    fn write_tag(&mut self, record: &mut InstanceRecord, index: u32) {
+        let base = self.at(self.module.inner.layout.tags);
+        self.core.put(base + record.tags.len() * 4, index);
+        record.tags.push(index);
     }
 
     /// All segments are whole at first; active and declared ones are dropped when they were used.
@@ -339,7 +383,7 @@ impl Builder<'_> {
         }
         let code = module.function_code(function);
         Ok(FuncRecord {
-            ty: self.types[ty as usize],
+            ty: record.types[ty as usize],
             code: code.ok_or(StoreError::Limit { what: "functions" })?,
             context: self.context,
             entry: module.entry(ty),

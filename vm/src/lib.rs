@@ -28,6 +28,7 @@ mod engine;
 mod externs;
 mod func;
 mod guest_memory;
+mod heap;
 mod host;
 mod instance;
 mod instantiate;
@@ -45,12 +46,13 @@ pub use backtrace::{Backtrace, Frame};
 pub use caller::{Caller, MapError, WaitError};
 pub use capture::{BirthError, CaptureError, Captured};
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use externs::{AccessError, Extern, Global, Memory, Table};
+pub use externs::{AccessError, Extern, Global, Memory, Table, Tag};
 pub use faasm_abi::module::{ExportItem, ImportKind, ModuleInfo};
 pub use faasm_abi::object::SealKey;
 pub use faasm_abi::trap::TrapCode;
 pub use faasm_abi::types::{
-    FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
+    CompositeType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
+    StorageType, StructType, SubType, TableType, ValType,
 };
 pub use faasm_sfi::pending::Pending;
 pub use faasm_sfi::shared::SharedRegion;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use faasm_abi::module::{Import, ImportKind, ModuleInfo};
+use faasm_abi::module::{Import, ImportKind};
 use faasm_abi::types::{FuncType, GlobalType, Limits, MemoryType, TableType};
 
 use crate::caller::Caller;
@@ -13,9 +13,10 @@ use crate::engine::Engine;
 use crate::externs::{self, Extern};
 use crate::host::{HostFunc, IntoHostFunc};
 use crate::instance::Instance;
-use crate::instantiate::{self, InstantiateError, Resolved};
+use crate::instantiate::{self, InstantiateError, Linked, Resolved};
 use crate::module::Module;
 use crate::store::core::StoreCore;
+use crate::store::types::Types;
 use crate::store::{AsStore, Store};
 use crate::trap::Trap;
 use crate::value::Val;
@@ -154,12 +155,16 @@ impl<T: 'static> Linker<T> {
     #[must_use]
     pub fn missing(&self, module: &Module) -> Vec<MissingImport> {
         let info = module.info();
+        let mut known = Types::default();
+        let types = known.intern_module(info);
         info.imports
             .iter()
             .filter_map(|import| {
                 let fits = match self.find(import) {
                     None => false,
-                    Some(Definition::Host(host)) => host_fits(info, import.kind, host),
+                    Some(Definition::Host(host)) => {
+                        host_fits(&mut known, &types, import.kind, host)
+                    }
                     Some(Definition::Item(item)) => same_kind(import.kind, item),
                 };
                 (!fits).then(|| self.missing_import(import))
@@ -177,16 +182,19 @@ impl<T: 'static> Linker<T> {
         store: &mut Store<T>,
         module: &Module,
     ) -> Result<Instance, InstantiateError> {
-        let core = store.core();
-        let imports = &module.info().imports;
-        let resolved = imports
+        let info = module.info();
+        // Types are numbered first, as matching is a matter of the store's numbers. It leaves no trace in the slot.
+        let core = store.core_mut();
+        let types = core.contents_mut()?.types.intern_module(info);
+        let imports = info
+            .imports
             .iter()
             .map(|import| {
-                self.resolve(core, module.info(), import)
+                self.resolve(core, &types, import)
                     .ok_or_else(|| InstantiateError::Import(self.missing_import(import)))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        instantiate::instantiate(store, module, resolved)
+        instantiate::instantiate(store, Linked { module, imports, types })
     }
 
     fn find(&self, import: &Import) -> Option<&Definition> {
@@ -201,13 +209,14 @@ impl<T: 'static> Linker<T> {
         }
     }
 
-    fn resolve(&self, core: &StoreCore, info: &ModuleInfo, import: &Import) -> Option<Resolved> {
+    fn resolve(&self, core: &mut StoreCore, types: &[u32], import: &Import) -> Option<Resolved> {
         match self.find(import)? {
             Definition::Host(host) => {
-                host_fits(info, import.kind, host).then(|| Resolved::Host(Arc::clone(host)))
+                let known = &mut core.contents_mut().ok()?.types;
+                host_fits(known, types, import.kind, host).then(|| Resolved::Host(Arc::clone(host)))
             }
             Definition::Item(item) if item.store() == core.id => {
-                resolve_item(core, info, import.kind, item)
+                resolve_item(core, types, import.kind, item)
             }
             Definition::Item(_) => None,
         }
@@ -226,8 +235,11 @@ impl<T: 'static> fmt::Debug for Linker<T> {
     }
 }
 
-fn host_fits(info: &ModuleInfo, kind: ImportKind, host: &HostFunc) -> bool {
-    matches!(kind, ImportKind::Function(ty) if info.types[ty as usize] == host.ty)
+/// Whether a host function has the type that an import of a module with these types asks for.
+fn host_fits(known: &mut Types, types: &[u32], kind: ImportKind, host: &HostFunc) -> bool {
+    let ImportKind::Function(asked) = kind else { return false };
+    let found = known.intern_func(&host.ty);
+    found.is_some_and(|found| known.is_subtype(found, types[asked as usize]))
 }
 
 fn same_kind(kind: ImportKind, item: &Extern) -> bool {
@@ -237,23 +249,25 @@ fn same_kind(kind: ImportKind, item: &Extern) -> bool {
             | (ImportKind::Memory(_), Extern::Memory(_))
             | (ImportKind::Table(_), Extern::Table(_))
             | (ImportKind::Global(_), Extern::Global(_))
+            | (ImportKind::Tag(_), Extern::Tag(_))
     )
 }
 
 /// Matches an item of this store with what an import asks for (specification, section 4.5.3 *External typing* and
-/// 3.3.18 *Matching*).
+/// 3.3.18 *Matching*); `types` are the store's numbers of the importer's types.
 fn resolve_item(
     core: &StoreCore,
-    info: &ModuleInfo,
+    types: &[u32],
     kind: ImportKind,
     item: &Extern,
 ) -> Option<Resolved> {
     let contents = &core.contents;
+    let number = |index: u32| types[index as usize];
     match (kind, item) {
-        (ImportKind::Function(ty), Extern::Func(func)) => {
+        (ImportKind::Function(asked), Extern::Func(func)) => {
             let record = contents.func(func.index)?;
-            let same = *contents.types.get(record.ty) == info.types[ty as usize];
-            same.then(|| Resolved::Func(record.clone()))
+            let fits = contents.types.is_subtype(record.ty, number(asked));
+            fits.then(|| Resolved::Func(record.clone()))
         }
         (ImportKind::Memory(asked), Extern::Memory(memory)) => {
             let found = externs::memory_type(core, contents.memories.get(memory.index as usize)?);
@@ -261,11 +275,18 @@ fn resolve_item(
         }
         (ImportKind::Table(asked), Extern::Table(table)) => {
             let found = externs::table_type(core, contents.tables.get(table.index as usize)?);
-            table_matches(&found, &asked).then_some(Resolved::Table(table.index))
+            let element = asked.element.map_indices(number);
+            table_matches(&found, &TableType { element, ..asked })
+                .then_some(Resolved::Table(table.index))
         }
         (ImportKind::Global(asked), Extern::Global(global)) => {
             let found = &contents.globals.get(global.index as usize)?.ty;
-            global_matches(found, &asked).then_some(Resolved::Global(global.index))
+            let asked = GlobalType { value: asked.value.map_indices(number), ..asked };
+            global_matches(&contents.types, found, &asked).then_some(Resolved::Global(global.index))
+        }
+        (ImportKind::Tag(asked), Extern::Tag(tag)) => {
+            let found = contents.tags.get(tag.index as usize)?.ty;
+            (found == number(asked)).then_some(Resolved::Tag(tag.index))
         }
         _ => None,
     }
@@ -292,14 +313,12 @@ fn table_matches(found: &TableType, asked: &TableType) -> bool {
         && found.element == asked.element
 }
 
-fn global_matches(found: &GlobalType, asked: &GlobalType) -> bool {
-    use faasm_abi::types::ValType;
-    let value = match (found.value, asked.value) {
-        // An immutable global may hold less than what is asked for: never null, where null is allowed.
-        (ValType::Ref(found), ValType::Ref(wanted)) if !asked.mutable => {
-            found.heap == wanted.heap && (wanted.nullable || !found.nullable)
-        }
-        (found, asked) => found == asked,
+/// A constant global may have a subtype of what is asked for.
+fn global_matches(types: &Types, found: &GlobalType, asked: &GlobalType) -> bool {
+    let value = if asked.mutable {
+        found.value == asked.value
+    } else {
+        types.matches(found.value, asked.value)
     };
     found.mutable == asked.mutable && value
 }

@@ -149,9 +149,9 @@ fn entries(info: &ModuleInfo, code: &CodeInfo, start: usize) -> Box<[Option<usiz
     let by_type: HashMap<&FuncType, usize> = code
         .entries
         .iter()
-        .map(|(ty, range)| (&info.types[*ty as usize], start + range.offset as usize))
+        .filter_map(|(ty, range)| Some((info.func_type(*ty)?, start + range.offset as usize)))
         .collect();
-    info.types.iter().map(|ty| by_type.get(ty).copied()).collect()
+    info.types.iter().map(|ty| by_type.get(ty.as_func()?).copied()).collect()
 }
 
 impl fmt::Debug for ModuleInner {

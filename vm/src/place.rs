@@ -1,6 +1,7 @@
 //! Putting memories, tables and globals into a store: room, accessible pages, records, limits.
 
-use faasm_abi::layout::{memory, table};
+use faasm_abi::gc::{ROW, ROW_BYTES_LOG2};
+use faasm_abi::layout::{funcref, memory, table};
 use faasm_abi::types::{GlobalType, MemoryType, TableType};
 use faasm_sfi::HOST_PAGE;
 
@@ -61,6 +62,27 @@ fn take_cell(core: &mut StoreCore) -> Result<usize, StoreError> {
     let at = cells.start;
     cells.start += CELL;
     Ok(at)
+}
+
+/// Gives each type that has none yet its row in the table of supertypes, as far as there is room.
+pub(crate) fn put_supertypes(core: &mut StoreCore) -> Result<(), StoreError> {
+    let contents = &core.contents;
+    let (first, plan) = (contents.n_rows, &contents.plan);
+    let end = contents.types.len().min(plan.max_supertypes);
+    let at = |row: usize| plan.supertypes + (row << ROW_BYTES_LOG2);
+    let (old, new) = (pages(at(first)), pages(at(end)));
+    if plan.context.is_none() {
+        commit(core, old, new - old)?;
+    }
+    for row in first..end {
+        let base = core.contents.plan.supertypes + (row << ROW_BYTES_LOG2);
+        for depth in 0..ROW as usize {
+            let ancestor = core.contents.types.ancestors(number(row)).get(depth).copied();
+            core.put(base + depth * 4, ancestor.unwrap_or(funcref::NO_TYPE));
+        }
+    }
+    core.contents_mut()?.n_rows = end;
+    Ok(())
 }
 
 /// Makes pages accessible for good.

@@ -15,6 +15,7 @@ use crate::module::Module;
 pub(crate) mod contents;
 pub(crate) mod core;
 pub(crate) mod plan;
+pub(crate) mod types;
 
 use contents::Contents;
 pub use core::CorePtr;
@@ -43,12 +44,14 @@ pub struct StoreLimits {
     pub memory_bytes: u64,
     /// Elements of all tables together.
     pub table_elements: u64,
+    /// Bytes of the heap of structures, arrays and exceptions.
+    pub gc_heap_bytes: u64,
 }
 
 impl Default for StoreLimits {
-    /// 16 GiB of memory and ten million table elements.
+    /// 16 GiB of memory, ten million table elements and 1 GiB of garbage-collected heap.
     fn default() -> Self {
-        Self { memory_bytes: 16 << 30, table_elements: 10_000_000 }
+        Self { memory_bytes: 16 << 30, table_elements: 10_000_000, gc_heap_bytes: 1 << 30 }
     }
 }
 

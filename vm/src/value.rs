@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 
+use faasm_abi::gc;
 use faasm_abi::types::{HeapType, RefType, ValType};
 
 use crate::func::Func;
@@ -24,7 +25,7 @@ pub enum Val {
     V128(u128),
     /// Reference to a function.
     FuncRef(Option<Func>),
-    /// Reference to something of the host's: a number of its own choice below `u32::MAX`.
+    /// Reference to something of the host's: a number of its own choice below 2³⁰.
     ExternRef(Option<u32>),
 }
 
@@ -60,11 +61,14 @@ pub(crate) fn to_bits(core: &StoreCore, ty: ValType, value: Val) -> Option<u128>
 
 fn reference_bits(core: &StoreCore, ty: RefType, value: Val) -> Option<u32> {
     match (ty.heap, value) {
-        (HeapType::Func | HeapType::Concrete(_), Val::FuncRef(Some(func))) => {
-            let known = func.store == core.id && core.contents.func(func.index).is_some();
-            known.then_some(func.index)
+        (heap, Val::FuncRef(Some(func))) => {
+            let record = core.contents.func(func.index).filter(|_| func.store == core.id)?;
+            let fits = core.contents.types.heap_matches(HeapType::Concrete(record.ty), heap);
+            fits.then_some(func.index)
         }
-        (HeapType::Extern, Val::ExternRef(Some(number))) => number.checked_add(1),
+        (HeapType::Extern, Val::ExternRef(Some(number))) => {
+            (number < gc::MAX_EXTERN).then_some(number << 2 | gc::EXTERN_TAG)
+        }
         (HeapType::Func | HeapType::NoFunc | HeapType::Concrete(_), Val::FuncRef(None))
         | (HeapType::Extern | HeapType::NoExtern, Val::ExternRef(None)) => ty.nullable.then_some(0),
         _ => None,
@@ -81,7 +85,9 @@ pub(crate) fn from_bits(core: &StoreCore, ty: ValType, bits: u128) -> Val {
         ValType::F64 => Val::F64(bits as u64),
         ValType::V128 => Val::V128(bits),
         ValType::Ref(ty) => match ty.heap {
-            HeapType::Extern | HeapType::NoExtern => Val::ExternRef((bits as u32).checked_sub(1)),
+            HeapType::Extern | HeapType::NoExtern => {
+                Val::ExternRef((bits != 0).then_some(bits as u32 >> 2))
+            }
             _ => Val::FuncRef(core.func_handle(bits as u32)),
         },
     }

@@ -54,6 +54,11 @@ builtins! {
     TableInit = 9, 5;
     /// `(segment)`.
     ElemDrop = 10, 1;
+    /// `(actual, expected) -> 0 or 1`: whether a type is a subtype of another, by the store's numbers.
+    IsSubtype = 11, 2;
+    /// `(type, bytes) -> object`: makes room for an object, header included, when there is none at the heap's end, and
+    /// writes its header (see [`crate::gc`]).
+    GcAllocate = 12, 2;
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! All offsets are negative, in bytes from the context pointer; the hottest fields lie nearest.
 //!
 //! ```text
-//!  −size                                                            −64            0
+//!  −size                                                            −88            0
 //!   | inline tables | types | imports | table, memory defs | globals | header      |  memory 0 (fused)
 //! ```
 //!
@@ -50,8 +50,15 @@ pub mod header {
     pub const INSTANCE: i32 = -56;
     /// `u32`: always 0, the null reference. What an index beyond a table reads when it is executed speculatively.
     pub const NULL: i32 = -64;
+    /// Frame pointer of the stub through which this instance's code called the host last: where the VM finds the
+    /// guest's frames. Written by the stub; an address of this store's stack.
+    pub const EXIT_FRAME: i32 = -72;
+    /// `i64`: context to the garbage-collected heap (see [`crate::gc`]).
+    pub const GC_HEAP: i32 = -80;
+    /// `i64`: context to the table of supertypes (see [`crate::gc::ROW`]).
+    pub const SUPERTYPES: i32 = -88;
     /// Bytes of the header.
-    pub const SIZE: i32 = 64;
+    pub const SIZE: i32 = 88;
 }
 
 /// Descriptors of function references: the store's table, whose entry 0 is null's.
@@ -171,6 +178,8 @@ pub struct ContextLayout {
     pub imported_functions: Vec<i32>,
     /// Offset of a `u32` for each type index: its canonical id in the store.
     pub types: i32,
+    /// Offset of a `u32` for each tag index: its number in the store.
+    pub tags: i32,
     /// Offset of a `u32` for each data segment: its length, 0 when dropped.
     pub data_lengths: i32,
     /// Offset of a `u32` for each element segment: its length, 0 when dropped.
@@ -199,6 +208,7 @@ impl ContextLayout {
             .map(|_| cursor.take(imported_function::SIZE, 8))
             .collect::<Result<_, _>>()?;
         let types = cursor.array(4, module.types.len())?;
+        let tags = cursor.array(4, module.tags.len())?;
         let data_lengths = cursor.array(4, module.data.len())?;
         let element_lengths = cursor.array(4, module.elements.len())?;
         let inline_tables = place_inline_tables(module, &mut cursor)?;
@@ -211,6 +221,7 @@ impl ContextLayout {
             inline_tables,
             imported_functions,
             types,
+            tags,
             data_lengths,
             element_lengths,
         })
@@ -347,8 +358,8 @@ mod tests {
     #[test]
     fn the_first_global_is_reached_with_a_byte_of_displacement() {
         let layout = ContextLayout::of(&module(&[ValType::V128, ValType::I32], None)).unwrap();
-        assert_eq!(layout.globals[1], GlobalPlace::Owned(-72));
-        assert_eq!(layout.globals[0], GlobalPlace::Owned(-96));
+        assert_eq!(layout.globals[1], GlobalPlace::Owned(-96));
+        assert_eq!(layout.globals[0], GlobalPlace::Owned(-112));
         assert_eq!(layout.size % 16, 0);
     }
 

@@ -2,9 +2,10 @@
 //!
 //! The compiler writes these descriptions and the VM reads them; neither room depends on the other.
 //!
-//! * [`types`]: value, reference and function types of WebAssembly.
+//! * [`types`]: value, reference, function and aggregate types of WebAssembly.
 //! * [`module`]: the description of a module, without its code.
 //! * [`layout`]: where each field of an instance's context lies, computed on both sides by one function.
+//! * [`gc`]: references, and what the objects of the garbage-collected heap look like.
 //! * [`trap`]: why compiled code may stop, and the table of places where it can.
 //! * [`builtin`]: the VM's functions that compiled code calls.
 //! * [`host`]: how compiled code calls host functions and how the host enters compiled code.
@@ -16,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod builtin;
+pub mod gc;
 pub mod host;
 pub mod layout;
 pub mod module;

@@ -4,15 +4,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{FuncType, GlobalType, MemoryType, RefType, TableType};
+use crate::types::{FuncType, GlobalType, HeapType, MemoryType, RefType, SubType, TableType};
 
 /// A validated module without its code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleInfo {
     /// The module's own name (name section), if any.
     pub name: Option<String>,
-    /// Function types, by type index.
-    pub types: Vec<FuncType>,
+    /// Defined types, by type index.
+    pub types: Vec<SubType>,
+    /// How many types each recursion group has; together they are all types, in order.
+    pub rec_groups: Vec<u32>,
     /// Imports, in order.
     pub imports: Vec<Import>,
     /// Type index of each function, imported ones first.
@@ -23,6 +25,8 @@ pub struct ModuleInfo {
     pub memories: Vec<MemoryType>,
     /// Globals, imported ones first.
     pub globals: Vec<GlobalType>,
+    /// Type index of each tag, imported ones first.
+    pub tags: Vec<u32>,
     /// How many of each index space are imported.
     pub imported: ImportCounts,
     /// Initial values of the defined globals.
@@ -50,7 +54,29 @@ impl ModuleInfo {
     /// The type of function `index`, or `None` when there is no such function.
     #[must_use]
     pub fn function_type(&self, index: u32) -> Option<&FuncType> {
-        self.types.get(*self.functions.get(index as usize)? as usize)
+        self.func_type(*self.functions.get(index as usize)?)
+    }
+
+    /// The function type with this type index, or `None` when there is no such type or it is another kind.
+    #[must_use]
+    pub fn func_type(&self, ty: u32) -> Option<&FuncType> {
+        self.types.get(ty as usize)?.as_func()
+    }
+
+    /// Whether references of a heap type are the garbage collector's: all but those to functions.
+    #[must_use]
+    pub fn is_collected(&self, heap: HeapType) -> bool {
+        match heap {
+            HeapType::Func | HeapType::NoFunc => false,
+            HeapType::Concrete(index) => self.func_type(index).is_none(),
+            _ => true,
+        }
+    }
+
+    /// Whether instances can make objects that are collected: structures, arrays or exceptions.
+    #[must_use]
+    pub fn needs_gc_heap(&self) -> bool {
+        !self.tags.is_empty() || self.types.iter().any(|ty| ty.as_func().is_none())
     }
 
     /// The name of function `index`, if the module gives one.
@@ -104,6 +130,8 @@ pub struct ImportCounts {
     pub memories: u32,
     /// Globals.
     pub globals: u32,
+    /// Tags.
+    pub tags: u32,
 }
 
 /// One import.
@@ -128,6 +156,8 @@ pub enum ImportKind {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag of the type with this index.
+    Tag(u32),
 }
 
 /// One export.
@@ -150,6 +180,8 @@ pub enum ExportItem {
     Memory(u32),
     /// A global.
     Global(u32),
+    /// A tag.
+    Tag(u32),
 }
 
 /// A constant expression: a stack program (specification, section 3.4.11 and extended constants).
@@ -187,6 +219,20 @@ pub enum ConstOp {
     I64Sub,
     /// `i64.mul`.
     I64Mul,
+    /// `struct.new` of the type with this index.
+    StructNew(u32),
+    /// `struct.new_default`.
+    StructNewDefault(u32),
+    /// `array.new`.
+    ArrayNew(u32),
+    /// `array.new_default`.
+    ArrayNewDefault(u32),
+    /// `array.new_fixed`: the type's index and how many elements.
+    ArrayNewFixed(u32, u32),
+    /// `ref.i31`.
+    RefI31,
+    /// `any.convert_extern` or `extern.convert_any`, which change nothing.
+    Convert,
 }
 
 /// An element segment.

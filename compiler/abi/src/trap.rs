@@ -65,6 +65,14 @@ trap_codes! {
     ArrayOutOfBounds = 15, "out of bounds array access";
     /// The call was interrupted: its deadline passed or it was cancelled.
     Interrupted = 16, "interrupted";
+    /// A field of a null structure was accessed.
+    NullStructure = 17, "null structure reference";
+    /// An element of a null array was accessed, or its length.
+    NullArray = 18, "null array reference";
+    /// A null reference to an unboxed integer was read.
+    NullI31 = 19, "null i31 reference";
+    /// The garbage-collected heap is full of what is in use, or an object is larger than it can be.
+    GcHeapExhausted = 20, "garbage-collected heap exhausted";
 }
 
 impl std::fmt::Display for TrapCode {

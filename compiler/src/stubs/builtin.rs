@@ -20,6 +20,7 @@ pub(crate) fn builtin(
     let context = stub.context();
     let room = stub.builder.ins().iconst(types::I64, i64::from(BUILTIN_ROOM));
     stub.check_room(context, room);
+    stub.publish_frame(context);
     let code = stub.builtin_code(context, builtin);
     let mut args = vec![context];
     args.extend_from_slice(&stub.params);

@@ -32,6 +32,7 @@ fn import(stub: &mut Stub<'_>, env: &Env<'_>, function: u32) -> Import {
     let context = stub.context();
     let room = stub.load(types::I64, context, entry + imported_function::ROOM);
     stub.check_room(context, room);
+    stub.publish_frame(context);
     Import {
         context,
         code: stub.load(types::I64, context, entry + imported_function::HOST),

@@ -20,6 +20,7 @@ use cranelift_codegen::ir::{
     ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Signature,
     UserExternalName, Value, types,
 };
+use faasm_abi::builtin::Builtin;
 use faasm_abi::layout::{funcref, header, imported_function};
 use faasm_abi::trap::TrapCode;
 
@@ -87,6 +88,18 @@ pub(super) fn return_call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, tabl
     f.reachable = false;
 }
 
+/// `call_ref`.
+pub(super) fn call_ref(f: &mut FuncTranslator<'_, '_>, ty: u32) {
+    let foreign = f.referenced_function();
+    f.foreign_call(ty, &foreign);
+}
+
+/// `return_call_ref`.
+pub(super) fn return_call_ref(f: &mut FuncTranslator<'_, '_>, ty: u32) {
+    let foreign = f.referenced_function();
+    f.foreign_return_call(ty, &foreign);
+}
+
 impl FuncTranslator<'_, '_> {
     /// A reference to code of this object.
     pub(super) fn function_ref(
@@ -149,8 +162,27 @@ impl FuncTranslator<'_, '_> {
         let actual = self.builder.ins().load(types::I32, of_descriptor, descriptor, funcref::TYPE);
         let expected = self.canonical_type(ty);
         let fits = self.builder.ins().icmp(IntCC::Equal, actual, expected);
-        self.trap_unless_callable(fits, &element, reference);
+        self.trap_unless_callable(fits, &element, reference, |f| f.is_subtype(ty, actual));
         descriptor
+    }
+
+    /// Pops a function reference, whose type validation has checked; traps if it is null.
+    fn referenced_function(&mut self) -> Foreign {
+        let reference = self.pop();
+        self.builder.ins().trapz(reference, user_trap(TrapCode::NullFunction));
+        let descriptor = self.descriptor(reference);
+        self.resolve(descriptor)
+    }
+
+    /// Whether the type with the store's number `actual`, which is not `ty` itself, is a subtype of `ty`; `None` if
+    /// none can be.
+    fn is_subtype(&mut self, ty: u32, actual: Value) -> Option<Value> {
+        if self.env.info.types[ty as usize].is_final {
+            return None;
+        }
+        let expected = self.canonical_type(ty);
+        let args = [self.extend_index(actual), self.extend_index(expected)];
+        Some(self.call_builtin(Builtin::IsSubtype, &args))
     }
 
     /// The address of a reference's descriptor. Null has one too: its type is none.
@@ -169,7 +201,13 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// One branch on the hot path; on the cold one it is found out which of the three traps it is.
-    fn trap_unless_callable(&mut self, fits: Value, element: &Element, reference: Value) {
+    fn trap_unless_callable(
+        &mut self,
+        fits: Value,
+        element: &Element,
+        reference: Value,
+        fits_after_all: impl FnOnce(&mut Self) -> Option<Value>,
+    ) {
         let cold = self.builder.create_block();
         let next = self.builder.create_block();
         self.builder.set_cold_block(cold);
@@ -177,7 +215,13 @@ impl FuncTranslator<'_, '_> {
         self.fall_into(cold);
         self.builder.ins().trapnz(element.beyond, user_trap(TrapCode::UndefinedElement));
         self.builder.ins().trapz(reference, user_trap(TrapCode::UninitializedElement));
-        self.builder.ins().trap(user_trap(TrapCode::IndirectCallTypeMismatch));
+        let mismatch = user_trap(TrapCode::IndirectCallTypeMismatch);
+        if let Some(fits) = fits_after_all(self) {
+            self.builder.ins().trapz(fits, mismatch);
+            self.builder.ins().jump(next, &[]);
+        } else {
+            self.builder.ins().trap(mismatch);
+        }
         self.fall_into(next);
     }
 
@@ -198,7 +242,7 @@ impl FuncTranslator<'_, '_> {
 
     /// Where on the operand stack the arguments of a call begin.
     fn args_from(&self, ty: u32) -> usize {
-        self.stack.len() - self.env.info.types[ty as usize].params.len()
+        self.stack.len() - self.env.func_type(ty).params.len()
     }
 
     fn finish_call(&mut self, args: usize, call: Inst) {

@@ -209,6 +209,27 @@ pub(super) fn br_if(f: &mut FuncTranslator<'_, '_>, depth: u32) {
     f.fall_into(next);
 }
 
+/// `br_on_null`: the reference stays if it is not null.
+pub(super) fn br_on_null(f: &mut FuncTranslator<'_, '_>, depth: u32) {
+    let reference = f.pop();
+    let (target, n_args) = f.branch_target(depth);
+    let next = f.builder.create_block();
+    f.take_args(n_args);
+    f.builder.ins().brif(reference, next, &[], target, f.args.iter());
+    f.fall_into(next);
+    f.push(reference);
+}
+
+/// `br_on_non_null`: the reference goes with the branch.
+pub(super) fn br_on_non_null(f: &mut FuncTranslator<'_, '_>, depth: u32) {
+    let (target, n_args) = f.branch_target(depth);
+    let next = f.builder.create_block();
+    f.take_args(n_args);
+    let reference = f.pop();
+    f.builder.ins().brif(reference, target, f.args.iter(), next, &[]);
+    f.fall_into(next);
+}
+
 /// `br_table`.
 pub(super) fn br_table(
     f: &mut FuncTranslator<'_, '_>,
@@ -301,7 +322,7 @@ impl FuncTranslator<'_, '_> {
 
     fn function_type(&self, ty: BlockType) -> Option<&FuncType> {
         match ty {
-            BlockType::FuncType(index) => self.env.info.types.get(index as usize),
+            BlockType::FuncType(index) => self.env.info.func_type(index),
             _ => None,
         }
     }

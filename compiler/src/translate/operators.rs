@@ -41,6 +41,10 @@ fn structured(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> bool {
         Op::ReturnCallIndirect { type_index, table_index } => {
             calls::return_call_indirect(f, type_index, table_index);
         }
+        Op::CallRef { type_index } => calls::call_ref(f, type_index),
+        Op::ReturnCallRef { type_index } => calls::return_call_ref(f, type_index),
+        Op::BrOnNull { relative_depth } => control::br_on_null(f, relative_depth),
+        Op::BrOnNonNull { relative_depth } => control::br_on_non_null(f, relative_depth),
         Op::Drop => _ = f.pop(),
         Op::Select | Op::TypedSelect { .. } => control::select(f),
         _ => return false,
@@ -58,6 +62,7 @@ fn plain(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> bool {
         Op::GlobalSet { global_index } => variable::global_set(f, global_index),
         Op::RefNull { .. } => reference::null(f),
         Op::RefIsNull => reference::is_null(f),
+        Op::RefAsNonNull => reference::as_non_null(f),
         Op::RefFunc { function_index } => reference::func(f, function_index),
         Op::TableGet { table } => table::get(f, table),
         Op::TableSet { table } => table::set(f, table),

@@ -3,8 +3,9 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, types};
 use faasm_abi::layout::header;
+use faasm_abi::trap::TrapCode;
 
-use super::FuncTranslator;
+use super::{FuncTranslator, user_trap};
 
 /// `ref.null`.
 pub(super) fn null(f: &mut FuncTranslator<'_, '_>) {
@@ -17,6 +18,13 @@ pub(super) fn is_null(f: &mut FuncTranslator<'_, '_>) {
     let reference = f.pop();
     let null = f.builder.ins().icmp_imm_s(IntCC::Equal, reference, 0);
     f.push_condition(null);
+}
+
+/// `ref.as_non_null`.
+pub(super) fn as_non_null(f: &mut FuncTranslator<'_, '_>) {
+    let reference = f.pop();
+    f.builder.ins().trapz(reference, user_trap(TrapCode::NullReference));
+    f.push(reference);
 }
 
 /// `ref.func`: descriptors of an instance's escaping functions follow one another.

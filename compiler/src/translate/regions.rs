@@ -48,6 +48,7 @@ const fn calls(op: &Operator<'_>) -> bool {
         op,
         Operator::Call { .. }
             | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
             | Operator::MemoryCopy { .. }
             | Operator::MemoryFill { .. }

@@ -2,7 +2,8 @@
 
 use faasm_abi::module::{ConstExpr, ConstOp};
 use faasm_abi::types::{
-    FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
+    CompositeType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
+    StorageType, StructType, SubType, TableType, ValType,
 };
 use wasmparser::{AbstractHeapType as Abstract, Operator, UnpackedIndex};
 
@@ -14,7 +15,34 @@ fn unsupported(what: &str) -> ValidateError {
     ValidateError::Unknown(what.to_owned())
 }
 
-pub(super) fn func_type(ty: &wasmparser::FuncType) -> Result<FuncType, ValidateError> {
+pub(super) fn sub_type(ty: &wasmparser::SubType) -> Result<SubType, ValidateError> {
+    let composite = match &ty.composite_type.inner {
+        wasmparser::CompositeInnerType::Func(ty) => CompositeType::Func(func_type(ty)?),
+        wasmparser::CompositeInnerType::Struct(ty) => {
+            let fields = ty.fields.iter().map(|&field| field_type(field)).collect::<Result<_, _>>();
+            CompositeType::Struct(StructType { fields: fields? })
+        }
+        wasmparser::CompositeInnerType::Array(ty) => CompositeType::Array(field_type(ty.0)?),
+        wasmparser::CompositeInnerType::Cont(_) => return Err(unsupported("stack switching")),
+    };
+    let supertype = match ty.supertype_idxs.first().map(|index| index.unpack()) {
+        None => None,
+        Some(UnpackedIndex::Module(index)) => Some(index),
+        Some(_) => return Err(unsupported("such supertypes")),
+    };
+    Ok(SubType { is_final: ty.is_final, supertype, composite })
+}
+
+fn field_type(ty: wasmparser::FieldType) -> Result<FieldType, ValidateError> {
+    let storage = match ty.element_type {
+        wasmparser::StorageType::I8 => StorageType::I8,
+        wasmparser::StorageType::I16 => StorageType::I16,
+        wasmparser::StorageType::Val(ty) => StorageType::Val(val_type(ty)?),
+    };
+    Ok(FieldType { storage, mutable: ty.mutable })
+}
+
+fn func_type(ty: &wasmparser::FuncType) -> Result<FuncType, ValidateError> {
     Ok(FuncType { params: val_types(ty.params())?, results: val_types(ty.results())? })
 }
 
@@ -33,11 +61,11 @@ fn val_type(ty: wasmparser::ValType) -> Result<ValType, ValidateError> {
     })
 }
 
-pub(super) fn ref_type(ty: wasmparser::RefType) -> Result<RefType, ValidateError> {
+pub(crate) fn ref_type(ty: wasmparser::RefType) -> Result<RefType, ValidateError> {
     Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type())? })
 }
 
-fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType, ValidateError> {
+pub(crate) fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType, ValidateError> {
     Ok(match ty {
         wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) => HeapType::Concrete(index),
         wasmparser::HeapType::Abstract { shared: false, ty } => abstract_type(ty)?,
@@ -112,6 +140,20 @@ fn const_op(op: &Operator<'_>) -> Result<ConstOp, ValidateError> {
         Operator::I64Add => ConstOp::I64Add,
         Operator::I64Sub => ConstOp::I64Sub,
         Operator::I64Mul => ConstOp::I64Mul,
+        Operator::StructNew { struct_type_index } => ConstOp::StructNew(struct_type_index),
+        Operator::StructNewDefault { struct_type_index } => {
+            ConstOp::StructNewDefault(struct_type_index)
+        }
+        Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(array_type_index),
+        Operator::ArrayNewDefault { array_type_index } => {
+            ConstOp::ArrayNewDefault(array_type_index)
+        }
+        Operator::ArrayNewFixed { array_type_index, array_size } => {
+            ConstOp::ArrayNewFixed(array_type_index, array_size)
+        }
+        Operator::RefI31 => ConstOp::RefI31,
+        // All references but the functions' have one form.
+        Operator::AnyConvertExtern | Operator::ExternConvertAny => ConstOp::Convert,
         ref other => return Err(unsupported(&format!("{other:?} in a constant expression"))),
     })
 }

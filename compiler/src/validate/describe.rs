@@ -27,9 +27,7 @@ impl<'a> Description<'a> {
     /// Adds a section, which is valid.
     pub(super) fn add(&mut self, payload: &Payload<'a>) -> Done {
         match payload {
-            Payload::TypeSection(types) => {
-                each(types.clone().into_iter_err_on_gc_types(), |ty| self.add_type(&ty))
-            }
+            Payload::TypeSection(types) => each(types.clone(), |group| self.rec_group(&group)),
             Payload::ImportSection(imports) => {
                 each(imports.clone().into_imports(), |import| self.import(&import))
             }
@@ -40,6 +38,10 @@ impl<'a> Description<'a> {
             Payload::TableSection(tables) => each(tables.clone(), |table| self.table(&table)),
             Payload::MemorySection(memories) => each(memories.clone(), |ty| {
                 self.info.memories.push(convert::memory_type(&ty)?);
+                Ok(())
+            }),
+            Payload::TagSection(tags) => each(tags.clone(), |tag| {
+                self.info.tags.push(tag.func_type_idx);
                 Ok(())
             }),
             Payload::GlobalSection(globals) => each(globals.clone(), |global| self.global(&global)),
@@ -72,8 +74,14 @@ impl<'a> Description<'a> {
         (info, data)
     }
 
-    fn add_type(&mut self, ty: &wasmparser::FuncType) -> Done {
-        self.info.types.push(convert::func_type(ty)?);
+    fn rec_group(&mut self, group: &wasmparser::RecGroup) -> Done {
+        let before = self.info.types.len();
+        for ty in group.types() {
+            self.info.types.push(convert::sub_type(ty)?);
+        }
+        let count = self.info.types.len() - before;
+        // wasmparser limits the number of types.
+        self.info.rec_groups.push(u32::try_from(count).unwrap_or(u32::MAX));
         Ok(())
     }
 
@@ -100,8 +108,11 @@ impl<'a> Description<'a> {
                 self.info.globals.push(convert::global_type(ty)?);
                 ImportKind::Global(convert::global_type(ty)?)
             }
-            // Validation refuses exceptions; a tag has no place in the description.
-            TypeRef::Tag(_) => return Ok(()),
+            TypeRef::Tag(ty) => {
+                counts.tags += 1;
+                self.info.tags.push(ty.func_type_idx);
+                ImportKind::Tag(ty.func_type_idx)
+            }
         };
         let (module, name) = (import.module.to_owned(), import.name.to_owned());
         self.info.imports.push(Import { module, name, kind });
@@ -129,7 +140,7 @@ impl<'a> Description<'a> {
             ExternalKind::Table => ExportItem::Table(export.index),
             ExternalKind::Memory => ExportItem::Memory(export.index),
             ExternalKind::Global => ExportItem::Global(export.index),
-            ExternalKind::Tag => return Ok(()),
+            ExternalKind::Tag => ExportItem::Tag(export.index),
         };
         self.info.exports.push(Export { name: export.name.to_owned(), item });
         Ok(())

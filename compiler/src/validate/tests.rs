@@ -27,7 +27,7 @@ fn a_module_is_described() {
     );
     assert_eq!(info.name.as_deref(), Some("m"));
     let params: Box<[_]> = [ValType::I32].into();
-    assert_eq!(info.types[0], FuncType { params, results: [ValType::I64].into() });
+    assert_eq!(info.func_type(0), Some(&FuncType { params, results: [ValType::I64].into() }));
     assert_eq!((info.imported.functions, info.imported.globals), (1, 1));
     assert_eq!(info.function_name(1), Some("inner"));
     assert_eq!(info.global_inits[0].0.len(), 3);

@@ -40,12 +40,12 @@ pub(crate) fn check(bytes: &[u8], module: &ModuleInfo) {
     assert_eq!(info.code.functions, units[..module.functions.len() - imported]);
     assert_eq!(info.code.host_stubs.len(), imported);
     for (stubs, &ty) in info.code.host_stubs.iter().zip(&module.functions) {
-        assert_eq!(stubs.native.is_some(), module.types[ty as usize].is_native());
+        assert_eq!(stubs.native.is_some(), module.func_type(ty).unwrap().is_native());
     }
     for &function in &module.escaping {
         let ty = module.function_type(function).unwrap();
         let mut entries = info.code.entries.iter();
-        assert!(entries.any(|(index, _)| &module.types[*index as usize] == ty));
+        assert!(entries.any(|(index, _)| module.func_type(*index).unwrap() == ty));
     }
     for site in trap_sites(&file) {
         let inside =

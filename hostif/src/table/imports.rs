@@ -37,10 +37,8 @@ pub enum ImportError {
 pub fn check_imports(module: &ModuleInfo) -> Result<(), Vec<ImportError>> {
     let checked = module.imports.iter().map(|import| {
         let found = match import.kind {
-            ImportKind::Function(index) => {
-                usize::try_from(index).ok().and_then(|index| module.types.get(index))
-            }
-            ImportKind::Table(_) | ImportKind::Memory(_) | ImportKind::Global(_) => None,
+            ImportKind::Function(index) => module.func_type(index),
+            _ => None,
         };
         check_import(&import.module, &import.name, found)
     });

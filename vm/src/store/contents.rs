@@ -5,17 +5,17 @@
 //! slot itself, so that the image holds it.
 
 use std::any::TypeId;
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use faasm_abi::types::{FuncType, GlobalType, MemoryType, TableType};
+use faasm_abi::types::{GlobalType, MemoryType, TableType};
 
 use crate::engine::Engine;
 use crate::host::HostFunc;
 use crate::module::Module;
 use crate::store::plan::SlotPlan;
+use crate::store::types::Types;
 
 /// See the file's page.
 pub(crate) struct Contents {
@@ -33,6 +33,11 @@ pub(crate) struct Contents {
     pub(crate) memories: Vec<MemoryRecord>,
     pub(crate) tables: Vec<TableRecord>,
     pub(crate) globals: Vec<GlobalRecord>,
+    pub(crate) tags: Vec<TagRecord>,
+    /// How many types have their row in the table of supertypes.
+    pub(crate) n_rows: usize,
+    /// Whether the planned heap is usable.
+    pub(crate) gc_open: bool,
     /// Accessible ranges of the slot beside the stack, memories and tables that are not in a context.
     pub(crate) committed: Vec<Range<usize>>,
     /// What is left of the page for entries and values that belong to no instance.
@@ -63,10 +68,13 @@ pub(crate) struct InstanceRecord {
     pub(crate) first_funcref: u32,
     /// What each imported function is.
     pub(crate) imported_functions: Vec<FuncRecord>,
-    /// Each memory, table and global by its index in the store.
+    /// The store's number of each type.
+    pub(crate) types: Box<[u32]>,
+    /// Each memory, table, global and tag by its index in the store.
     pub(crate) memories: Vec<u32>,
     pub(crate) tables: Vec<u32>,
     pub(crate) globals: Vec<u32>,
+    pub(crate) tags: Vec<u32>,
 }
 
 /// One memory.
@@ -103,29 +111,11 @@ pub(crate) struct GlobalRecord {
     pub(crate) value: usize,
 }
 
-/// Canonical ids of the types in a store: equal types have equal ids.
-#[derive(Debug, Default)]
-pub(crate) struct Types {
-    list: Vec<FuncType>,
-    ids: HashMap<FuncType, u32>,
-}
-
-impl Types {
-    /// The id of `ty`, a new one if it has none yet.
-    pub(crate) fn intern(&mut self, ty: &FuncType) -> u32 {
-        if let Some(id) = self.ids.get(ty) {
-            return *id;
-        }
-        let id = u32::try_from(self.list.len()).unwrap_or(u32::MAX - 1);
-        self.list.push(ty.clone());
-        self.ids.insert(ty.clone(), id);
-        id
-    }
-
-    /// The type with this id.
-    pub(crate) fn get(&self, id: u32) -> &FuncType {
-        &self.list[id as usize]
-    }
+/// One tag.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TagRecord {
+    /// Its function type, whose parameters are what an exception carries.
+    pub(crate) ty: u32,
 }
 
 impl Contents {
@@ -150,6 +140,9 @@ impl Contents {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
+            n_rows: 0,
+            gc_open: false,
             committed: Vec::new(),
             cells: 0..0,
         }
@@ -181,7 +174,7 @@ impl InstanceRecord {
         }
         let ty = *module.info.functions.get(index as usize)?;
         Some(FuncRecord {
-            ty: *contents.types.ids.get(&module.info.types[ty as usize])?,
+            ty: self.types[ty as usize],
             code: module.function_code(index)?,
             context: self.context,
             entry: module.entry(ty),

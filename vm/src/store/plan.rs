@@ -3,14 +3,15 @@
 //! # Layout
 //!
 //! ```text
-//! of one module:  | guard | stack ↓ [descriptors][context] | memory 0, 4 GiB + guard | other memories, large tables |
-//! an arena:       | guard | stack ↓ | descriptors, 64 MiB  | whatever comes: contexts with memories, tables, … |
+//! of one module:  | guard | stack ↓ [supertypes][descriptors][context] | memory 0, 4 GiB + guard | other memories, large tables, heap |
+//! an arena:       | guard | stack ↓ | descriptors, 64 MiB | supertypes, 32 MiB | whatever comes: contexts with memories, tables, … |
 //! ```
 //!
 //! The anchor, from which descriptors count contexts, is the slot's first byte.
 
 use std::ops::Range;
 
+use faasm_abi::gc::ROW_BYTES_LOG2;
 use faasm_abi::layout::{ContextLayout, MEMORY_GUARD, MEMORY_RESERVATION, funcref};
 use faasm_abi::module::{ModuleInfo, Shape};
 use faasm_abi::types::{MemoryType, TableType};
@@ -26,6 +27,10 @@ pub(crate) const STACK_GUARD: usize = 64 << 10;
 const MIN_STACK: usize = 512 << 10;
 /// Bytes of the descriptor table of an arena: four million functions.
 const ARENA_FUNCREFS: usize = 64 << 20;
+/// Bytes of the table of supertypes of an arena: a million types.
+const ARENA_SUPERTYPES: usize = 32 << 20;
+/// Bytes reserved for a garbage-collected heap: all that references reach, and the largest structure behind it.
+const GC_RESERVATION: usize = (4 << 30) + (1 << 20);
 
 /// Offsets in a slot, in bytes.
 #[derive(Clone, Debug)]
@@ -36,6 +41,12 @@ pub(crate) struct SlotPlan {
     pub(crate) funcrefs: usize,
     /// How many descriptors there is room for.
     pub(crate) max_funcrefs: usize,
+    /// The first row of the table of supertypes.
+    pub(crate) supertypes: usize,
+    /// How many rows there is room for; none if nothing ever reads them.
+    pub(crate) max_supertypes: usize,
+    /// The garbage-collected heap, once an instance needs one.
+    pub(crate) gc_heap: Option<usize>,
     /// The context pointer of the one instance, in a store of one module.
     pub(crate) context: Option<usize>,
     /// Where the next part goes.
@@ -52,8 +63,11 @@ impl SlotPlan {
             stack: STACK_GUARD..funcrefs,
             funcrefs,
             max_funcrefs: ARENA_FUNCREFS / funcref::SIZE as usize,
+            supertypes: funcrefs + ARENA_FUNCREFS,
+            max_supertypes: ARENA_SUPERTYPES >> ROW_BYTES_LOG2,
+            gc_heap: None,
             context: None,
-            next: funcrefs + ARENA_FUNCREFS,
+            next: funcrefs + ARENA_FUNCREFS + ARENA_SUPERTYPES,
             len: config.arena_bytes.max(1 << 30),
         }
     }
@@ -66,12 +80,17 @@ impl SlotPlan {
     ) -> Result<Self, StoreError> {
         let context_bytes = module.layout.size.unsigned_abs() as usize;
         let max_funcrefs = module.info.escaping.len() + 1;
-        let below = context_bytes + max_funcrefs * funcref::SIZE as usize;
+        let max_supertypes = n_supertypes(&module.info);
+        let descriptors = context_bytes + max_funcrefs * funcref::SIZE as usize;
+        let below = descriptors + (max_supertypes << ROW_BYTES_LOG2);
         let context = pages(STACK_GUARD + config.stack_bytes.max(below + MIN_STACK));
         let mut plan = Self {
             stack: STACK_GUARD..context - below,
-            funcrefs: context - below,
+            funcrefs: context - descriptors,
             max_funcrefs,
+            supertypes: context - below,
+            max_supertypes,
+            gc_heap: None,
             context: Some(context),
             next: context,
             len: usize::MAX,
@@ -155,8 +174,16 @@ impl Places {
                 }
             })
             .collect::<Result<_, StoreError>>()?;
+        if info.needs_gc_heap() && plan.gc_heap.is_none() {
+            plan.gc_heap = Some(plan.take(GC_RESERVATION)?);
+        }
         Ok(Self { context, memories, tables })
     }
+}
+
+/// How many rows of supertypes an instance in a slot of its own needs: none if no type can have subtypes.
+fn n_supertypes(info: &ModuleInfo) -> usize {
+    if info.types.iter().all(|ty| ty.is_final) { 0 } else { info.types.len() }
 }
 
 /// Bytes of a number of pages of this memory.

@@ -34,7 +34,8 @@ fn memory_grows_zeroed_up_to_its_maximum() {
 #[test]
 fn the_stores_limits_bound_memories_and_tables() {
     let engine = engine();
-    let limits = StoreLimits { memory_bytes: 2 << 16, table_elements: 10 };
+    let limits =
+        StoreLimits { memory_bytes: 2 << 16, table_elements: 10, ..StoreLimits::default() };
     let text = r#"(module (memory 1) (table $t 5 funcref)
       (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
       (func (export "table") (param i32) (result i32)
