@@ -5,6 +5,7 @@ use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
+use faasm_abi::stack_map::StackMap;
 use faasm_abi::trap::TrapSite;
 
 use crate::env::Env;
@@ -17,6 +18,8 @@ pub(crate) struct Code {
     pub(crate) calls: Vec<Call>,
     /// Offsets are from the start of this code.
     pub(crate) traps: Vec<TrapSite>,
+    /// Of each call over which references live.
+    pub(crate) stack_maps: Vec<StackMap>,
     pub(crate) unwind: Option<CfaUnwindInfo>,
 }
 
@@ -65,6 +68,7 @@ impl Worker {
                 .collect::<Option<_>>()
                 .ok_or_else(|| fail("it needs a library function".to_owned()))?,
             traps: traps(&compiled),
+            stack_maps: stack_maps(&compiled),
             unwind: unwind(env, &compiled).map_err(fail)?,
         };
         self.context.clear();
@@ -136,6 +140,16 @@ fn traps(compiled: &CompiledCode) -> Vec<TrapSite> {
     sites.sort_by_key(|site| site.offset);
     sites.dedup_by_key(|site| site.offset);
     sites
+}
+
+fn stack_maps(compiled: &CompiledCode) -> Vec<StackMap> {
+    let maps = compiled.buffer.user_stack_maps().iter();
+    maps.map(|(offset, frame, map)| StackMap {
+        offset: *offset,
+        // Cranelift counts from the stack pointer, which is so many bytes below the frame pointer.
+        roots: map.entries().map(|(_, at)| frame - at).collect(),
+    })
+    .collect()
 }
 
 fn unwind(env: &Env<'_>, compiled: &CompiledCode) -> Result<Option<CfaUnwindInfo>, String> {

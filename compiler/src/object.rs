@@ -1,7 +1,10 @@
 //! The object file; its layout is in `faasm_abi::object`.
 
 use cranelift_codegen::isa::TargetIsa;
-use faasm_abi::object::{CodeRange, DATA_SECTION, FORMAT, INFO_SECTION, ObjectInfo, TRAPS_SECTION};
+use faasm_abi::object::{
+    CodeRange, DATA_SECTION, FORMAT, INFO_SECTION, ObjectInfo, STACK_MAPS_SECTION, TRAPS_SECTION,
+};
+use faasm_abi::stack_map;
 use faasm_abi::trap::encode_sites;
 use object::write::{
     Mangling, Object, Relocation, SectionId, StandardSection, Symbol, SymbolSection,
@@ -64,6 +67,7 @@ pub(crate) fn write(
     add_section(&mut file, INFO_SECTION, info);
     add_section(&mut file, DATA_SECTION, contents.data.concat());
     add_section(&mut file, TRAPS_SECTION, encode_sites(&text.traps));
+    add_section(&mut file, STACK_MAPS_SECTION, stack_map::encode(&text.stack_maps));
     file.write().map_err(|e| failed(&e))
 }
 

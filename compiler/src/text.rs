@@ -5,6 +5,7 @@ use cranelift_codegen::ir::UserExternalName;
 use cranelift_codegen::isa::unwind::CfaUnwindInfo;
 use cranelift_control::ControlPlane;
 use faasm_abi::object::CodeRange;
+use faasm_abi::stack_map::StackMap;
 use faasm_abi::trap::TrapSite;
 
 use crate::env::Env;
@@ -23,6 +24,7 @@ pub(crate) struct Text {
     /// The pieces, in order.
     pub(crate) ranges: Vec<CodeRange>,
     pub(crate) traps: Vec<TrapSite>,
+    pub(crate) stack_maps: Vec<StackMap>,
     /// Unwind tables, with the offset of the code that each is of.
     pub(crate) unwind: Vec<(u32, CfaUnwindInfo)>,
 }
@@ -40,6 +42,7 @@ pub(crate) fn assemble(
     let control = &mut ControlPlane::default();
     let mut builder = env.isa.text_section_builder(codes.len());
     let (mut ranges, mut traps, mut unwind) = (Vec::new(), Vec::new(), Vec::new());
+    let mut stack_maps = Vec::new();
     for code in codes {
         let at = builder.append(true, &code.bytes, ALIGNMENT, control);
         let offset = u32::try_from(at).map_err(|_| CompileError::TextTooLarge)?;
@@ -54,9 +57,11 @@ pub(crate) fn assemble(
         traps.extend(
             code.traps.iter().map(|site| TrapSite { offset: offset + site.offset, ..*site }),
         );
+        let placed = |map: StackMap| StackMap { offset: offset + map.offset, ..map };
+        stack_maps.extend(code.stack_maps.into_iter().map(placed));
         unwind.extend(code.unwind.map(|info| (offset, info)));
     }
-    Ok(Text { bytes: builder.finish(control), ranges, traps, unwind })
+    Ok(Text { bytes: builder.finish(control), ranges, traps, stack_maps, unwind })
 }
 
 fn unresolved(kind: Reloc) -> CompileError {

@@ -11,6 +11,7 @@ mod bulk;
 mod calls;
 mod context;
 mod control;
+mod gc;
 mod memory;
 mod numeric;
 mod operators;
@@ -29,7 +30,7 @@ use cranelift_codegen::ir::{
     types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
-use faasm_abi::types::FuncType;
+use faasm_abi::types::{FuncType, ValType};
 use wasmparser::FunctionBody;
 
 pub(crate) use bulk::builtin_signature;
@@ -74,6 +75,8 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     region: Option<(ir::Inst, Option<Value>)>,
     functions: HashMap<(u32, u32), ir::FuncRef>,
     signatures: HashMap<u32, ir::SigRef>,
+    /// The function's own type.
+    ty: &'f FuncType,
     /// Arguments of branches so far.
     n_args: usize,
 }
@@ -123,9 +126,10 @@ fn translate_with(
         region: None,
         functions: HashMap::new(),
         signatures: HashMap::new(),
+        ty,
         n_args: 0,
     };
-    f.prologue(ty, body).map_err(CompileError::Body)?;
+    f.prologue(body).map_err(CompileError::Body)?;
     f.operators(body)?;
     f.builder.seal_all_blocks();
     let loads_vectors = f.loads_vectors;
@@ -138,13 +142,14 @@ fn translate_with(
 
 impl FuncTranslator<'_, '_> {
     /// Makes the entry block, its parameters and the locals.
-    fn prologue(&mut self, ty: &FuncType, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
+    fn prologue(&mut self, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
+        let ty = self.ty;
         let entry = self.builder.create_block();
         self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
         self.builder.seal_block(entry);
         for (at, &param) in ty.params.iter().enumerate() {
-            let variable = self.builder.declare_var(ir_type(param));
+            let variable = self.variable(param);
             let value = self.builder.block_params(entry)[at];
             self.builder.def_var(variable, value);
         }
@@ -156,14 +161,22 @@ impl FuncTranslator<'_, '_> {
     fn declare_locals(&mut self, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
-            let ty = local_type(ty);
-            let zero = self.zero(ty);
+            let ty = wasm_type(ty);
+            let zero = self.zero(ir_type(ty));
             for _ in 0..count {
-                let variable = self.builder.declare_var(ty);
+                let variable = self.variable(ty);
                 self.builder.def_var(variable, zero);
             }
         }
         Ok(())
+    }
+
+    fn variable(&mut self, ty: ValType) -> Variable {
+        let variable = self.builder.declare_var(ir_type(ty));
+        if gc::is_collected(self, ty) {
+            self.builder.declare_var_needs_stack_map(variable);
+        }
+        variable
     }
 
     fn operators(&mut self, body: &FunctionBody<'_>) -> Result<(), CompileError> {
@@ -199,7 +212,26 @@ impl FuncTranslator<'_, '_> {
         Variable::from_u32(index)
     }
 
-    /// Pushes a value; vectors are pushed with [`Self::push_v128`].
+    /// Pushes a value of this type.
+    pub(crate) fn push_typed(&mut self, value: Value, ty: ValType) {
+        self.declare(value, ty);
+        self.push(value);
+    }
+
+    /// Pushes a reference that the garbage collector must know.
+    pub(crate) fn push_collected(&mut self, value: Value) {
+        self.builder.declare_value_needs_stack_map(value);
+        self.push(value);
+    }
+
+    /// Tells the garbage collector of a value that has come into being, if it must know.
+    pub(super) fn declare(&mut self, value: Value, ty: ValType) {
+        if gc::is_collected(self, ty) {
+            self.builder.declare_value_needs_stack_map(value);
+        }
+    }
+
+    /// Pushes a value that is no new reference; vectors are pushed with [`Self::push_v128`].
     pub(crate) fn push(&mut self, value: Value) {
         self.stack.push(value);
     }
@@ -260,13 +292,7 @@ impl FuncTranslator<'_, '_> {
     }
 }
 
-/// The IR's type for a local that wasmparser has read.
-fn local_type(ty: wasmparser::ValType) -> Type {
-    match ty {
-        wasmparser::ValType::I64 => types::I64,
-        wasmparser::ValType::F32 => types::F32,
-        wasmparser::ValType::F64 => types::F64,
-        wasmparser::ValType::V128 => types::I8X16,
-        wasmparser::ValType::I32 | wasmparser::ValType::Ref(_) => types::I32,
-    }
+/// The type that wasmparser has read.
+fn wasm_type(ty: wasmparser::ValType) -> ValType {
+    crate::validate::val_type(ty).expect("validated: a supported type")
 }

@@ -16,6 +16,7 @@ use faasm_abi::module::ModuleInfo;
 use wasmparser::{FunctionBody, Parser, ValidPayload, Validator};
 
 use crate::error::ValidateError;
+pub(crate) use convert::{heap_type, ref_type, val_type};
 use describe::Description;
 
 /// A module that is valid WebAssembly and uses only what we support.

@@ -152,7 +152,8 @@ fn run_directive(session: &mut Session, directive: &mut WastDirective<'_>) -> Re
         WastDirective::Invoke(call) => Ok(invoke(session, call).map(drop)?),
         WastDirective::AssertTrap { exec, message, .. } => traps(execute(session, exec), message),
         WastDirective::AssertReturn { exec, results, .. } => {
-            returns(execute(session, exec), results)
+            let outcome = execute(session, exec);
+            returns(session, outcome, results)
         }
         WastDirective::AssertExhaustion { call, message, .. } => {
             traps(invoke(session, call), message)
@@ -219,9 +220,14 @@ fn invoke(session: &mut Session, call: &WastInvoke<'_>) -> Result<Vec<Val>, Fail
     session.invoke(call.module.map(|id| id.name()), call.name, &args)
 }
 
-fn returns(outcome: Result<Vec<Val>, Failure>, expected: &[WastRet<'_>]) -> Result<()> {
+fn returns(
+    session: &Session,
+    outcome: Result<Vec<Val>, Failure>,
+    expected: &[WastRet<'_>],
+) -> Result<()> {
     let values = outcome?;
-    ensure!(values::all_match(&values, expected), "expected {expected:?}, got {values:?}");
+    let kind = |reference: &_| session.kind(reference);
+    ensure!(values::all_match(&values, expected, &kind), "expected {expected:?}, got {values:?}");
     Ok(())
 }
 

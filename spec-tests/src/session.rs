@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use faasm_abi::object::SealKey;
 use faasm_compiler::{CompileOptions, Cpu, OptLevel, compile, validate};
 use faasm_vm::{
-    CaptureError, Captured, Engine, EngineConfig, Extern, Instance, InstantiateError, Linker,
-    Module, Store, StoreLimits, Trap, Val,
+    CaptureError, Captured, Engine, EngineConfig, Extern, GcRef, HeapType, Instance,
+    InstantiateError, Linker, Module, Store, StoreLimits, Trap, Val,
 };
 
 use crate::spectest;
@@ -153,6 +153,11 @@ impl Session {
             .func(&self.store, name)
             .with_context(|| format!("there is no function \"{name}\""))?;
         Ok(func.call(&mut self.store, args)?)
+    }
+
+    /// What a reference refers to, as an abstract type.
+    pub(crate) fn kind(&self, reference: &GcRef) -> HeapType {
+        reference.kind(&self.store).unwrap_or(HeapType::None)
     }
 
     /// The value of an exported global.

@@ -1,7 +1,7 @@
 //! Values of scripts: arguments become values of the VM, results are compared with patterns.
 
 use anyhow::{Result, bail};
-use faasm_vm::Val;
+use faasm_vm::{GcRef, HeapType, Val};
 use wast::core::{NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
@@ -17,45 +17,78 @@ pub(crate) fn argument(arg: &WastArg<'_>) -> Result<Val> {
         WastArgCore::V128(value) => Val::V128(u128::from_le_bytes(value.to_le_bytes())),
         WastArgCore::RefExtern(value) => Val::ExternRef(Some(*value)),
         WastArgCore::RefNull(heap) => null(heap)?,
-        WastArgCore::RefHost(_) => bail!("host references are not supported yet"),
+        WastArgCore::RefHost(value) => Val::ExternRef(Some(*value)),
     })
 }
 
 fn null(heap: &wast::core::HeapType<'_>) -> Result<Val> {
-    use wast::core::{AbstractHeapType, HeapType};
-    match heap {
-        HeapType::Abstract { ty: AbstractHeapType::Func | AbstractHeapType::NoFunc, .. } => {
-            Ok(Val::FuncRef(None))
-        }
-        HeapType::Abstract {
-            ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, ..
-        } => Ok(Val::ExternRef(None)),
-        other => bail!("null references of type {other:?} are not supported yet"),
-    }
+    use wast::core::{AbstractHeapType as Abstract, HeapType};
+    let HeapType::Abstract { ty, .. } = heap else {
+        bail!("a null reference of type {heap:?} has no value by itself")
+    };
+    Ok(match ty {
+        Abstract::Func | Abstract::NoFunc => Val::FuncRef(None),
+        Abstract::Extern | Abstract::NoExtern => Val::ExternRef(None),
+        Abstract::Exn | Abstract::NoExn => Val::ExnRef(None),
+        Abstract::Any
+        | Abstract::Eq
+        | Abstract::I31
+        | Abstract::Struct
+        | Abstract::Array
+        | Abstract::None => Val::AnyRef(None),
+        other => bail!("null references of type {other:?} are not supported"),
+    })
 }
 
-/// Whether `values` are what the script expects.
-pub(crate) fn all_match(values: &[Val], expected: &[WastRet<'_>]) -> bool {
+/// Whether `values` are what the script expects; `kind` tells what a reference refers to.
+pub(crate) fn all_match(
+    values: &[Val],
+    expected: &[WastRet<'_>],
+    kind: &dyn Fn(&GcRef) -> HeapType,
+) -> bool {
     values.len() == expected.len()
         && values.iter().zip(expected).all(|(value, expected)| match expected {
-            WastRet::Core(expected) => matches(value, expected),
+            WastRet::Core(expected) => matches(value, expected, kind),
             _ => false,
         })
 }
 
-fn matches(value: &Val, expected: &WastRetCore<'_>) -> bool {
-    match (expected, value) {
-        (WastRetCore::I32(expected), Val::I32(value)) => expected == value,
-        (WastRetCore::I64(expected), Val::I64(value)) => expected == value,
-        (WastRetCore::F32(expected), Val::F32(bits)) => f32_matches(*bits, expected),
-        (WastRetCore::F64(expected), Val::F64(bits)) => f64_matches(*bits, expected),
-        (WastRetCore::V128(expected), Val::V128(bits)) => v128_matches(*bits, expected),
-        (WastRetCore::RefNull(_), Val::FuncRef(None) | Val::ExternRef(None)) => true,
-        (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
-        (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
-        (WastRetCore::RefExtern(Some(expected)), Val::ExternRef(Some(value))) => expected == value,
-        (WastRetCore::Either(cases), value) => cases.iter().any(|case| matches(value, case)),
-        _ => false,
+/// One arm for each pattern.
+fn matches(value: &Val, expected: &WastRetCore<'_>, kind: &dyn Fn(&GcRef) -> HeapType) -> bool {
+    let is = |wanted| matches!(value, Val::AnyRef(Some(found)) if kind(found) == wanted);
+    match expected {
+        WastRetCore::I32(expected) => *value == Val::I32(*expected),
+        WastRetCore::I64(expected) => *value == Val::I64(*expected),
+        WastRetCore::F32(expected) => {
+            matches!(value, Val::F32(bits) if f32_matches(*bits, expected))
+        }
+        WastRetCore::F64(expected) => {
+            matches!(value, Val::F64(bits) if f64_matches(*bits, expected))
+        }
+        WastRetCore::V128(expected) => {
+            matches!(value, Val::V128(bits) if v128_matches(*bits, expected))
+        }
+        // A null is that of the bottom of its hierarchy, whatever its static type was.
+        WastRetCore::RefNull(Some(heap)) if null(heap).is_ok() => {
+            null(heap).is_ok_and(|null| *value == null)
+        }
+        WastRetCore::RefNull(_) => matches!(
+            value,
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None)
+        ),
+        WastRetCore::RefFunc(_) => matches!(value, Val::FuncRef(Some(_))),
+        WastRetCore::RefExtern(None) => {
+            matches!(value, Val::ExternRef(Some(_)) | Val::AnyRef(Some(_)))
+        }
+        WastRetCore::RefExtern(Some(expected)) | WastRetCore::RefHost(expected) => {
+            *value == Val::ExternRef(Some(*expected))
+        }
+        WastRetCore::RefAny => matches!(value, Val::AnyRef(Some(_)) | Val::ExternRef(Some(_))),
+        WastRetCore::RefEq => matches!(value, Val::AnyRef(Some(_))),
+        WastRetCore::RefI31 | WastRetCore::RefI31Shared => is(HeapType::I31),
+        WastRetCore::RefStruct => is(HeapType::Struct),
+        WastRetCore::RefArray => is(HeapType::Array),
+        WastRetCore::Either(cases) => cases.iter().any(|case| matches(value, case, kind)),
     }
 }
 

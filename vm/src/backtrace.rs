@@ -109,7 +109,7 @@ impl Addresses {
 }
 
 /// The saved frame pointer and the return address at `fp`, if that is in the guest's stack.
-fn saved_pair(fp: usize, stack: &Range<usize>) -> Option<(usize, usize)> {
+pub(crate) fn saved_pair(fp: usize, stack: &Range<usize>) -> Option<(usize, usize)> {
     let inside = fp >= stack.start && fp.checked_add(16).is_some_and(|end| end <= stack.end);
     if !inside || !fp.is_multiple_of(8) {
         return None;

@@ -10,6 +10,7 @@ use faasm_abi::host::HostReturn;
 use faasm_abi::layout::header;
 use faasm_abi::trap::TrapCode;
 
+use crate::heap::{self, OnFull, arrays};
 use crate::host::record;
 use crate::segments;
 use crate::store::contents::{InstanceRecord, MemoryRecord, TableRecord};
@@ -36,6 +37,13 @@ static TABLE: Table = Table([
     table_init as *const (),
     elem_drop as *const (),
     is_subtype as *const (),
+    gc_allocate as *const (),
+    array_fill as *const (),
+    array_copy as *const (),
+    array_new_data as *const (),
+    array_new_elem as *const (),
+    array_init_data as *const (),
+    array_init_elem as *const (),
 ]);
 
 /// Address of the table of builtins, for contexts.
@@ -59,6 +67,7 @@ impl Guest {
     unsafe fn new(context: *mut u8) -> Self {
         // SAFETY: by the caller's promise nothing else uses the core: the builtin is its only host frame.
         let core = unsafe { StoreCore::current() };
+        core.host_context = context.addr();
         // SAFETY: the context is an instance's, whose header is accessible.
         let instance =
             unsafe { context.offset(header::INSTANCE as isize).cast::<u32>().read_unaligned() };
@@ -96,8 +105,19 @@ fn outcome(result: Result<(), TrapCode>) -> HostReturn {
     }
 }
 
+fn made(object: Result<u32, TrapCode>) -> HostReturn {
+    match object {
+        Ok(object) => answer(object.into()),
+        Err(code) => record(Trap::code(code)),
+    }
+}
+
 /// Runs `body` over pieces of `0..len`, from the end if `backwards`.
-fn in_pieces(len: u64, backwards: bool, mut body: impl FnMut(u64, u64)) -> Result<(), TrapCode> {
+pub(crate) fn in_pieces(
+    len: u64,
+    backwards: bool,
+    mut body: impl FnMut(u64, u64),
+) -> Result<(), TrapCode> {
     let mut done = 0;
     while done < len {
         let piece = PIECE.min(len - done);
@@ -183,6 +203,40 @@ builtin! {
     fn is_subtype(guest, actual, expected) -> HostReturn {
         let is = guest.core.contents.types.is_subtype(reference(actual), reference(expected));
         answer(is.into())
+    }
+
+    fn gc_allocate(guest, ty, bytes) -> HostReturn {
+        made(heap::allocate(guest.core, reference(ty), bytes, OnFull::Collect))
+    }
+
+    fn array_fill(guest, array, from, low, high, length, bytes) -> HostReturn {
+        let bits = u128::from(low) | u128::from(high) << 64;
+        outcome(arrays::fill(guest.core, (reference(array), from), (bits, bytes), length))
+    }
+
+    fn array_copy(guest, array_to, to, array_from, from, length, bytes) -> HostReturn {
+        let (target, source) = ((reference(array_to), to), (reference(array_from), from));
+        outcome(arrays::copy(guest.core, target, source, (length, bytes)))
+    }
+
+    fn array_new_data(guest, ty, segment, from, length) -> HostReturn {
+        let source = arrays::Source::Data(small(segment), from);
+        made(arrays::new(guest.core, guest.instance, ty, source, length))
+    }
+
+    fn array_new_elem(guest, ty, segment, from, length) -> HostReturn {
+        let source = arrays::Source::Elements(small(segment), from);
+        made(arrays::new(guest.core, guest.instance, ty, source, length))
+    }
+
+    fn array_init_data(guest, ty, segment, array, to, from, length) -> HostReturn {
+        let (target, source) = ((reference(array), to), arrays::Source::Data(small(segment), from));
+        outcome(arrays::init(guest.core, (guest.instance, ty), target, source, length))
+    }
+
+    fn array_init_elem(guest, ty, segment, array, to, from, length) -> HostReturn {
+        let source = arrays::Source::Elements(small(segment), from);
+        outcome(arrays::init(guest.core, (guest.instance, ty), (reference(array), to), source, length))
     }
 }
 

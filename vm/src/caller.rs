@@ -62,7 +62,9 @@ impl<T: 'static> Caller<'_, T> {
     pub(crate) unsafe fn new(context: *const u8) -> Self {
         let payload: *mut StoreCore = faasm_sfi::activation::current_payload().cast();
         // SAFETY: by the caller's promise there is an activation, so its payload is its store's core.
-        let core = unsafe { NonNull::new_unchecked(payload) };
+        let mut core = unsafe { NonNull::new_unchecked(payload) };
+        // SAFETY: the core outlives the activation, and nobody else uses it now.
+        unsafe { core.as_mut() }.host_context = context.addr();
         // SAFETY: the context is an instance's, whose header is accessible.
         let instance =
             unsafe { context.offset(header::INSTANCE as isize).cast::<u32>().read_unaligned() };

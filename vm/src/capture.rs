@@ -15,6 +15,7 @@ use std::any::TypeId;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use faasm_abi::gc;
 use faasm_abi::types::{HeapType, ValType};
 use faasm_sfi::code::CodeSpan;
 use faasm_sfi::dirty::RestoreError;
@@ -23,6 +24,7 @@ use faasm_sfi::slot::SlotError;
 
 use crate::externs::global_bits;
 use crate::heap;
+use crate::segments::reference;
 use crate::store::contents::Contents;
 use crate::store::core::StoreCore;
 use crate::store::plan::{pages, table_bytes};
@@ -194,7 +196,9 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
     if !core.regions.is_empty() {
         return Err(CaptureError::MappedRegion);
     }
-    if holds_externref(core) {
+    // Objects that nothing refers to are not captured, and what is left lies together.
+    heap::collect(core);
+    if holds_externref(core) || heap::refers_to_host(core) {
         return Err(CaptureError::ExternRef);
     }
     let pieces = ranges(core)
@@ -297,12 +301,13 @@ fn is_extern(ty: ValType) -> bool {
     matches!(ty, ValType::Ref(ty) if matches!(ty.heap, HeapType::Extern | HeapType::Any))
 }
 
-/// Whether a global or table holds an external reference that is not null.
+/// Whether a global or table holds a reference to something of the host's.
 fn holds_externref(core: &StoreCore) -> bool {
+    let of_host = |reference: u32| reference & gc::TAG_BITS == gc::EXTERN_TAG;
     let globals = core.contents.globals.iter().zip(0..);
     let in_globals = globals
         .filter(|(global, _)| is_extern(global.ty.value))
-        .any(|(_, index)| global_bits(core, index) != 0);
+        .any(|(_, index)| of_host(reference(global_bits(core, index))));
     let mut tables = core.contents.tables.iter().filter(|t| is_extern(ValType::Ref(t.ty.element)));
-    in_globals || tables.any(|t| (0..core.table_len(t)).any(|at| core.element(t, at) != 0))
+    in_globals || tables.any(|t| (0..core.table_len(t)).any(|at| of_host(core.element(t, at))))
 }

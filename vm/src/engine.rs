@@ -35,13 +35,21 @@ pub struct EngineConfig {
     pub arena_bytes: usize,
     /// How many slots that are ready for birth a captured store keeps.
     pub idle_slots: usize,
+    /// Whether each object is preceded by a collection: slow, to find references that are not known as roots.
+    pub collect_always: bool,
 }
 
 impl EngineConfig {
     /// The defaults, with this key.
     #[must_use]
     pub fn new(seal: SealKey) -> Self {
-        Self { seal, stack_bytes: 1 << 20, arena_bytes: 1 << 40, idle_slots: 1024 }
+        Self {
+            seal,
+            stack_bytes: 1 << 20,
+            arena_bytes: 1 << 40,
+            idle_slots: 1024,
+            collect_always: false,
+        }
     }
 }
 

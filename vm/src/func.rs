@@ -7,6 +7,7 @@ use faasm_abi::types::{FuncType, ValType};
 use faasm_sfi::activation::{self, Activation, Entry, Exit, Prepared as Thread, Suspension};
 
 use crate::backtrace;
+use crate::heap;
 use crate::run::{self, Run};
 use crate::store::core::StoreCore;
 use crate::store::{AsStore, Store};
@@ -243,8 +244,14 @@ pub(crate) unsafe fn enter(
     // the guest stack catches its panics (`host`).
     let exit = match unsafe { activation::enter_first(thread, &raw mut (*core).activation, entry) }
     {
-        Some(Exit::Returned) => return Ok(()),
-        Some(exit) => exit,
+        Some(exit) => {
+            // SAFETY: as this function's, and the frames that used the core are gone.
+            unsafe { (*core).host_context = 0 };
+            if exit == Exit::Returned {
+                return Ok(());
+            }
+            exit
+        }
         // SAFETY: as this function's.
         None => unsafe { enter_inside(thread, core, entry) }?,
     };
@@ -270,8 +277,13 @@ unsafe fn enter_inside(
 ) -> Result<Exit, CallError> {
     // SAFETY: valid by the caller's promise.
     let mut activation = unsafe { activate(core, Suspension::Refused) }?;
+    // SAFETY: as above.
+    let outer = unsafe { heap::leave_frames(&mut *core) };
     // SAFETY: as in `enter`; the activation stays on this frame until the exit.
-    Ok(unsafe { enter_with_gap(thread, &raw mut activation, &entry) })
+    let exit = unsafe { enter_with_gap(thread, &raw mut activation, &entry) };
+    // SAFETY: as above; the inner frames that used the core are gone.
+    unsafe { heap::return_to_frames(&mut *core, outer) };
+    Ok(exit)
 }
 
 /// [`activation::enter`], leaving [`backtrace::GAP`] between the caller and the guest.

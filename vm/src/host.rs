@@ -202,6 +202,7 @@ unsafe fn call_array<T: 'static>(
 ) -> Result<u64, Trap> {
     let ArrayEnvironment { ty, function } = environment;
     let core = caller.core_ptr();
+    let held = core.core().roots.borrow().len();
     let params: Vec<Val> = (0..ty.params.len())
         // SAFETY: by the caller's promise; cells need not be aligned for Rust's `u128`.
         .map(|at| (ty.params[at], unsafe { cells.add(at).read_unaligned() }))
@@ -215,6 +216,7 @@ unsafe fn call_array<T: 'static>(
         // SAFETY: by the caller's promise.
         unsafe { cells.add(at).write_unaligned(bits) };
     }
+    core.core().roots.borrow_mut().truncate(held);
     Ok(0)
 }
 

@@ -12,10 +12,11 @@
 use std::sync::Arc;
 
 use faasm_abi::layout::{
-    GlobalPlace, Place, funcref, header, imported_function, imported_memory, imported_table,
+    GlobalPlace, Place, funcref, header, imported_function, imported_memory, imported_table, table,
 };
-use faasm_abi::module::SegmentMode;
-use faasm_abi::types::GlobalType;
+use faasm_abi::module::{ElementItems, SegmentMode};
+use faasm_abi::trap::TrapCode;
+use faasm_abi::types::{GlobalType, Limits, TableType};
 
 use crate::builtins;
 use crate::externs::put_global;
@@ -31,7 +32,7 @@ use crate::store::contents::{
     FuncRecord, GlobalRecord, InstanceRecord, MemoryRecord, TableRecord, TagRecord,
 };
 use crate::store::core::StoreCore;
-use crate::store::plan::{Places, pages};
+use crate::store::plan::{Places, pages, table_bytes};
 use crate::store::{AsStore, Store, StoreError};
 use crate::trap::Trap;
 
@@ -126,6 +127,7 @@ impl Builder<'_> {
             tables: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
+            element_values: Vec::new(),
         };
         self.write_header(&record);
         self.write_types(&record);
@@ -134,6 +136,7 @@ impl Builder<'_> {
         }
         self.write_memories(&mut record, places)?;
         self.write_tables(&mut record, places)?;
+        self.write_element_values(&mut record, places)?;
         self.write_globals(&mut record)?;
         self.write_tags(&mut record)?;
         self.write_lengths();
@@ -301,6 +304,30 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// Elements that are made once are kept in tables that no code can name.
+    fn write_element_values(
+        &mut self,
+        record: &mut InstanceRecord,
+        places: &Places,
+    ) -> Result<(), StoreError> {
+        for (segment, place) in self.module.info().elements.iter().zip(&places.element_values) {
+            let Some(definition) = *place else {
+                record.element_values.push(None);
+                continue;
+            };
+            let len = segment.items.len() as u64;
+            let (entry, elements) = (table::SIZE as usize, table_bytes(len)?);
+            place::commit(self.core, definition, pages(entry + elements))?;
+            let element = segment.element.map_indices(|index| record.types[index as usize]);
+            let limits = Limits { min: len, max: Some(len) };
+            let ty = TableType { element, limits, table64: false };
+            let base = definition + entry;
+            let table = TableRecord { ty, base, capacity: len, definition, inline: true };
+            record.element_values.push(Some(place::put_table(self.core, table, 0, 0)?));
+        }
+        Ok(())
+    }
+
     fn write_globals(&mut self, record: &mut InstanceRecord) -> Result<(), StoreError> {
         let module = &self.module.inner;
         let imported = module.info.imported.globals as usize;
@@ -397,7 +424,7 @@ fn fill(core: &mut StoreCore, instance: u32) -> Result<(), Trap> {
     let module = core.contents.instances[instance as usize].module.clone();
     let info = module.info();
     for (position, init) in info.global_inits.iter().enumerate() {
-        let bits = segments::evaluate(core, instance, init);
+        let bits = segments::evaluate(core, instance, init)?;
         let record = &core.contents.instances[instance as usize];
         let global = record.globals[info.imported.globals as usize + position];
         let global = core.contents.globals[global as usize].clone();
@@ -405,12 +432,29 @@ fn fill(core: &mut StoreCore, instance: u32) -> Result<(), Trap> {
     }
     for (position, init) in info.table_inits.iter().enumerate() {
         let Some(init) = init else { continue };
-        let element = segments::reference(segments::evaluate(core, instance, init));
+        let element = segments::reference(segments::evaluate(core, instance, init)?);
         let table = table_record(core, instance, info.imported.tables as usize + position);
         (0..core.table_len(&table)).for_each(|at| core.put_element(&table, at, element));
     }
+    keep_elements(core, instance, &module)?;
     fill_tables(core, instance, &module)?;
     fill_memories(core, instance, &module)
+}
+
+/// Makes the elements that are made once.
+fn keep_elements(core: &mut StoreCore, instance: u32, module: &Module) -> Result<(), Trap> {
+    for (position, segment) in module.info().elements.iter().enumerate() {
+        let kept = core.contents.instances[instance as usize].element_values[position];
+        let (Some(kept), ElementItems::Expressions(items)) = (kept, &segment.items) else {
+            continue;
+        };
+        let table = core.contents.tables[kept as usize].clone();
+        for (at, item) in (0..).zip(items) {
+            let element = segments::reference(segments::evaluate(core, instance, item)?);
+            core.put_element(&table, at, element);
+        }
+    }
+    Ok(())
 }
 
 fn table_record(core: &StoreCore, instance: u32, table: usize) -> TableRecord {
@@ -422,7 +466,7 @@ fn fill_tables(core: &mut StoreCore, instance: u32, module: &Module) -> Result<(
     for (position, segment) in module.info().elements.iter().enumerate() {
         if let SegmentMode::Active { index, offset } = &segment.mode {
             let table = table_record(core, instance, *index as usize);
-            let to = offset_value(core, instance, offset, table.ty.table64);
+            let to = offset_value(core, instance, offset, table.ty.table64)?;
             let range = [to, 0, segment.items.len() as u64];
             segments::init_table(core, instance, &table, position as u64, range)?;
         }
@@ -438,7 +482,7 @@ fn fill_memories(core: &mut StoreCore, instance: u32, module: &Module) -> Result
         if let SegmentMode::Active { index, offset } = &segment.mode {
             let memory = core.contents.instances[instance as usize].memories[*index as usize];
             let memory = core.contents.memories[memory as usize].clone();
-            let to = offset_value(core, instance, offset, memory.ty.memory64);
+            let to = offset_value(core, instance, offset, memory.ty.memory64)?;
             let range = [to, 0, segment.length.into()];
             segments::init_memory(core, instance, &memory, position as u64, range)?;
             segments::drop_data(core, instance, position);
@@ -449,13 +493,13 @@ fn fill_memories(core: &mut StoreCore, instance: u32, module: &Module) -> Result
 
 #[expect(clippy::cast_possible_truncation, reason = "the low bits are the value")]
 fn offset_value(
-    core: &StoreCore,
+    core: &mut StoreCore,
     instance: u32,
     offset: &faasm_abi::module::ConstExpr,
     wide: bool,
-) -> u64 {
-    let bits = segments::evaluate(core, instance, offset);
-    if wide { bits as u64 } else { u64::from(bits as u32) }
+) -> Result<u64, TrapCode> {
+    let bits = segments::evaluate(core, instance, offset)?;
+    Ok(if wide { bits as u64 } else { u64::from(bits as u32) })
 }
 
 /// Step 4.

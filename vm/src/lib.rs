@@ -27,6 +27,7 @@ mod capture;
 mod engine;
 mod externs;
 mod func;
+mod gc_ref;
 mod guest_memory;
 mod heap;
 mod host;
@@ -57,6 +58,7 @@ pub use faasm_abi::types::{
 pub use faasm_sfi::pending::Pending;
 pub use faasm_sfi::shared::SharedRegion;
 pub use func::{CallError, Func, TypedFunc, TypedFuncError};
+pub use gc_ref::{GcError, GcRef};
 pub use guest_memory::{GuestMemory, GuestMemoryError};
 pub use host::{HostResult, IntoHostFunc};
 pub use instance::Instance;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use faasm_abi::layout::ContextLayout;
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::object::{CodeInfo, CodeRange, SealError};
+use faasm_abi::stack_map::StackMaps;
 use faasm_abi::types::FuncType;
 use faasm_sfi::code::{CodeError, CodeImage, CodeSpan};
 
@@ -27,6 +28,8 @@ pub(crate) struct ModuleInner {
     pub(crate) data: Box<[u8]>,
     pub(crate) span: Arc<CodeSpan>,
     code: CodeInfo,
+    /// [`faasm_abi::stack_map`].
+    stack_maps: Box<[u8]>,
     /// Address of the entry for each type, by type index.
     entries: Box<[Option<usize>]>,
 }
@@ -93,6 +96,7 @@ impl Module {
                 data: opened.data.into(),
                 span,
                 code: opened.info.code,
+                stack_maps: opened.stack_maps.into(),
                 entries,
             }),
         })
@@ -126,6 +130,13 @@ impl ModuleInner {
     /// Address of the entry for functions of the type with this index.
     pub(crate) fn entry(&self, ty: u32) -> Option<usize> {
         *self.entries.get(ty as usize)?
+    }
+
+    /// How far below the frame pointer references are, in the frame of a call that returns to `pc`.
+    pub(crate) fn roots_at(&self, pc: usize) -> impl Iterator<Item = u32> {
+        let offset = pc.checked_sub(self.span.start()).and_then(|at| u32::try_from(at).ok());
+        let maps = StackMaps::open(&self.stack_maps);
+        offset.zip(maps).into_iter().flat_map(|(offset, maps)| maps.at(offset))
     }
 
     /// The function that `pc` is in; `None` in stubs and entries.

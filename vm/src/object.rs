@@ -5,8 +5,10 @@ use std::cell::Cell;
 use faasm_abi::layout::ContextLayout;
 use faasm_abi::module::{ExportItem, ModuleInfo, SegmentMode};
 use faasm_abi::object::{
-    DATA_SECTION, FORMAT, INFO_SECTION, ObjectInfo, SealKey, TEXT_SECTION, TRAPS_SECTION,
+    DATA_SECTION, FORMAT, INFO_SECTION, ObjectInfo, STACK_MAPS_SECTION, SealKey, TEXT_SECTION,
+    TRAPS_SECTION,
 };
+use faasm_abi::stack_map::StackMaps;
 use faasm_abi::trap::{TrapSite, decode_sites};
 use object::{Object as _, ObjectSection as _};
 
@@ -19,6 +21,8 @@ pub(crate) struct Opened<'a> {
     pub(crate) text: &'a [u8],
     pub(crate) data: &'a [u8],
     pub(crate) sites: Vec<TrapSite>,
+    /// [`faasm_abi::stack_map`].
+    pub(crate) stack_maps: &'a [u8],
 }
 
 /// Checks `sealed` and takes it apart.
@@ -41,10 +45,12 @@ pub(crate) fn open<'a>(key: &SealKey, sealed: &'a [u8]) -> Result<Opened<'a>, Lo
         data: file.section_by_name(DATA_SECTION).map_or(Ok(&[][..]), |section| {
             section.data().map_err(|_| malformed("a section is missing"))
         })?,
+        stack_maps: section(STACK_MAPS_SECTION)?,
         info,
         layout,
         sites,
     };
+    ensure(StackMaps::open(opened.stack_maps).is_some(), "the stack maps are damaged")?;
     check_code(&opened)?;
     check_module(&opened.info.module, opened.data.len())?;
     Ok(opened)

@@ -224,6 +224,11 @@ impl<T: 'static> Store<T> {
         self.core().contents.engine.clone()
     }
 
+    /// Gives back all [`crate::GcRef`]s of this store: the collector frees what only they referred to.
+    pub fn release_refs(&mut self) {
+        self.core_mut().roots.get_mut().truncate(0);
+    }
+
     /// Captures everything in the store, to give birth to equal ones. The store itself can go on, but nothing more
     /// can be instantiated in it.
     ///

@@ -6,6 +6,8 @@ use faasm_abi::gc;
 use faasm_abi::types::{HeapType, RefType, ValType};
 
 use crate::func::Func;
+use crate::gc_ref::GcRef;
+use crate::heap;
 use crate::store::core::StoreCore;
 
 /// Any WebAssembly value.
@@ -27,6 +29,10 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// Reference to something of the host's: a number of its own choice below 2³⁰.
     ExternRef(Option<u32>),
+    /// Reference to an object or an unboxed integer; also as an external reference.
+    AnyRef(Option<GcRef>),
+    /// Reference to an exception.
+    ExnRef(Option<GcRef>),
 }
 
 impl Val {
@@ -41,6 +47,8 @@ impl Val {
             Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FUNCREF,
             Self::ExternRef(_) => ValType::EXTERNREF,
+            Self::AnyRef(_) => ValType::Ref(RefType { nullable: true, heap: HeapType::Any }),
+            Self::ExnRef(_) => ValType::Ref(RefType { nullable: true, heap: HeapType::Exn }),
         }
     }
 }
@@ -69,10 +77,27 @@ fn reference_bits(core: &StoreCore, ty: RefType, value: Val) -> Option<u32> {
         (HeapType::Extern, Val::ExternRef(Some(number))) => {
             (number < gc::MAX_EXTERN).then_some(number << 2 | gc::EXTERN_TAG)
         }
-        (HeapType::Func | HeapType::NoFunc | HeapType::Concrete(_), Val::FuncRef(None))
-        | (HeapType::Extern | HeapType::NoExtern, Val::ExternRef(None)) => ty.nullable.then_some(0),
+        (_, Val::AnyRef(Some(reference)) | Val::ExnRef(Some(reference))) => {
+            let bits = reference.bits(core)?;
+            let found = heap::heap_type(core, bits);
+            // What is converted to an external reference keeps its form.
+            let external = ty.heap == HeapType::Extern && found != HeapType::Exn;
+            (external || core.contents.types.heap_matches(found, ty.heap)).then_some(bits)
+        }
+        (HeapType::Any, Val::ExternRef(Some(number))) => {
+            (number < gc::MAX_EXTERN).then_some(number << 2 | gc::EXTERN_TAG)
+        }
+        (heap, Val::FuncRef(None)) => is_null(core, ty, HeapType::NoFunc, heap),
+        (heap, Val::ExternRef(None)) => is_null(core, ty, HeapType::NoExtern, heap),
+        (heap, Val::AnyRef(None)) => is_null(core, ty, HeapType::None, heap),
+        (heap, Val::ExnRef(None)) => is_null(core, ty, HeapType::NoExn, heap),
         _ => None,
     }
+}
+
+/// Null, if it belongs to the type and its hierarchy has this bottom.
+fn is_null(core: &StoreCore, ty: RefType, bottom: HeapType, heap: HeapType) -> Option<u32> {
+    (ty.nullable && core.contents.types.heap_matches(bottom, heap)).then_some(0)
 }
 
 /// The value of type `ty` with these bits of compiled code's.
@@ -84,12 +109,20 @@ pub(crate) fn from_bits(core: &StoreCore, ty: ValType, bits: u128) -> Val {
         ValType::F32 => Val::F32(bits as u32),
         ValType::F64 => Val::F64(bits as u64),
         ValType::V128 => Val::V128(bits),
-        ValType::Ref(ty) => match ty.heap {
-            HeapType::Extern | HeapType::NoExtern => {
-                Val::ExternRef((bits != 0).then_some(bits as u32 >> 2))
-            }
-            _ => Val::FuncRef(core.func_handle(bits as u32)),
-        },
+        ValType::Ref(ty) => reference_from_bits(core, ty.heap, bits as u32),
+    }
+}
+
+fn reference_from_bits(core: &StoreCore, heap: HeapType, bits: u32) -> Val {
+    if !core.contents.types.is_collected(heap) {
+        return Val::FuncRef(core.func_handle(bits));
+    }
+    let rooted = || (bits != 0).then(|| GcRef::root(core, bits));
+    match heap {
+        _ if bits & gc::TAG_BITS == gc::EXTERN_TAG => Val::ExternRef(Some(bits >> 2)),
+        HeapType::Extern | HeapType::NoExtern if bits == 0 => Val::ExternRef(None),
+        HeapType::Exn | HeapType::NoExn => Val::ExnRef(rooted()),
+        _ => Val::AnyRef(rooted()),
     }
 }
 

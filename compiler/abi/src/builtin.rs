@@ -59,6 +59,18 @@ builtins! {
     /// `(type, bytes) -> object`: makes room for an object, header included, when there is none at the heap's end, and
     /// writes its header (see [`crate::gc`]).
     GcAllocate = 12, 2;
+    /// `(array, from, value's low bits, high bits, length, bytes of an element)`.
+    ArrayFill = 13, 6;
+    /// `(array to, to, array from, from, length, bytes of an element)`.
+    ArrayCopy = 14, 6;
+    /// `(type, data segment, from, length) -> array`.
+    ArrayNewData = 15, 4;
+    /// `(type, element segment, from, length) -> array`.
+    ArrayNewElem = 16, 4;
+    /// `(type, data segment, array, to, from, length)`.
+    ArrayInitData = 17, 6;
+    /// `(type, element segment, array, to, from, length)`.
+    ArrayInitElem = 18, 6;
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! * [`layout`]: where each field of an instance's context lies, computed on both sides by one function.
 //! * [`gc`]: references, and what the objects of the garbage-collected heap look like.
 //! * [`trap`]: why compiled code may stop, and the table of places where it can.
+//! * [`stack_map`]: where references are in frames of compiled code.
 //! * [`builtin`]: the VM's functions that compiled code calls.
 //! * [`host`]: how compiled code calls host functions and how the host enters compiled code.
 //! * [`object`]: the sections of an object file, its version and its seal.
@@ -22,5 +23,6 @@ pub mod host;
 pub mod layout;
 pub mod module;
 pub mod object;
+pub mod stack_map;
 pub mod trap;
 pub mod types;

@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! ```text
-//! ELF64:  .text  .eh_frame  .symtab  .faasm.info  .faasm.data  .faasm.traps
+//! ELF64:  .text  .eh_frame  .symtab  .faasm.info  .faasm.data  .faasm.traps  .faasm.stackmaps
 //! seal:   magic "FAASMSEA" (8 bytes) | keyed BLAKE3 of all that precedes the seal (32 bytes)
 //! ```
 //!
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::module::ModuleInfo;
 
 /// Version of the format; an object of another version is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Section of the description: [`ObjectInfo`] in postcard's encoding.
 pub const INFO_SECTION: &str = ".faasm.info";
@@ -23,6 +23,8 @@ pub const INFO_SECTION: &str = ".faasm.info";
 pub const DATA_SECTION: &str = ".faasm.data";
 /// Section of the trap sites (see [`crate::trap::encode_sites`]).
 pub const TRAPS_SECTION: &str = ".faasm.traps";
+/// Section of the stack maps (see [`crate::stack_map`]).
+pub const STACK_MAPS_SECTION: &str = ".faasm.stackmaps";
 /// Section of the machine code.
 pub const TEXT_SECTION: &str = ".text";
 

@@ -44,7 +44,7 @@ pub(super) fn call(f: &mut FuncTranslator<'_, '_>, function: u32) {
     let args = f.args_from(ty);
     let call = f.builder.ins().call(callee, &f.stack[args..]);
     f.forget_context();
-    f.finish_call(args, call);
+    f.finish_call(ty, args, call);
 }
 
 /// `return_call`.
@@ -71,7 +71,7 @@ pub(super) fn call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32)
     let args = f.args_from(ty);
     let call = f.builder.ins().call_indirect(signature, code, &f.stack[args..]);
     f.forget_context();
-    f.finish_call(args, call);
+    f.finish_call(ty, args, call);
 }
 
 /// `return_call_indirect`.
@@ -186,7 +186,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// The address of a reference's descriptor. Null has one too: its type is none.
-    fn descriptor(&mut self, reference: Value) -> Value {
+    pub(super) fn descriptor(&mut self, reference: Value) -> Value {
         let table = self.place_at(header::FUNCREFS);
         let reference = self.builder.ins().uextend(types::I64, reference);
         let distance = self.builder.ins().ishl_imm_u(reference, i64::from(funcref::SIZE_LOG2));
@@ -194,7 +194,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// The store's id of a type of this module.
-    fn canonical_type(&mut self, ty: u32) -> Value {
+    pub(super) fn canonical_type(&mut self, ty: u32) -> Value {
         // The layout has placed an entry for each type, so the offset is in range.
         let offset = i32::try_from(ty).unwrap_or(i32::MAX).saturating_mul(4);
         self.fixed_field(types::I32, self.env.layout.types.saturating_add(offset))
@@ -245,9 +245,13 @@ impl FuncTranslator<'_, '_> {
         self.stack.len() - self.env.func_type(ty).params.len()
     }
 
-    fn finish_call(&mut self, args: usize, call: Inst) {
+    /// The results of a call of a function of type `ty` take the place of its arguments.
+    fn finish_call(&mut self, ty: u32, args: usize, call: Inst) {
         self.stack.truncate(args);
         self.stack.extend_from_slice(self.builder.inst_results(call));
+        for (at, &ty) in self.env.func_type(ty).results.iter().enumerate() {
+            self.declare(self.stack[args + at], ty);
+        }
     }
 
     /// Calls with the callee's context and restores the own.
@@ -265,7 +269,7 @@ impl FuncTranslator<'_, '_> {
     fn foreign_call(&mut self, ty: u32, foreign: &Foreign) {
         let args = self.args_from(ty);
         let call = self.foreign_call_inst(ty, foreign);
-        self.finish_call(args, call);
+        self.finish_call(ty, args, call);
     }
 
     fn foreign_return_call(&mut self, ty: u32, foreign: &Foreign) {

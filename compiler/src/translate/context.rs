@@ -22,6 +22,10 @@ pub(crate) enum Region {
     Context,
     /// Elements of tables.
     Tables,
+    /// Objects of the garbage-collected heap.
+    Objects,
+    /// Where the heap's room begins and ends.
+    HeapControl,
     /// Memories that other instances share.
     ImportedMemories,
     /// Globals that other instances share.
@@ -44,8 +48,10 @@ impl Region {
             Self::Tables => (1, "tables".into()),
             Self::ImportedMemories => (2, "imported memories".into()),
             Self::ImportedGlobals => (3, "imported globals".into()),
-            Self::Memory(index) => (4 + index.min(LAST_MEMORY), "memory".into()),
-            Self::Global(index) => (5 + LAST_MEMORY + index.min(LAST_GLOBAL), "global".into()),
+            Self::Objects => (4, "objects".into()),
+            Self::HeapControl => (5, "heap control".into()),
+            Self::Memory(index) => (6 + index.min(LAST_MEMORY), "memory".into()),
+            Self::Global(index) => (7 + LAST_MEMORY + index.min(LAST_GLOBAL), "global".into()),
         };
         AliasRegionData { user_id, description }
     }

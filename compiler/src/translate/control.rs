@@ -7,12 +7,12 @@
 
 use std::collections::HashMap;
 
-use cranelift_codegen::ir::{Block, BlockArg, Inst, InstBuilder, JumpTableData, Type, Value};
+use cranelift_codegen::ir::{Block, BlockArg, Inst, InstBuilder, JumpTableData, Value};
 use faasm_abi::trap::TrapCode;
-use faasm_abi::types::FuncType;
+use faasm_abi::types::{FuncType, ValType};
 use wasmparser::{BlockType, BrTable, Operator};
 
-use super::{FuncTranslator, local_type, user_trap};
+use super::{FuncTranslator, user_trap, wasm_type};
 use crate::env::ir_type;
 use crate::error::CompileError;
 
@@ -86,9 +86,7 @@ pub(super) fn block(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
 /// `loop`.
 pub(super) fn loop_(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
     let header = f.builder.create_block();
-    for ty in f.param_types(ty) {
-        f.builder.append_block_param(header, ty);
-    }
+    f.append_params(header, &f.param_types(ty));
     let call_free = f.call_free.get(f.n_loops).copied().unwrap_or(false);
     f.n_loops += 1;
     let region = call_free && f.region.is_none();
@@ -298,11 +296,14 @@ pub(super) fn unreachable(f: &mut FuncTranslator<'_, '_>) {
     f.reachable = false;
 }
 
-/// `select`, typed or not.
-pub(super) fn select(f: &mut FuncTranslator<'_, '_>) {
+/// `select`; of references the typed one.
+pub(super) fn select(f: &mut FuncTranslator<'_, '_>, ty: Option<wasmparser::ValType>) {
     let (first, second, condition) = f.pop3();
     let value = f.builder.ins().select(condition, first, second);
-    f.push(value);
+    match ty {
+        Some(ty) => f.push_typed(value, wasm_type(ty)),
+        None => f.push(value),
+    }
 }
 
 impl FuncTranslator<'_, '_> {
@@ -337,23 +338,23 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    fn param_types(&self, ty: BlockType) -> Vec<Type> {
-        self.function_type(ty)
-            .map(|ty| ty.params.iter().map(|&ty| ir_type(ty)).collect())
-            .unwrap_or_default()
+    fn param_types(&self, ty: BlockType) -> Vec<ValType> {
+        self.function_type(ty).map(|ty| ty.params.to_vec()).unwrap_or_default()
     }
 
-    fn result_types(&self, ty: Option<BlockType>) -> Vec<Type> {
+    fn result_types(&self, ty: Option<BlockType>) -> Vec<ValType> {
         match ty {
-            None => {
-                self.builder.func.signature.returns.iter().map(|param| param.value_type).collect()
-            }
+            None => self.ty.results.to_vec(),
             Some(BlockType::Empty) => Vec::new(),
-            Some(BlockType::Type(ty)) => vec![local_type(ty)],
-            Some(ty) => self
-                .function_type(ty)
-                .map(|ty| ty.results.iter().map(|&ty| ir_type(ty)).collect())
-                .unwrap_or_default(),
+            Some(BlockType::Type(ty)) => vec![wasm_type(ty)],
+            Some(ty) => self.function_type(ty).map(|ty| ty.results.to_vec()).unwrap_or_default(),
+        }
+    }
+
+    fn append_params(&mut self, block: Block, types: &[ValType]) {
+        for &ty in types {
+            let param = self.builder.append_block_param(block, ir_type(ty));
+            self.declare(param, ty);
         }
     }
 
@@ -362,9 +363,7 @@ impl FuncTranslator<'_, '_> {
             return exit;
         }
         let exit = self.builder.create_block();
-        for ty in self.result_types(frame.ty) {
-            self.builder.append_block_param(exit, ty);
-        }
+        self.append_params(exit, &self.result_types(frame.ty));
         frame.exit = Some(exit);
         exit
     }

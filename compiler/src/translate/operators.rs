@@ -5,7 +5,8 @@ use wasmparser::Operator as Op;
 
 use super::memory::Sign::{Signed, Unsigned};
 use super::{
-    FuncTranslator, bulk, calls, control, memory, numeric, reference, simd, table, variable, wide,
+    FuncTranslator, bulk, calls, control, gc, memory, numeric, reference, simd, table, variable,
+    wide,
 };
 use crate::error::CompileError;
 
@@ -14,7 +15,7 @@ pub(super) fn translate(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> Result<(
     match op {
         Op::BrTable { targets } => return control::br_table(f, targets),
         _ if structured(f, op) || plain(f, op) || access(f, op) || numeric::translate(f, op) => {}
-        _ if wide::translate(f, op) => {}
+        _ if wide::translate(f, op) || gc::translate(f, op) => {}
         _ => return simd::translate(f, op),
     }
     Ok(())
@@ -46,7 +47,8 @@ fn structured(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> bool {
         Op::BrOnNull { relative_depth } => control::br_on_null(f, relative_depth),
         Op::BrOnNonNull { relative_depth } => control::br_on_non_null(f, relative_depth),
         Op::Drop => _ = f.pop(),
-        Op::Select | Op::TypedSelect { .. } => control::select(f),
+        Op::Select => control::select(f, None),
+        Op::TypedSelect { ty } => control::select(f, Some(ty)),
         _ => return false,
     }
     true

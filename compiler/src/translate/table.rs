@@ -11,7 +11,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use faasm_abi::builtin::Builtin;
 use faasm_abi::layout::{Place, header, imported_table, table};
 use faasm_abi::trap::TrapCode;
-use faasm_abi::types::TableType;
+use faasm_abi::types::{TableType, ValType};
 
 use super::{FuncTranslator, Region, user_trap};
 
@@ -99,7 +99,7 @@ pub(super) fn get(f: &mut FuncTranslator<'_, '_>, table: u32) {
     let at = checked_element(f, table, index);
     let flags = f.element_flags();
     let value = f.builder.ins().load(types::I32, flags, at, 0);
-    f.push(value);
+    f.push_typed(value, ValType::Ref(f.table_type(table).element));
 }
 
 /// `table.set`.

@@ -34,7 +34,7 @@ pub(super) fn global_get(f: &mut FuncTranslator<'_, '_>, index: u32) {
     }
     let at = address(f, index);
     let value = f.builder.ins().load(at.ty, at.flags, at.base, at.offset);
-    f.push(value);
+    f.push_typed(value, f.env.info.globals[index as usize].value);
 }
 
 /// `global.set`.

@@ -50,7 +50,7 @@ fn val_types(types: &[wasmparser::ValType]) -> Result<Box<[ValType]>, ValidateEr
     types.iter().map(|&ty| val_type(ty)).collect()
 }
 
-fn val_type(ty: wasmparser::ValType) -> Result<ValType, ValidateError> {
+pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType, ValidateError> {
     Ok(match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,

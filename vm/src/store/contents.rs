@@ -75,6 +75,8 @@ pub(crate) struct InstanceRecord {
     pub(crate) tables: Vec<u32>,
     pub(crate) globals: Vec<u32>,
     pub(crate) tags: Vec<u32>,
+    /// For each element segment whose elements were made once, the table of the store that keeps them.
+    pub(crate) element_values: Vec<Option<u32>>,
 }
 
 /// One memory.

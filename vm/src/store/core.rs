@@ -1,6 +1,6 @@
 //! The part of a store that does not depend on the embedder's data type.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +18,7 @@ use crate::backtrace::Addresses;
 use crate::capture::Captured;
 use crate::externs::AccessError;
 use crate::func::Func;
+use crate::heap::Roots;
 use crate::store::contents::{Contents, MemoryRecord, TableRecord};
 use crate::store::plan::{STACK_GUARD, memory_bytes, pages, table_bytes};
 use crate::store::{StoreError, StoreLimits};
@@ -85,6 +86,12 @@ pub(crate) struct StoreCore {
     pub(crate) refused: bool,
     /// The slot has had an earlier life.
     pub(crate) reused: bool,
+    /// References to objects that the host holds.
+    pub(crate) roots: RefCell<Roots>,
+    /// The context with which the guest called the host last, or 0 when no call runs.
+    pub(crate) host_context: usize,
+    /// For each host function that has entered the guest again, outermost first: the frame pointer of its stub.
+    pub(crate) exits: Vec<usize>,
     /// Mapped into memory 0 of some instance.
     pub(crate) regions: Vec<SharedRegion>,
     /// Where it was born.
@@ -144,6 +151,9 @@ impl StoreCore {
             grown: false,
             refused: false,
             reused: false,
+            roots: RefCell::default(),
+            host_context: 0,
+            exits: Vec::new(),
             regions: Vec::new(),
             origin: None,
         })
@@ -195,6 +205,7 @@ impl StoreCore {
         self.grown = false;
         self.refused = false;
         self.reused = true;
+        self.roots.get_mut().truncate(0);
         self.regions.clear();
     }
 
@@ -216,6 +227,14 @@ impl StoreCore {
     pub(crate) fn put<V: Plain>(&mut self, offset: usize, value: V) {
         // SAFETY: as in `get`; `&mut` keeps other host code away.
         unsafe { self.address(offset).cast::<V>().write_unaligned(value) }
+    }
+
+    /// Copies bytes inside the slot; the ranges may overlap, and both are accessible by the contents' records.
+    pub(crate) fn copy(&mut self, from: usize, to: usize, len: usize) {
+        let ends = from.max(to).checked_add(len).is_some_and(|end| end <= self.slot.len());
+        assert!(ends, "a range outside the slot");
+        // SAFETY: inside the slot, and accessible by the caller's records; no guest runs while the host looks.
+        unsafe { std::ptr::copy(self.address(from), self.address(to), len) };
     }
 
     /// The number of bytes of a memory.
@@ -340,7 +359,7 @@ fn max_pages(record: &MemoryRecord) -> u64 {
     record.ty.limits.max.unwrap_or(addressable).min(addressable)
 }
 
-fn element_offset(record: &TableRecord, at: u64) -> usize {
+pub(crate) fn element_offset(record: &TableRecord, at: u64) -> usize {
     assert!(at < record.capacity, "an element outside its table");
     #[expect(clippy::cast_possible_truncation, reason = "the capacity fits an address (plan)")]
     let at = at as usize;
@@ -349,6 +368,8 @@ fn element_offset(record: &TableRecord, at: u64) -> usize {
 
 /// Types that any bits are a value of.
 pub(crate) trait Plain: Copy {}
+impl Plain for u8 {}
+impl Plain for u16 {}
 impl Plain for u32 {}
 impl Plain for u64 {}
 impl Plain for i64 {}

@@ -12,13 +12,14 @@
 use std::ops::Range;
 
 use faasm_abi::gc::ROW_BYTES_LOG2;
-use faasm_abi::layout::{ContextLayout, MEMORY_GUARD, MEMORY_RESERVATION, funcref};
+use faasm_abi::layout::{ContextLayout, MEMORY_GUARD, MEMORY_RESERVATION, funcref, table};
 use faasm_abi::module::{ModuleInfo, Shape};
 use faasm_abi::types::{MemoryType, TableType};
 use faasm_sfi::HOST_PAGE;
 
 use crate::engine::EngineConfig;
 use crate::module::ModuleInner;
+use crate::segments;
 use crate::store::{StoreError, StoreLimits};
 
 /// Inaccessible bytes below the guest stack.
@@ -133,6 +134,8 @@ pub(crate) struct Places {
     pub(crate) memories: Vec<(usize, usize)>,
     /// Each table that the instance owns: element 0 and how many there is room for.
     pub(crate) tables: Vec<(usize, u64)>,
+    /// For each element segment whose elements are made once: room for a table's entry and the elements.
+    pub(crate) element_values: Vec<Option<usize>>,
 }
 
 impl Places {
@@ -174,10 +177,21 @@ impl Places {
                 }
             })
             .collect::<Result<_, StoreError>>()?;
+        let element_values = info
+            .elements
+            .iter()
+            .map(|segment| match segments::is_kept(segment) {
+                true => {
+                    let bytes = table_bytes(segment.items.len() as u64)?;
+                    plan.take(table::SIZE as usize + bytes).map(Some)
+                }
+                false => Ok(None),
+            })
+            .collect::<Result<_, StoreError>>()?;
         if info.needs_gc_heap() && plan.gc_heap.is_none() {
             plan.gc_heap = Some(plan.take(GC_RESERVATION)?);
         }
-        Ok(Self { context, memories, tables })
+        Ok(Self { context, memories, tables, element_values })
     }
 }
 
@@ -227,7 +241,7 @@ pub(crate) fn table_capacity(ty: &TableType, limits: &StoreLimits) -> Result<u64
 pub(crate) fn table_bytes(elements: u64) -> Result<usize, StoreError> {
     usize::try_from(elements)
         .ok()
-        .and_then(|elements| elements.checked_mul(faasm_abi::layout::table::ELEMENT_SIZE as usize))
+        .and_then(|elements| elements.checked_mul(table::ELEMENT_SIZE as usize))
         .ok_or(StoreError::Limit { what: "table elements" })
 }
 

@@ -14,6 +14,8 @@ use std::collections::HashMap;
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::types::{CompositeType, FuncType, HeapType, RefType, SubType, ValType};
 
+use crate::heap::ObjectLayout;
+
 /// Marks a position in the own recursion group, in the keys of [`Types::groups`].
 const OWN_GROUP: u32 = 1 << 31;
 
@@ -31,6 +33,7 @@ struct TypeRecord {
     ty: SubType,
     /// From the one without supertype down to the type itself.
     ancestors: Box<[u32]>,
+    layout: ObjectLayout,
 }
 
 impl Types {
@@ -77,7 +80,12 @@ impl Types {
                 None => Vec::new(),
             };
             ancestors.push(number(self.list.len()));
-            self.list.push(TypeRecord { ty, ancestors: ancestors.into() });
+            let layout = ObjectLayout::default();
+            self.list.push(TypeRecord { ty, ancestors: ancestors.into(), layout });
+        }
+        // Now that all members are there, it can be told which fields hold what is collected.
+        for number in first as usize..self.list.len() {
+            self.list[number].layout = ObjectLayout::of(self, &self.list[number].ty);
         }
         self.groups.insert(key, first);
         first
@@ -93,6 +101,20 @@ impl Types {
         match self.get(number).as_func() {
             Some(ty) => ty,
             None => unreachable!("functions have function types"),
+        }
+    }
+
+    /// What objects of this type look like; of a function type, exceptions that carry its parameters.
+    pub(crate) fn layout(&self, number: u32) -> &ObjectLayout {
+        &self.list[number as usize].layout
+    }
+
+    /// Whether references of a heap type are the collector's.
+    pub(crate) fn is_collected(&self, heap: HeapType) -> bool {
+        match heap {
+            HeapType::Func | HeapType::NoFunc => false,
+            HeapType::Concrete(number) => self.kind(number) != HeapType::Func,
+            _ => true,
         }
     }
 
