@@ -65,6 +65,11 @@ pub(crate) fn accessible(core: &StoreCore) -> Option<(usize, usize)> {
     Some((heap + NULL_PAGE as usize, (usable - NULL_PAGE) as usize))
 }
 
+/// Bytes that objects take.
+pub(crate) fn taken(core: &StoreCore) -> u64 {
+    base(core).map_or(0, |heap| u64::from(core.get::<u32>(heap + NEXT as usize) - OBJECTS))
+}
+
 /// The heap's first byte in the slot, if there is a heap.
 pub(crate) fn base(core: &StoreCore) -> Option<usize> {
     core.contents.plan.gc_heap.filter(|_| core.contents.gc_open)

@@ -224,6 +224,17 @@ impl<T: 'static> Store<T> {
         self.core().contents.engine.clone()
     }
 
+    /// Frees the objects of the garbage-collected heap that nothing refers to.
+    pub fn collect_garbage(&mut self) {
+        crate::heap::collect(self.core_mut());
+    }
+
+    /// Bytes of the garbage-collected heap that objects take, in use or not yet collected.
+    #[must_use]
+    pub fn gc_heap_bytes(&self) -> u64 {
+        crate::heap::taken(self.core())
+    }
+
     /// Gives back all [`crate::GcRef`]s of this store: the collector frees what only they referred to.
     pub fn release_refs(&mut self) {
         self.core_mut().roots.get_mut().truncate(0);

@@ -6,6 +6,8 @@ mod bounds;
 mod calls;
 #[path = "it/capture.rs"]
 mod capture;
+#[path = "it/gc.rs"]
+mod gc;
 #[path = "it/guest_memory.rs"]
 mod guest_memory;
 #[path = "it/hosts.rs"]
