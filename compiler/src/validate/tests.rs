@@ -64,10 +64,9 @@ fn tables_grow_if_code_or_others_can_make_them() {
 #[test]
 fn unsupported_proposals_are_named() {
     for (wat, proposal) in [
-        ("(module (type (struct)))", "gc"),
-        ("(module (memory 1 1 shared))", "threads"),
-        ("(module (tag))", "exceptions"),
-        ("(module (func (param i32)) (func (param (ref 0))))", "function-references"),
+        ("(module (type $f (func)) (type (cont $f)))", "stack-switching"),
+        ("(module (func try end))", "legacy-exceptions"),
+        ("(module (type (shared (struct))))", "shared-everything-threads"),
     ] {
         let error = refused(wat).to_string();
         assert!(error.contains("not supported yet") && error.contains(proposal), "{wat}: {error}");

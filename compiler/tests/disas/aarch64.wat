@@ -26,10 +26,10 @@
 ;;=   str x19, [sp, #-16]!
 ;;= block0:
 ;;=   mov x19, x21
-;;=   ldur x6, [x19, #-112]
+;;=   ldur x6, [x19, #-136]
 ;;=   add x6, x19, x6
 ;;=   mov x21, x6
-;;=   ldur x7, [x19, #-120]
+;;=   ldur x7, [x19, #-144]
 ;;=   blr x7
 ;;=   mov x21, x19
 ;;=   ldr x19, [sp], #16
@@ -44,7 +44,7 @@
 ;;=   mov x22, x21
 ;;=   mov w0, w2
 ;;=   sub x1, x22, #64
-;;=   sub x2, x22, #168
+;;=   sub x2, x22, #192
 ;;=   add x3, x2, x0, LSL 2
 ;;=   subs xzr, x0, #8
 ;;=   csel x1, x1, x3, hs
@@ -55,7 +55,7 @@
 ;;=   lsl x4, x5, #4
 ;;=   add x5, x3, x5, LSL 4
 ;;=   ldr w6, [x5, #8]
-;;=   ldur w2, [x22, #-128]
+;;=   ldur w2, [x22, #-152]
 ;;=   subs wzr, w6, w2
 ;;=   b.eq label2 ; b label1
 ;;= block2:

@@ -24,7 +24,7 @@
 ;;=   movq    %r15, %rcx
 ;;=   movl %esi, %eax
 ;;=   leaq -0x40(%rcx), %rdx
-;;=   leaq -0x80(%rcx, %rax, 4), %rsi
+;;=   leaq -0x98(%rcx, %rax, 4), %rsi
 ;;=   cmpq $0x8, %rax
 ;;=   cmovaeq %rdx, %rsi
 ;;=   movl (%rsi), %edx
@@ -33,7 +33,7 @@
 ;;=   movl %edx, %r8d
 ;;=   shlq $0x4, %r8
 ;;=   movl 8(%rsi, %r8), %r9d
-;;=   movl -0x58(%rcx), %ecx
+;;=   movl -0x70(%rcx), %ecx
 ;;=   cmpl %ecx, %r9d
 ;;=   jz      label2; j label1
 ;;= block2:
@@ -55,7 +55,7 @@
 ;;=   movq    %r15, %rcx
 ;;=   movl %esi, %eax
 ;;=   leaq -0x40(%rcx), %rdx
-;;=   leaq -0x80(%rcx, %rax, 4), %rsi
+;;=   leaq -0x98(%rcx, %rax, 4), %rsi
 ;;=   cmpq $0x8, %rax
 ;;=   cmovaeq %rdx, %rsi
 ;;=   movl (%rsi), %edx
@@ -64,7 +64,7 @@
 ;;=   movl %edx, %r8d
 ;;=   shlq $0x4, %r8
 ;;=   movl 8(%rsi, %r8), %r9d
-;;=   movl -0x58(%rcx), %ecx
+;;=   movl -0x70(%rcx), %ecx
 ;;=   cmpl %ecx, %r9d
 ;;=   jz      label2; j label1
 ;;= block2:

@@ -14,8 +14,8 @@
 ;;=
 ;;= block0(v0: i32, v1: i32):
 ;;=     v3 = get_pinned_reg.i64
-;;=     v4 = load.i64 notrap aligned region0 v3-72
-;;=     v6 = load.i64 notrap aligned region0 v3-80
+;;=     v4 = load.i64 notrap aligned region0 v3-96
+;;=     v6 = load.i64 notrap aligned region0 v3-104
 ;;=     v2 = uextend.i64 v1
 ;;=     v5 = icmp uge v2, v4
 ;;=     v11 = iconst.i64 -64
@@ -33,7 +33,7 @@
 ;;=     v19 = ishl v17, v18  ; v18 = 4
 ;;=     v20 = iadd v16, v19
 ;;=     v21 = load.i32 notrap aligned readonly v20+8
-;;=     v22 = load.i32 notrap aligned readonly can_move v3-88
+;;=     v22 = load.i32 notrap aligned readonly can_move v3-112
 ;;=     v23 = icmp eq v21, v22
 ;;=     brif v23, block2, block1
 ;;=

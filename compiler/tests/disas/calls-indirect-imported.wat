@@ -12,9 +12,9 @@
 ;;=   movq %rbx, (%rsp)
 ;;= block0:
 ;;=   movq    %r15, %rbx
-;;=   movq -0x48(%rbx), %rax
+;;=   movq -0x60(%rbx), %rax
 ;;=   movq 8(%rbx, %rax), %rcx
-;;=   movq -0x50(%rbx), %r8
+;;=   movq -0x68(%rbx), %r8
 ;;=   movl %esi, %edx
 ;;=   leaq -0x40(%rbx), %rsi
 ;;=   leaq (%rbx, %r8), %rax
@@ -27,7 +27,7 @@
 ;;=   movl %esi, %r9d
 ;;=   shlq $0x4, %r9
 ;;=   movl 8(%r8, %r9), %r10d
-;;=   movl -0x58(%rbx), %eax
+;;=   movl -0x70(%rbx), %eax
 ;;=   cmpl %eax, %r10d
 ;;=   jz      label2; j label1
 ;;= block2:

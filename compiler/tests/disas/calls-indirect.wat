@@ -16,7 +16,7 @@
 ;;=   movq    %r15, %rbx
 ;;=   movl %esi, %ecx
 ;;=   leaq -0x40(%rbx), %rdx
-;;=   leaq -0xb0(%rbx, %rcx, 4), %rsi
+;;=   leaq -0xc8(%rbx, %rcx, 4), %rsi
 ;;=   cmpq $0x8, %rcx
 ;;=   cmovaeq %rdx, %rsi
 ;;=   movl (%rsi), %edx
@@ -25,7 +25,7 @@
 ;;=   movl %edx, %r8d
 ;;=   shlq $0x4, %r8
 ;;=   movl 8(%rsi, %r8), %r9d
-;;=   movl -0x88(%rbx), %eax
+;;=   movl -0xa0(%rbx), %eax
 ;;=   cmpl %eax, %r9d
 ;;=   jz      label2; j label1
 ;;= block2:

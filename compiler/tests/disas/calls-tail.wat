@@ -24,16 +24,16 @@
 ;;=   movq %r12, (%rsp)
 ;;= block0:
 ;;=   movq    %r15, %r12
-;;=   movq -0x70(%r12), %r8
+;;=   movq -0x88(%r12), %r8
 ;;=   testq %r8, %r8
 ;;=   jz      label2; j label1
 ;;= block2:
-;;=   movq -0x78(%r12), %r10
+;;=   movq -0x90(%r12), %r10
 ;;=   return_call_unknown %r10 (0) tmp=%r11 %rdi=%rdi
 ;;= block1:
 ;;=   leaq (%r12, %r8), %r10
 ;;=   movq    %r10, %r15
-;;=   movq -0x78(%r12), %r11
+;;=   movq -0x90(%r12), %r11
 ;;=   call    *%r11
 ;;=   movq    %r12, %r15
 ;;=   movq (%rsp), %r12
@@ -50,7 +50,7 @@
 ;;=   movq    %r15, %rbx
 ;;=   movl %edi, %ecx
 ;;=   leaq -0x40(%rbx), %rdx
-;;=   leaq -0xa8(%rbx, %rcx, 4), %rsi
+;;=   leaq -0xc0(%rbx, %rcx, 4), %rsi
 ;;=   cmpq $0x8, %rcx
 ;;=   cmovaeq %rdx, %rsi
 ;;=   movl (%rsi), %edx
@@ -59,7 +59,7 @@
 ;;=   movl %edx, %r8d
 ;;=   shlq $0x4, %r8
 ;;=   movl 8(%rsi, %r8), %r9d
-;;=   movl -0x80(%rbx), %eax
+;;=   movl -0x98(%rbx), %eax
 ;;=   cmpl %eax, %r9d
 ;;=   jz      label2; j label1
 ;;= block2:

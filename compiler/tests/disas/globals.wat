@@ -17,10 +17,10 @@
 ;;=   movq %rsp, %rbp
 ;;= block0:
 ;;=   movq    %r15, %rsi
-;;=   movl -0x48(%rsi), %edi
+;;=   movl -0x60(%rsi), %edi
 ;;=   movq %rdi, %r8
 ;;=   subl $0x10, %r8d
-;;=   movl %r8d, -0x48(%rsi)
+;;=   movl %r8d, -0x60(%rsi)
 ;;=   leal 0x1a(%rdi), %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
@@ -30,11 +30,11 @@
 ;;=   movq %rsp, %rbp
 ;;= block0:
 ;;=   movq    %r15, %rsi
-;;=   movq -0x60(%rsi), %rdi
+;;=   movq -0x78(%rsi), %rdi
 ;;=   addq $0x1, (%rsi, %rdi)
-;;=   movq -0x68(%rsi), %rdi
+;;=   movq -0x80(%rsi), %rdi
 ;;=   movl (%rsi, %rdi), %eax
-;;=   addl -0x58(%rsi), %eax
+;;=   addl -0x70(%rsi), %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq

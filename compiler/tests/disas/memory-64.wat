@@ -10,7 +10,7 @@
 ;;= wasm[0]::load:
 ;;= function u0:0(i64) -> i32 tail {
 ;;=     region0 = 0 "context"
-;;=     region1 = 4 "memory"
+;;=     region1 = 6 "memory"
 ;;=
 ;;= block0(v0: i64):
 ;;=     v1 = get_pinned_reg.i64
@@ -28,7 +28,7 @@
 ;;= wasm[1]::store_far:
 ;;= function u0:0(i64, i64) tail {
 ;;=     region0 = 0 "context"
-;;=     region1 = 4 "memory"
+;;=     region1 = 6 "memory"
 ;;=
 ;;= block0(v0: i64, v1: i64):
 ;;=     v2 = get_pinned_reg.i64

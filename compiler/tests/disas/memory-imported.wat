@@ -16,7 +16,7 @@
 ;;=   movq    %r15, %rcx
 ;;=   uninit  %rax
 ;;=   xorl %eax, %eax
-;;=   movq -0x50(%rcx), %rdx
+;;=   movq -0x68(%rcx), %rdx
 ;;=   leaq (%rcx, %rdx), %rcx
 ;;=   jmp     label1
 ;;= block1:
@@ -38,7 +38,7 @@
 ;;=   movq %rsp, %rbp
 ;;= block0:
 ;;=   movq    %r15, %rsi
-;;=   movq -0x48(%rsi), %rdi
+;;=   movq -0x60(%rsi), %rdi
 ;;=   movq 8(%rsi, %rdi), %rax
 ;;=   shrq $0x10, %rax
 ;;=   movq %rbp, %rsp

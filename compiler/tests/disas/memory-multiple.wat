@@ -11,7 +11,7 @@
 ;;= block0:
 ;;=   movq    %r15, %rsi
 ;;=   movq %rsi, %r8
-;;=   addq -0x50(%rsi), %r8
+;;=   addq -0x68(%rsi), %r8
 ;;=   movl %edi, %edi
 ;;=   movl (%r8, %rdi), %r8d
 ;;=   movl %r8d, (%rsi, %rdi)
@@ -23,7 +23,7 @@
 ;;=   movq %rsp, %rbp
 ;;= block0:
 ;;=   movq    %r15, %rdx
-;;=   movq -0x48(%rdx), %rax
+;;=   movq -0x60(%rdx), %rax
 ;;=   shrq $0x10, %rax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp

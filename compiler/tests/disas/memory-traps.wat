@@ -11,15 +11,15 @@
 
 ;;= wasm[0]::twice:
 ;;= function u0:0(i32) -> i32 tail {
-;;=     region0 = 4 "memory"
-;;=     region1 = 20 "global"
+;;=     region0 = 6 "memory"
+;;=     region1 = 22 "global"
 ;;=
 ;;= block0(v0: i32):
 ;;=     v2 = get_pinned_reg.i64
 ;;=     v1 = uextend.i64 v0
 ;;=     v3 = iadd v2, v1
 ;;=     v4 = load.i32 user2 little region0 v3
-;;=     store notrap aligned region1 v0, v2-72
+;;=     store notrap aligned region1 v0, v2-96
 ;;=     v8 = iadd v4, v4
 ;;=     return v8
 ;;= }

@@ -27,8 +27,8 @@
 ;;=     trapnz v3, user3
 ;;=     v10 = iconst.i64 -64
 ;;=     v11 = iadd v4, v10  ; v10 = -64
-;;=     v5 = iconst.i64 -176
-;;=     v6 = iadd v4, v5  ; v5 = -176
+;;=     v5 = iconst.i64 -200
+;;=     v6 = iadd v4, v5  ; v5 = -200
 ;;=     v7 = iconst.i64 2
 ;;=     v8 = ishl v1, v7  ; v7 = 2
 ;;=     v9 = iadd v6, v8
@@ -43,8 +43,8 @@
 ;;=
 ;;= block0(v0: i32, v1: i32):
 ;;=     v3 = get_pinned_reg.i64
-;;=     v4 = load.i64 notrap aligned region0 v3-88
-;;=     v6 = load.i64 notrap aligned region0 v3-96
+;;=     v4 = load.i64 notrap aligned region0 v3-112
+;;=     v6 = load.i64 notrap aligned region0 v3-120
 ;;=     v2 = uextend.i64 v0
 ;;=     v5 = icmp uge v2, v4
 ;;=     trapnz v5, user3
@@ -64,7 +64,7 @@
 ;;=
 ;;= block0:
 ;;=     v2 = get_pinned_reg.i64
-;;=     v3 = load.i64 notrap aligned region0 v2-88
+;;=     v3 = load.i64 notrap aligned region0 v2-112
 ;;=     v4 = ireduce.i32 v3
 ;;=     v6 = iconst.i32 8
 ;;=     v7 = iadd v4, v6  ; v6 = 8
@@ -85,6 +85,7 @@
 ;;= }
 ;;= wasm[4]::bulk:
 ;;= function u0:0(i32, i32, i32, i32) tail {
+;;=     ss0 = explicit_slot 4, align = 4
 ;;=     sig0 = (i64, i64, i64, i64, i64) -> i64 tail
 ;;=     sig1 = (i64, i64, i64, i64) -> i64 tail
 ;;=     sig2 = (i64, i64, i64, i64, i64) -> i64 tail
@@ -95,13 +96,16 @@
 ;;=     fn3 = colocated u1:10 sig3
 ;;=
 ;;= block0(v0: i32, v1: i32, v2: i32, v3: i32):
+;;=     v25 = stack_addr.i64 ss0
+;;=     store notrap aligned v3, v25
 ;;=     v4 = iconst.i64 0
 ;;=     v5 = iconst.i64 1
 ;;=     v6 = uextend.i64 v0
 ;;=     v7 = uextend.i64 v1
 ;;=     v8 = uextend.i64 v2
-;;=     v9 = call fn0(v4, v5, v6, v7, v8)  ; v4 = 0, v5 = 1
-;;=     v12 = uextend.i64 v3
+;;=     v9 = call fn0(v4, v5, v6, v7, v8), stack_map=[i32 @ ss0+0]  ; v4 = 0, v5 = 1
+;;=     v24 = load.i32 notrap aligned v25
+;;=     v12 = uextend.i64 v24
 ;;=     v14 = call fn1(v5, v6, v12, v8)  ; v5 = 1
 ;;=     v15 = iconst.i64 2
 ;;=     v20 = call fn2(v15, v4, v6, v7, v8)  ; v15 = 2, v4 = 0
