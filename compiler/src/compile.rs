@@ -41,7 +41,7 @@ pub(crate) enum Unit {
 /// [`CompileError`] when the target is not supported or one of the code generator's limits is exceeded.
 pub fn compile(module: &Validated<'_>, options: &CompileOptions) -> Result<Vec<u8>, CompileError> {
     let isa = isa::build(options)?;
-    let env = Env::new(module, &*isa).map_err(CompileError::Context)?;
+    let env = Env::new(module, &*isa, options).map_err(CompileError::Context)?;
     let units = plan(env.info);
     let job = Job { env: &env, module, symbols: Symbols::new(env.info) };
     let codes = job.run(&units, options.threads)?;

@@ -6,6 +6,8 @@ use faasm_abi::layout::{ContextLayout, ContextTooLarge};
 use faasm_abi::module::{ModuleInfo, Shape};
 use faasm_abi::types::{FuncType, SubType, ValType};
 
+use crate::isa;
+use crate::options::{CompileOptions, RelaxedSimd};
 use crate::validate::Validated;
 
 /// Namespaces of the names by which code calls other code.
@@ -26,12 +28,33 @@ pub(crate) struct Env<'a> {
     pub(crate) signatures: Vec<Signature>,
     /// For each table, whether it holds functions of the same instance only.
     pub(crate) closed_tables: &'a [bool],
+    /// What relaxed vector operators may use, unless they are to be deterministic.
+    pub(crate) relaxed: Option<Relaxed>,
+}
+
+/// What a machine is fastest at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Relaxed {
+    /// Instructions of x86-64.
+    pub(crate) x86: bool,
+    /// Multiplication and addition with one rounding.
+    pub(crate) fma: bool,
+}
+
+impl Relaxed {
+    fn of(isa: &dyn TargetIsa, choice: RelaxedSimd) -> Option<Self> {
+        match choice {
+            RelaxedSimd::Deterministic => None,
+            RelaxedSimd::Machine => Some(Self { x86: isa::is_x86(isa), fma: isa::has_fma(isa) }),
+        }
+    }
 }
 
 impl<'a> Env<'a> {
     pub(crate) fn new(
         module: &'a Validated<'_>,
         isa: &'a dyn TargetIsa,
+        options: &CompileOptions,
     ) -> Result<Self, ContextTooLarge> {
         let info = module.info();
         Ok(Self {
@@ -41,6 +64,7 @@ impl<'a> Env<'a> {
             isa,
             signatures: info.types.iter().map(signature_of).collect(),
             closed_tables: module.closed_tables(),
+            relaxed: Relaxed::of(isa, options.relaxed_simd),
         })
     }
 }

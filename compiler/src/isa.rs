@@ -93,11 +93,22 @@ fn shared_flags(opt: OptLevel) -> Result<settings::Flags, SetError> {
 }
 
 fn has_baseline(isa: &dyn TargetIsa) -> bool {
-    let has = |name: &str| {
-        isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true))
-    };
-    !matches!(isa.triple().architecture, Architecture::X86_64)
-        || X86_BASELINE.iter().all(|f| has(f))
+    !is_x86(isa) || X86_BASELINE.iter().all(|setting| has(isa, setting))
+}
+
+/// Whether the target is x86-64.
+pub(crate) fn is_x86(isa: &dyn TargetIsa) -> bool {
+    matches!(isa.triple().architecture, Architecture::X86_64)
+}
+
+/// Whether the target has this feature, by the code generator's setting.
+fn has(isa: &dyn TargetIsa, setting: &str) -> bool {
+    isa.isa_flags().iter().any(|flag| flag.name == setting && flag.as_bool() == Some(true))
+}
+
+/// Whether the target multiplies and adds vectors in one instruction.
+pub(crate) fn has_fma(isa: &dyn TargetIsa) -> bool {
+    !is_x86(isa) || has(isa, "has_fma")
 }
 
 /// The processor features that the code may use, by the standard library's names.

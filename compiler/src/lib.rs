@@ -27,5 +27,5 @@ mod validate;
 pub use compile::compile;
 pub use error::{CompileError, ValidateError};
 pub use listing::{Emit, Stubs, listing};
-pub use options::{CompileOptions, Cpu, OptLevel, Target};
+pub use options::{CompileOptions, Cpu, OptLevel, RelaxedSimd, Target};
 pub use validate::{Validated, validate};

@@ -32,7 +32,7 @@ pub fn listing(
     stubs: Stubs,
 ) -> Result<String, CompileError> {
     let isa = isa::build(options)?;
-    let env = Env::new(module, &*isa).map_err(CompileError::Context)?;
+    let env = Env::new(module, &*isa, options).map_err(CompileError::Context)?;
     let job = Job { env: &env, module, symbols: Symbols::new(env.info) };
     let mut worker = Worker::new();
     let mut text = String::new();

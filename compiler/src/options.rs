@@ -32,6 +32,16 @@ pub enum OptLevel {
     None,
 }
 
+/// What relaxed vector operators compute where the specification leaves a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RelaxedSimd {
+    /// What the deterministic profile prescribes: equal results on all machines.
+    #[default]
+    Deterministic,
+    /// What the machine is fastest at.
+    Machine,
+}
+
 /// Choices for a compilation. The default: for this machine, as fast as it can, with all its threads.
 #[derive(Clone, Debug, Default)]
 pub struct CompileOptions {
@@ -41,6 +51,8 @@ pub struct CompileOptions {
     pub cpu: Cpu,
     /// The effort.
     pub opt: OptLevel,
+    /// The choices of relaxed vector operators.
+    pub relaxed_simd: RelaxedSimd,
     /// How many threads compile; `None` is as many as there are cores. The object does not depend on it.
     pub threads: Option<NonZeroUsize>,
 }

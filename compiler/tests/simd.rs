@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use faasm_compiler::{CompileOptions, Cpu, OptLevel, Target, compile, validate};
+use faasm_compiler::{CompileOptions, Cpu, OptLevel, RelaxedSimd, Target, compile, validate};
 
 /// An operator as the text format spells it, its proposal, and the number of operands that wasmparser states
 /// (`None` when it only says that there is an address).
@@ -138,6 +138,28 @@ fn every_operator_compiles_for_x86_64() {
 #[test]
 fn every_operator_compiles_for_this_machine() {
     compiles(Target::Host, Cpu::Native, OptLevel::Speed);
+}
+
+#[test]
+fn relaxed_operators_compile_as_the_machine_likes() {
+    let relaxed: Vec<_> =
+        operators().into_iter().filter(|op| op.proposal == "relaxed_simd").collect();
+    let wasm = module_of(&relaxed);
+    let module = validate(&wasm).expect("the generated module is valid");
+    for (target, cpu) in [
+        (Target::Host, Cpu::Native),
+        (Target::Triple("x86_64-unknown-linux-gnu".into()), Cpu::Baseline),
+        (Target::Triple("aarch64-unknown-linux-gnu".into()), Cpu::Baseline),
+    ] {
+        let options = |relaxed_simd| CompileOptions {
+            target: target.clone(),
+            cpu,
+            relaxed_simd,
+            ..CompileOptions::default()
+        };
+        let object = |choice| compile(&module, &options(choice)).expect("all of them compile");
+        assert_ne!(object(RelaxedSimd::Machine), object(RelaxedSimd::Deterministic), "{target:?}");
+    }
 }
 
 #[test]

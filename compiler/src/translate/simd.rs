@@ -1,7 +1,8 @@
 //! Vector operators: the 236 of SIMD and the 20 of relaxed SIMD.
 //!
 //! Vectors lie on the operand stack as `I8X16`; each lowering casts them to the lanes that it needs, and back.
-//! Relaxed operators compute what the deterministic profile prescribes, so results do not depend on the machine.
+//! Relaxed operators compute what the deterministic profile prescribes, so results do not depend on the machine, unless
+//! the embedder has chosen otherwise ([`relaxed`]).
 //!
 //! Several lowerings keep the exact shape that Cranelift's back ends turn into one machine instruction
 //! (`pmaddwd`, `pmuldq`, `minps`, `smull`, …).
@@ -11,6 +12,7 @@ mod integer;
 mod lanes;
 mod loads;
 mod memory;
+mod relaxed;
 mod table;
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
@@ -32,6 +34,9 @@ pub(super) fn translate(
     f: &mut FuncTranslator<'_, '_>,
     op: &Operator<'_>,
 ) -> Result<(), CompileError> {
+    if relaxed::translate(f, op) {
+        return Ok(());
+    }
     let lowering = table::lowering(op).ok_or_else(|| CompileError::Operator(format!("{op:?}")))?;
     lower(f, lowering);
     Ok(())

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use faasm_compiler::{CompileOptions, Cpu, Target, compile as compile_module, validate};
+use faasm_compiler::{
+    CompileOptions, Cpu, RelaxedSimd, Target, compile as compile_module, validate,
+};
 
 use super::failure::{Done, Failure};
 use super::paths;
@@ -27,6 +29,9 @@ pub(super) struct Options {
     /// Which processor features to use: all of this machine, or those that every supported machine has.
     #[arg(long, value_enum, default_value = "native")]
     cpu: CpuOption,
+    /// Let relaxed vector operators compute what this machine is fastest at, instead of the same on all machines.
+    #[arg(long)]
+    relaxed_simd: bool,
     /// The key to seal the object with; made if it is not there. By default this user's.
     #[arg(long, value_name = "FILE", env = "FAASM_KEY")]
     key: Option<PathBuf>,
@@ -47,6 +52,10 @@ pub(super) fn compile(options: &Options) -> Done {
         cpu: match options.cpu {
             CpuOption::Native => Cpu::Native,
             CpuOption::Baseline => Cpu::Baseline,
+        },
+        relaxed_simd: match options.relaxed_simd {
+            true => RelaxedSimd::Machine,
+            false => RelaxedSimd::Deterministic,
         },
         ..CompileOptions::default()
     };
