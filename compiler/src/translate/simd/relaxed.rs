@@ -41,8 +41,7 @@ fn x86(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> bool {
             two(f, I8X16, |f, x, y| f.builder.ins().x86_pmaddubsw(x, y));
         }
         Op::I32x4RelaxedDotI8x16I7x16AddS => dot_add(f),
-        Op::I32x4RelaxedTruncF32x4S => truncate(f, F32X4),
-        Op::I32x4RelaxedTruncF64x2SZero => truncate(f, F64X2),
+        Op::I32x4RelaxedTruncF32x4S => truncate(f),
         Op::F32x4RelaxedMin => lower(f, Lowering::PseudoMin(F32X4)),
         Op::F32x4RelaxedMax => lower(f, Lowering::PseudoMax(F32X4)),
         Op::F64x2RelaxedMin => float::pseudo_min(f, F64X2),
@@ -63,8 +62,8 @@ fn two(
 }
 
 /// Out of range becomes the smallest integer.
-fn truncate(f: &mut FuncTranslator<'_, '_>, ty: Type) {
-    let x = f.pop_as(ty);
+fn truncate(f: &mut FuncTranslator<'_, '_>) {
+    let x = f.pop_as(F32X4);
     let result = f.builder.ins().x86_cvtt2dq(I32X4, x);
     f.push_v128(result);
 }
