@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use crate::shell::{cargo, cargo_tool, run, with_path};
+use crate::shell::{cargo, cargo_tool, root, run, with_path};
 
 /// What to test.
 #[derive(clap::Args)]
@@ -26,7 +26,23 @@ pub(crate) fn run_tests(options: &Options, bless: bool) -> Result<()> {
     }
     run("running the tests", with_path(&mut tests, tools.as_deref()))?;
     let mut docs = cargo(["test", "--quiet", "--doc"]);
-    run("running the examples in the documentation", select(&mut docs, options))
+    run("running the examples in the documentation", select(&mut docs, options))?;
+    if options.package.is_empty() && options.filter.is_none() { run_examples() } else { Ok(()) }
+}
+
+/// Runs the VM's examples: each ends with an error if it shows something else than it says.
+fn run_examples() -> Result<()> {
+    let folder = root().join("vm/examples");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).context("the examples are looked for")? {
+        names.extend(entry?.path().file_stem().map(std::ffi::OsStr::to_owned));
+    }
+    names.sort();
+    for name in names {
+        let mut example = cargo(["run", "--quiet", "-p", "faasm-vm", "--example"]);
+        run(&format!("running the example {}", name.display()), example.arg(&name))?;
+    }
+    Ok(())
 }
 
 fn select<'a>(command: &'a mut Command, options: &Options) -> &'a mut Command {
