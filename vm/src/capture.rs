@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use faasm_abi::gc;
+use faasm_abi::layout::header;
 use faasm_abi::types::{HeapType, ValType};
 use faasm_sfi::code::CodeSpan;
 use faasm_sfi::dirty::RestoreError;
@@ -195,6 +196,11 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
     }
     if !core.regions.is_empty() {
         return Err(CaptureError::MappedRegion);
+    }
+    // Where the host was called from last depends on where the slot lies, and on who was called.
+    for at in 0..core.contents.instances.len() {
+        let context = core.contents.instances[at].context;
+        core.put(context - header::EXIT_FRAME.unsigned_abs() as usize, 0_u64);
     }
     // Objects that nothing refers to are not captured, and what is left lies together.
     heap::collect(core);
