@@ -7,6 +7,7 @@
 //! * The context pointer is never kept in a value over a call, except to restore it after a foreign call.
 //! * A vector on the operand stack is an `I8X16`, a reference an `I32`.
 
+mod atomic;
 mod bulk;
 mod calls;
 mod context;

@@ -71,6 +71,13 @@ builtins! {
     ArrayInitData = 17, 6;
     /// `(type, element segment, array, to, from, length)`.
     ArrayInitElem = 18, 6;
+    /// `(memory, address, expected, nanoseconds) -> 0 woken, 1 not the expected value, 2 timed out`; a negative time
+    /// has no end.
+    AtomicWait32 = 19, 4;
+    /// As [`Self::AtomicWait32`], for a value of 64 bits.
+    AtomicWait64 = 20, 4;
+    /// `(memory, address, count) -> how many were woken`.
+    AtomicNotify = 21, 3;
 }
 
 #[cfg(test)]

@@ -32,7 +32,8 @@ pub const WASM_PAGE: u64 = 1 << 16;
 
 /// Fields that every context has.
 pub mod header {
-    /// `u64`: size of memory 0 in bytes, if the instance owns it. Written by growth.
+    /// `u64`: size of memory 0 in bytes, if the instance owns it. Written by growth. Of a shared memory: see
+    /// [`super::shared_memory`].
     pub const MEMORY0_LENGTH: i32 = -8;
     /// `i64`: context to the base of memory 0, if the instance owns it (0 when fused).
     pub const MEMORY0_BASE: i32 = -16;
@@ -103,6 +104,14 @@ pub mod memory {
     pub const LENGTH: i32 = 8;
     /// Bytes of the entry.
     pub const SIZE: i32 = 16;
+}
+
+/// Fields of a shared memory that the instance owns, in the place of [`memory`]'s: the length is not the instance's.
+pub mod shared_memory {
+    /// `i64`: context to base.
+    pub const BASE: i32 = super::memory::BASE;
+    /// `i64`: context to the entry of the shared memory itself, whose [`super::memory::LENGTH`] counts.
+    pub const DEFINITION: i32 = super::memory::LENGTH;
 }
 
 /// Fields of a memory that the instance imports.

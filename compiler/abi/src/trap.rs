@@ -73,6 +73,8 @@ trap_codes! {
     NullI31 = 19, "null i31 reference";
     /// The garbage-collected heap is full of what is in use, or an object is larger than it can be.
     GcHeapExhausted = 20, "garbage-collected heap exhausted";
+    /// `memory.atomic.wait` on a memory that is not shared.
+    ExpectedSharedMemory = 21, "expected shared memory";
 }
 
 impl std::fmt::Display for TrapCode {

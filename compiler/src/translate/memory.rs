@@ -12,7 +12,7 @@ use cranelift_codegen::ir::{
     Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, types,
 };
 use faasm_abi::builtin::Builtin;
-use faasm_abi::layout::{MEMORY_GUARD, Place, imported_memory, memory};
+use faasm_abi::layout::{MEMORY_GUARD, Place, imported_memory, memory, shared_memory};
 use faasm_abi::module::Shape;
 use faasm_abi::trap::TrapCode;
 use faasm_abi::types::MemoryType;
@@ -36,12 +36,28 @@ const OUT_OF_BOUNDS: cranelift_codegen::ir::TrapCode = user_trap(TrapCode::Memor
 impl FuncTranslator<'_, '_> {
     /// Pops the index of an access of `access_bytes` bytes and makes its address; checks it where the guard does not.
     pub(crate) fn memory_address(&mut self, memarg: &MemArg, access_bytes: u8) -> MemoryAccess {
+        let index = self.pop();
+        let index = self.extend_index(index);
+        self.address_at(index, memarg, access_bytes)
+    }
+
+    /// The memory that an operator accesses.
+    pub(super) fn target(memarg: &MemArg) -> u32 {
         let MemArgTarget::Memory(memory) = memarg.target else {
             unreachable!("validated: arrays are no targets of memory operators")
         };
+        memory
+    }
+
+    /// As [`Self::memory_address`], with an index of 64 bits at hand.
+    pub(super) fn address_at(
+        &mut self,
+        index: Value,
+        memarg: &MemArg,
+        access_bytes: u8,
+    ) -> MemoryAccess {
+        let memory = Self::target(memarg);
         let ty = self.memory_type(memory);
-        let index = self.pop();
-        let index = self.extend_index(index);
         let end = memarg.offset.saturating_add(access_bytes.into());
         if !(is_guarded(&ty) && end <= MEMORY_GUARD) {
             self.check_bounds(memory, &ty, index, end);
@@ -76,7 +92,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    fn memory_type(&self, memory: u32) -> MemoryType {
+    pub(super) fn memory_type(&self, memory: u32) -> MemoryType {
         self.env.info.memories[memory as usize]
     }
 
@@ -136,13 +152,30 @@ impl FuncTranslator<'_, '_> {
     /// The memory's size in bytes.
     fn memory_length(&mut self, memory: u32) -> Value {
         let flags = self.field_flags(Region::Context);
-        let (entry, offset) = match self.env.layout.memories[memory as usize] {
-            Place::Owned(entry) => (self.context(), entry + memory::LENGTH),
+        let (entry, offset) = self.length_place(memory);
+        self.builder.ins().load(types::I64, flags, entry, offset)
+    }
+
+    /// The size in bytes of a memory that other threads may grow, in the order of the atomic operations.
+    fn shared_length(&mut self, memory: u32) -> Value {
+        let flags = self.field_flags(Region::Context);
+        let (entry, offset) = self.length_place(memory);
+        let address = self.builder.ins().iadd_imm_s(entry, i64::from(offset));
+        self.builder.ins().atomic_load(types::I64, flags, address)
+    }
+
+    /// Where the memory's length is: an address and a distance from it.
+    fn length_place(&mut self, memory: u32) -> (Value, i32) {
+        let shared = self.memory_type(memory).shared;
+        match self.env.layout.memories[memory as usize] {
+            Place::Owned(entry) if !shared => (self.context(), entry + memory::LENGTH),
+            Place::Owned(entry) => {
+                (self.place_at(entry + shared_memory::DEFINITION), memory::LENGTH)
+            }
             Place::Imported(entry) => {
                 (self.place_at(entry + imported_memory::DEFINITION), memory::LENGTH)
             }
-        };
-        self.builder.ins().load(types::I64, flags, entry, offset)
+        }
     }
 
     /// Narrows a 64-bit size or count to the memory's index type; `u64::MAX` becomes −1.
@@ -214,7 +247,7 @@ pub(super) fn size(f: &mut FuncTranslator<'_, '_>, memory: u32) {
     let pages = if ty.limits.max == Some(ty.limits.min) {
         f.builder.ins().iconst(types::I64, ty.limits.min.cast_signed())
     } else {
-        let length = f.memory_length(memory);
+        let length = if ty.shared { f.shared_length(memory) } else { f.memory_length(memory) };
         f.builder.ins().ushr_imm_u(length, i64::from(ty.page_size_log2))
     };
     let pages = f.narrow(ty.memory64, pages);

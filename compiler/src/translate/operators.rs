@@ -5,8 +5,8 @@ use wasmparser::Operator as Op;
 
 use super::memory::Sign::{Signed, Unsigned};
 use super::{
-    FuncTranslator, bulk, calls, control, gc, memory, numeric, reference, simd, table, variable,
-    wide,
+    FuncTranslator, atomic, bulk, calls, control, gc, memory, numeric, reference, simd, table,
+    variable, wide,
 };
 use crate::error::CompileError;
 
@@ -15,7 +15,7 @@ pub(super) fn translate(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> Result<(
     match op {
         Op::BrTable { targets } => return control::br_table(f, targets),
         _ if structured(f, op) || plain(f, op) || access(f, op) || numeric::translate(f, op) => {}
-        _ if wide::translate(f, op) || gc::translate(f, op) => {}
+        _ if wide::translate(f, op) || atomic::translate(f, op) || gc::translate(f, op) => {}
         _ => return simd::translate(f, op),
     }
     Ok(())

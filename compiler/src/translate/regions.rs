@@ -59,6 +59,9 @@ const fn calls(op: &Operator<'_>) -> bool {
             | Operator::TableCopy { .. }
             | Operator::TableInit { .. }
             | Operator::ElemDrop { .. }
+            | Operator::MemoryAtomicWait32 { .. }
+            | Operator::MemoryAtomicWait64 { .. }
+            | Operator::MemoryAtomicNotify { .. }
     ) || makes_or_asks(op)
 }
 
@@ -98,7 +101,9 @@ mod tests {
             "(module (memory 1) (func
                 (loop (loop (block (call 0))) (loop (nop)))
                 (loop (if (i32.const 0) (then (nop)) (else (drop (memory.grow (i32.const 1))))))
-                (loop (block (loop (br 0))))))",
+                (loop (block (loop (br 0))))
+                (loop (drop (i32.atomic.load (i32.const 0))))
+                (loop (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))))",
         )
         .unwrap();
         let body = Parser::new(0).parse_all(&wasm).find_map(|payload| match payload.unwrap() {
@@ -106,6 +111,6 @@ mod tests {
             _ => None,
         });
         let free = call_free_loops(&body.unwrap()).unwrap();
-        assert_eq!(free, [false, false, true, false, true, true]);
+        assert_eq!(free, [false, false, true, false, true, true, true, false]);
     }
 }
