@@ -1,11 +1,13 @@
 //! The walls around guests: memory, code, stacks, faults and interrupts.
 //!
 //! * [`slot`]: one reservation of address space, in which a guest lives; [`image`]: sealed pages from which slots are
-//!   born; [`dirty`]: which pages a guest wrote, and their restoration; [`shared`]: memory that several guests share.
+//!   born; [`dirty`]: which pages a guest wrote, and their restoration; [`shared`]: memory that several guests share;
+//!   [`racing`]: copies of what others may write meanwhile.
 //! * [`code`]: executable pages and the places in them that may fault; [`walls`]: what is a guest's own.
 //! * [`activation`]: a stay of a thread inside guest code: entry, raising, suspension; [`fault`]: the signal handler;
 //!   [`interrupt`] and [`watchdog`]: ending a guest that does not end by itself.
-//! * [`pending`]: a value that will be there later; [`wait`]: waiting for it from inside a guest.
+//! * [`pending`]: a value that will be there later; [`wait`]: waiting for it from inside a guest; [`parking`]: guests
+//!   that wait for one another.
 //!
 //! # Not here
 //!
@@ -18,7 +20,9 @@ pub mod fault;
 pub mod image;
 pub mod interrupt;
 mod pages;
+pub mod parking;
 pub mod pending;
+pub mod racing;
 pub mod shared;
 pub mod slot;
 pub mod wait;

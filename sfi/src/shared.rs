@@ -26,8 +26,10 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::racing;
 
 /// Why an operation on a shared region was refused.
 #[derive(Debug, thiserror::Error)]
@@ -185,16 +187,8 @@ impl SharedRegion {
     /// [`RegionError::OutOfBounds`]; nothing is copied then.
     pub fn read(&self, offset: usize, into: &mut [u8]) -> Result<(), RegionError> {
         self.check(offset, into.len())?;
-        let (head, words) = split(offset, into.len());
-        let (head_bytes, rest) = into.split_at_mut(head);
-        let (word_bytes, tail_bytes) = rest.split_at_mut(words * WORD);
-        self.read_bytes(offset, head_bytes);
-        let mut at = offset + head;
-        for chunk in word_bytes.chunks_exact_mut(WORD) {
-            chunk.copy_from_slice(&self.word(at).load(Ordering::Relaxed).to_ne_bytes());
-            at += WORD;
-        }
-        self.read_bytes(at, tail_bytes);
+        // SAFETY: inside the region (just checked), as `place` says.
+        unsafe { racing::read(self.place(offset), into) };
         Ok(())
     }
 
@@ -217,16 +211,8 @@ impl SharedRegion {
     /// [`RegionError::OutOfBounds`]; nothing is copied then. A write never grows the region.
     pub fn write(&self, offset: usize, from: &[u8]) -> Result<(), RegionError> {
         self.check(offset, from.len())?;
-        let (head, words) = split(offset, from.len());
-        let (head_bytes, rest) = from.split_at(head);
-        let (word_bytes, tail_bytes) = rest.split_at(words * WORD);
-        self.write_bytes(offset, head_bytes);
-        let mut at = offset + head;
-        for chunk in word_bytes.as_chunks::<WORD>().0 {
-            self.word(at).store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
-            at += WORD;
-        }
-        self.write_bytes(at, tail_bytes);
+        // SAFETY: inside the region (just checked), as `place` says.
+        unsafe { racing::write(self.place(offset), from) };
         Ok(())
     }
 
@@ -237,13 +223,8 @@ impl SharedRegion {
     /// [`RegionError::OutOfBounds`]; nothing is written then.
     pub fn fill(&self, offset: usize, len: usize, byte: u8) -> Result<(), RegionError> {
         self.check(offset, len)?;
-        let (head, words) = split(offset, len);
-        let start = offset + head;
-        let end = start + words * WORD;
-        let word = u64::from_ne_bytes([byte; WORD]);
-        (offset..start).for_each(|at| self.byte(at).store(byte, Ordering::Relaxed));
-        (start..end).step_by(WORD).for_each(|at| self.word(at).store(word, Ordering::Relaxed));
-        (end..offset + len).for_each(|at| self.byte(at).store(byte, Ordering::Relaxed));
+        // SAFETY: inside the region (just checked), as `place` says.
+        unsafe { racing::fill(self.place(offset), len, byte) };
         Ok(())
     }
 
@@ -258,7 +239,7 @@ impl SharedRegion {
         // SAFETY: the four bytes are inside the mapping and have a file behind them (checked above, and invariants 1
         // to 3 keep it so while `self` lives); the address is aligned, as `base` is page aligned; no reference other
         // than to atomics exists (invariant 4).
-        Ok(unsafe { AtomicU32::from_ptr(self.inner.base.as_ptr().add(offset).cast()) })
+        Ok(unsafe { AtomicU32::from_ptr(self.place(offset).cast()) })
     }
 
     /// The 64-bit word at `offset`, for atomic accesses that guests' own atomic accesses meet.
@@ -269,7 +250,8 @@ impl SharedRegion {
     pub fn atomic_u64(&self, offset: usize) -> Result<&AtomicU64, RegionError> {
         self.check(offset, WORD)?;
         aligned(offset, WORD)?;
-        Ok(self.word(offset))
+        // SAFETY: as in `atomic_u32`, for all eight bytes.
+        Ok(unsafe { AtomicU64::from_ptr(self.place(offset).cast()) })
     }
 
     fn check(&self, offset: usize, len: usize) -> Result<(), RegionError> {
@@ -280,34 +262,11 @@ impl SharedRegion {
         }
     }
 
-    fn read_bytes(&self, offset: usize, into: &mut [u8]) {
-        for (at, byte) in (offset..).zip(into) {
-            *byte = self.byte(at).load(Ordering::Relaxed);
-        }
-    }
-
-    fn write_bytes(&self, offset: usize, from: &[u8]) {
-        for (at, byte) in (offset..).zip(from) {
-            self.byte(at).store(*byte, Ordering::Relaxed);
-        }
-    }
-
-    /// The byte at `offset`, which the caller has checked.
-    fn byte(&self, offset: usize) -> &AtomicU8 {
-        debug_assert!(offset < self.len());
-        // SAFETY: every caller in this file has passed `check` for a range that holds `offset`, so it is inside the
-        // mapping and has a file behind it for as long as `self` lives; bytes are always aligned; no reference other
-        // than to atomics exists (invariant 4).
-        unsafe { AtomicU8::from_ptr(self.inner.base.as_ptr().add(offset)) }
-    }
-
-    /// The word at `offset`, which the caller has checked and aligned.
-    fn word(&self, offset: usize) -> &AtomicU64 {
-        debug_assert!(offset.is_multiple_of(WORD) && offset + WORD <= self.len());
-        // SAFETY: every caller in this file has passed `check` for a range that holds the eight bytes at `offset`, and
-        // `offset` is a multiple of eight: by `split` in the copies, by `aligned` in `atomic_u64`; `base` is page
-        // aligned; no reference other than to atomics exists (invariant 4).
-        unsafe { AtomicU64::from_ptr(self.inner.base.as_ptr().add(offset).cast()) }
+    /// The place of a byte that the caller has checked: it is inside the mapping, readable and writable, and has a file
+    /// behind it for as long as `self` lives (invariants 1 to 3). Nobody but guests touches it other than atomically
+    /// (invariant 4).
+    fn place(&self, offset: usize) -> *mut u8 {
+        self.inner.base.as_ptr().wrapping_add(offset)
     }
 }
 
@@ -321,12 +280,6 @@ impl Drop for Inner {
 }
 
 const WORD: usize = size_of::<u64>();
-
-/// How many single bytes come before the first aligned word, and how many words follow.
-fn split(offset: usize, len: usize) -> (usize, usize) {
-    let head = (offset.wrapping_neg() % WORD).min(len);
-    (head, (len - head) / WORD)
-}
 
 fn aligned(offset: usize, align: usize) -> Result<(), RegionError> {
     if offset.is_multiple_of(align) {

@@ -181,6 +181,31 @@ impl Slot {
         Ok(())
     }
 
+    /// Maps all of `region`, up to the most that it can grow to, shared, over what is at `offset`: its first `head`
+    /// bytes readable, the others readable and writable. An access behind the region's present length is a bus error,
+    /// at an address in this slot, until the region has grown.
+    ///
+    /// # Errors
+    ///
+    /// [`SlotError`].
+    pub fn map_growing(
+        &self,
+        offset: usize,
+        region: &SharedRegion,
+        head: usize,
+    ) -> Result<(), SlotError> {
+        let address = self.pages(offset, region.max_len())?;
+        whole_pages(head)?;
+        inside(0, head, region.max_len())?;
+        // SAFETY: the pages are this slot's.
+        unsafe {
+            pages::map_over(address, region.max_len(), Access::Write, Shows::File(region.fd(), 0))?;
+        }
+        // SAFETY: as above; nobody knows yet that they could be written.
+        unsafe { pages::protect(address, head, Access::Read) }?;
+        Ok(())
+    }
+
     /// Makes whole pages inaccessible again and gives back what was in them. Flushes the address translations of other
     /// processors that run this process (15 to 50 µs there): not for the hot path.
     ///
