@@ -216,7 +216,9 @@ fn no_entry(wanted: call::Entry) -> CallError {
 
 fn no_birth(error: &BirthError) -> CallError {
     match error {
-        BirthError::Slot(_) => CallError::Overloaded("the system has no room for one more Faaslet"),
+        BirthError::Slot(_) | BirthError::Shared(_) => {
+            CallError::Overloaded("the system has no room for one more Faaslet")
+        }
         BirthError::WrongData => CallError::Init(explain(error)),
     }
 }

@@ -5,14 +5,19 @@
 //! * Bounds are checked before anything is written.
 //! * Long copies and fills go in pieces, between which the interrupt is read.
 
+use std::time::{Duration, Instant};
+
 use faasm_abi::builtin::Builtin;
 use faasm_abi::host::HostReturn;
 use faasm_abi::layout::header;
 use faasm_abi::trap::TrapCode;
+use faasm_sfi::parking::Parked;
+use faasm_sfi::racing;
 
 use crate::heap::{self, OnFull, arrays};
 use crate::host::record;
 use crate::segments;
+use crate::shared_memory::Expected;
 use crate::store::contents::{InstanceRecord, MemoryRecord, TableRecord};
 use crate::store::core::StoreCore;
 use crate::trap::Trap;
@@ -44,6 +49,9 @@ static TABLE: Table = Table([
     array_new_elem as *const (),
     array_init_data as *const (),
     array_init_elem as *const (),
+    atomic_wait32 as *const (),
+    atomic_wait64 as *const (),
+    atomic_notify as *const (),
 ]);
 
 /// Address of the table of builtins, for contexts.
@@ -238,12 +246,79 @@ builtin! {
         let source = arrays::Source::Elements(small(segment), from);
         outcome(arrays::init(guest.core, (guest.instance, ty), (reference(array), to), source, length))
     }
+
+    fn atomic_wait32(guest, memory, address, expected, timeout) -> HostReturn {
+        wait(guest, (memory, address), Expected::Word(word(expected)), timeout.cast_signed())
+    }
+
+    fn atomic_wait64(guest, memory, address, expected, timeout) -> HostReturn {
+        wait(guest, (memory, address), Expected::Long(expected), timeout.cast_signed())
+    }
+
+    fn atomic_notify(guest, memory, address, count) -> HostReturn {
+        let index = guest.record().memories[small(memory)];
+        match check_atomic(guest.core, &guest.memory(memory), address, 4) {
+            Ok(()) => {
+                let shared = guest.core.shared_memory(index);
+                answer(shared.map_or(0, |memory| memory.notify(address, word(count)).into()))
+            }
+            Err(code) => record(Trap::code(code)),
+        }
+    }
 }
 
 /// A reference in the low bits of a word.
-#[expect(clippy::cast_possible_truncation, reason = "references are zero-extended")]
-fn reference(word: u64) -> u32 {
-    word as u32
+fn reference(bits: u64) -> u32 {
+    word(bits)
+}
+
+/// 32 bits that were extended.
+#[expect(clippy::cast_possible_truncation, reason = "words are zero-extended")]
+fn word(bits: u64) -> u32 {
+    bits as u32
+}
+
+/// Checks an atomic access: first that it is aligned, then that it is in bounds.
+fn check_atomic(
+    core: &StoreCore,
+    target: &MemoryRecord,
+    address: u64,
+    bytes: u64,
+) -> Result<(), TrapCode> {
+    if !address.is_multiple_of(bytes) {
+        return Err(TrapCode::UnalignedAtomic);
+    }
+    if fits(address, bytes, core.memory_len(target)) {
+        Ok(())
+    } else {
+        Err(TrapCode::MemoryOutOfBounds)
+    }
+}
+
+/// `memory.atomic.wait`; a negative `timeout`, in nanoseconds, has no end.
+fn wait(
+    guest: Guest,
+    (memory, address): (u64, u64),
+    expected: Expected,
+    timeout: i64,
+) -> HostReturn {
+    let index = guest.record().memories[small(memory)];
+    let target = guest.memory(memory);
+    if let Err(code) = check_atomic(guest.core, &target, address, expected.bytes()) {
+        return record(Trap::code(code));
+    }
+    // From here on the core is let go: while this call waits, its store may be looked at.
+    let Some(shared) = guest.core.shared_memory(index).cloned() else {
+        return record(Trap::code(TrapCode::ExpectedSharedMemory));
+    };
+    let time = u64::try_from(timeout).map(Duration::from_nanos);
+    let deadline = time.ok().and_then(|time| Instant::now().checked_add(time));
+    match shared.wait(address, expected, deadline) {
+        Parked::Woken => answer(0),
+        Parked::Unexpected => answer(1),
+        Parked::TimedOut => answer(2),
+        Parked::Cancelled => record(Trap::code(TrapCode::Interrupted)),
+    }
 }
 
 fn copy_memory(
@@ -259,8 +334,15 @@ fn copy_memory(
     in_pieces(bytes, backwards, |at, len| {
         let to = core.address(target.base + small(to + at));
         let from = core.address(source.base + small(from + at));
-        // SAFETY: both ranges were checked against the memories' lengths, below which they are accessible.
-        unsafe { std::ptr::copy(from, to, small(len)) };
+        // SAFETY: both ranges were checked against the memories' lengths, below which they are accessible. Other
+        // threads can write them only if a memory is shared.
+        unsafe {
+            if target.ty.shared || source.ty.shared {
+                racing::copy(from, to, small(len));
+            } else {
+                std::ptr::copy(from, to, small(len));
+            }
+        }
     })
 }
 
@@ -276,8 +358,15 @@ fn fill_memory(
     }
     in_pieces(bytes, false, |at, len| {
         let to = core.address(target.base + small(to + at));
-        // SAFETY: the range was checked against the memory's length, below which it is accessible.
-        unsafe { to.write_bytes(byte as u8, small(len)) };
+        // SAFETY: the range was checked against the memory's length, below which it is accessible. Other threads can
+        // write it only if the memory is shared.
+        unsafe {
+            if target.ty.shared {
+                racing::fill(to, small(len), byte as u8);
+            } else {
+                to.write_bytes(byte as u8, small(len));
+            }
+        }
     })
 }
 

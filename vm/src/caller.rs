@@ -34,6 +34,9 @@ pub enum MapError {
     /// The guest has no memory.
     #[error("the guest has no 32-bit memory")]
     NoMemory,
+    /// Other threads have the guest's memory, and would not see the region.
+    #[error("the guest's memory is shared between threads")]
+    SharedMemory,
     /// Offset or length are not inside the region, or the offset is not at a whole page.
     #[error("offset and length are not whole pages inside the region")]
     Range,
@@ -186,6 +189,9 @@ impl<T: 'static> Caller<'_, T> {
         let record = core.contents.memories[index as usize].clone();
         if record.ty.memory64 || record.ty.page_size_log2 != 16 {
             return Err(MapError::NoMemory);
+        }
+        if record.ty.shared {
+            return Err(MapError::SharedMemory);
         }
         let pages = (len as u64).div_ceil(1 << record.ty.page_size_log2);
         let old = core.grow_memory(index, pages).map_err(|_| MapError::Limit)?;

@@ -4,8 +4,11 @@
 //!
 //! 1. `capture` copies the accessible parts of the slot, without the stack, into sealed images: one for each
 //!    contiguous piece. The absolute addresses in them (code, host functions, builtins) are those of this process.
+//!    A shared memory that nobody else has is copied to an image of its own.
 //! 2. `birth` takes a slot that is at rest, the last one first, or reserves one and maps the images copy on write.
-//! 3. `recycle` makes what grew inaccessible, restores the written pages, and puts the slot at rest.
+//!    Each birth has shared memories of its own, with the captured bytes.
+//! 3. `recycle` makes what grew inaccessible, restores the written pages, puts new memories in the place of shared ones,
+//!    and puts the slot at rest.
 //!
 //! # Invariants
 //!
@@ -26,6 +29,7 @@ use faasm_sfi::slot::SlotError;
 use crate::externs::global_bits;
 use crate::heap;
 use crate::segments::reference;
+use crate::shared_memory::{HEAD, SharedImage, SharedMemoryError};
 use crate::store::contents::Contents;
 use crate::store::core::StoreCore;
 use crate::store::plan::{pages, table_bytes};
@@ -42,6 +46,8 @@ struct Inner {
     contents: Arc<Contents>,
     code: Vec<Arc<CodeSpan>>,
     pieces: Vec<Piece>,
+    /// Shared memories, by index.
+    shared: Vec<(u32, SharedImage)>,
     /// Accessible bytes of each memory, and of each table that is not in a context.
     extents: Vec<Extent>,
     limits: StoreLimits,
@@ -78,6 +84,9 @@ pub enum CaptureError {
     /// A shared region is mapped into a memory.
     #[error("a shared region is mapped into the store's memory")]
     MappedRegion,
+    /// Others have, or could get, a shared memory of the store.
+    #[error("a shared memory of the store is also held outside of it")]
+    SharedMemory,
     /// A table or global holds a reference to something of the host's.
     #[error("the store holds an external reference that is not null")]
     ExternRef,
@@ -95,6 +104,9 @@ pub enum BirthError {
     /// The system has no address space, mappings or memory left.
     #[error("no slot can be had for a birth")]
     Slot(#[from] SlotError),
+    /// The system refused a shared memory.
+    #[error("no shared memory can be had for a birth")]
+    Shared(#[from] SharedMemoryError),
 }
 
 impl Captured {
@@ -127,7 +139,8 @@ impl Captured {
     /// Bytes of the images, holes included.
     #[must_use]
     pub fn image_bytes(&self) -> usize {
-        self.inner.pieces.iter().map(|piece| piece.image.len()).sum()
+        let pieces = self.inner.pieces.iter().map(|piece| piece.image.len());
+        pieces.chain(self.inner.shared.iter().map(|(_, image)| image.image_bytes())).sum()
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Idle> {
@@ -138,7 +151,7 @@ impl Captured {
 
 impl Inner {
     /// A store on a new slot.
-    fn fresh(&self) -> Result<Box<StoreCore>, SlotError> {
+    fn fresh(&self) -> Result<Box<StoreCore>, BirthError> {
         let core = StoreCore::on_slot(Arc::clone(&self.contents), self.limits);
         let mut core = Box::new(core.map_err(|error| match error {
             StoreError::Slot(error) => error,
@@ -148,8 +161,21 @@ impl Inner {
         for piece in &self.pieces {
             core.slot.map_image(piece.offset, &piece.image)?;
         }
+        self.renew_shared(&mut core)?;
         self.begin(&mut core);
         Ok(core)
+    }
+
+    /// Puts new memories with the captured bytes in the place of shared ones, which others may still have.
+    fn renew_shared(&self, core: &mut StoreCore) -> Result<(), BirthError> {
+        core.shared.clear();
+        for (index, image) in &self.shared {
+            let memory = image.memory()?;
+            let at = core.contents.memories[*index as usize].definition;
+            core.slot.map_growing(at, memory.region(), HEAD)?;
+            core.shared.push((*index, memory));
+        }
+        Ok(())
     }
 
     fn begin(&self, core: &mut StoreCore) {
@@ -174,6 +200,7 @@ impl Inner {
         // regions, which lie behind a memory's or table's first extent); no call runs, as the store is owned here.
         // All writes go through `StoreCore::address`, `GuestMemory` or an activation, which touch.
         unsafe { scanner.restore_known(&core.slot, images, &mut core.known)? };
+        self.renew_shared(core)?;
         core.forget_life();
         self.begin(core);
         Ok(())
@@ -187,6 +214,8 @@ enum ResetError {
     Slot(#[from] SlotError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    #[error(transparent)]
+    Shared(#[from] BirthError),
 }
 
 /// Captures the store; see the file's page.
@@ -196,6 +225,9 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
     }
     if !core.regions.is_empty() {
         return Err(CaptureError::MappedRegion);
+    }
+    if core.shared.iter().any(|(_, memory)| !memory.is_alone()) {
+        return Err(CaptureError::SharedMemory);
     }
     // Where the host was called from last depends on where the slot lies, and on who was called.
     for at in 0..core.contents.instances.len() {
@@ -211,6 +243,11 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
         .into_iter()
         .map(|range| Ok(Piece { offset: range.start, image: image_of(core, &range)? }))
         .collect::<Result<_, ImageError>>()?;
+    let shared = core
+        .shared
+        .iter()
+        .map(|(index, memory)| Ok((*index, SharedImage::of(memory)?)))
+        .collect::<Result<_, ImageError>>()?;
     if let Some(contents) = Arc::get_mut(&mut core.contents) {
         contents.sealed = true;
     }
@@ -219,6 +256,7 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
             contents: Arc::clone(&core.contents),
             code: core.walls.code.clone(),
             pieces,
+            shared,
             extents: extents(core),
             limits: core.limits,
             memory_used: core.memory_used,
@@ -241,13 +279,11 @@ pub(crate) fn recycle(mut core: Box<StoreCore>) {
     }
 }
 
-/// The present extents of what can grow, in the contents' order.
+/// The present extents of what can grow, in the contents' order. Shared memories have none: they are not the slot's.
 fn extents(core: &StoreCore) -> Vec<Extent> {
     let whole = |bytes: u64| usize::try_from(bytes).map_or(0, pages);
-    let memories = core
-        .contents
-        .memories
-        .iter()
+    let memories = core.contents.memories.iter().filter(|memory| !memory.ty.shared);
+    let memories = memories
         .map(|memory| Extent { base: memory.base, accessible: whole(core.memory_len(memory)) });
     let tables = core.contents.tables.iter().filter(|table| !table.inline).map(|table| Extent {
         base: table.base,
@@ -276,6 +312,10 @@ fn ranges(core: &StoreCore) -> Vec<Range<usize>> {
 /// Every accessible page: its offset and its bytes.
 pub(crate) fn accessible_pages(core: &StoreCore) -> Vec<(usize, Vec<u8>)> {
     let pages = ranges(core).into_iter().flat_map(|range| range.step_by(faasm_sfi::HOST_PAGE));
+    let shared = core.shared.iter().flat_map(|(index, memory)| {
+        let base = core.contents.memories[*index as usize].base;
+        memory.pages().into_iter().map(move |(at, bytes)| (base + at, bytes))
+    });
     pages
         .map(|offset| {
             let mut bytes = vec![0; faasm_sfi::HOST_PAGE];
@@ -284,6 +324,7 @@ pub(crate) fn accessible_pages(core: &StoreCore) -> Vec<(usize, Vec<u8>)> {
             debug_assert!(read.is_ok(), "inside the slot");
             (offset, bytes)
         })
+        .chain(shared)
         .collect()
 }
 

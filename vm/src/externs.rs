@@ -5,6 +5,7 @@ use faasm_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 use crate::func::Func;
 use crate::guest_memory::GuestMemory;
 use crate::place;
+use crate::shared_memory::SharedMemory;
 use crate::store::contents::{GlobalRecord, MemoryRecord, TableRecord};
 use crate::store::core::StoreCore;
 use crate::store::{AsStore, Store, StoreError};
@@ -133,6 +134,14 @@ impl Memory {
     pub fn grow(&self, store: &mut impl AsStore, pages: u64) -> Result<u64, AccessError> {
         own(self.store, store.core_ptr().core());
         store.core_ptr().core_mut().grow_memory(self.index, pages)
+    }
+
+    /// The memory as other stores can have it, if it is shared.
+    #[must_use]
+    pub fn shared(&self, store: &impl AsStore) -> Option<SharedMemory> {
+        let core = store.core_ptr().core();
+        own(self.store, core);
+        core.shared_memory(self.index).cloned()
     }
 
     /// Its bytes, through checked copies.

@@ -1,7 +1,8 @@
 //! The one place where a guest's pointer becomes bytes: checked copies in and out.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use faasm_sfi::racing;
 
 use crate::store::contents::MemoryRecord;
 use crate::store::core::StoreCore;
@@ -41,7 +42,8 @@ pub enum GuestMemoryError {
 }
 
 impl<'a> GuestMemory<'a> {
-    /// The memory's size cannot change while its store is borrowed, so it is read once.
+    /// The memory's size is read once: while its store is borrowed it does not change, or only grows if other threads
+    /// share it.
     pub(crate) fn new(core: &'a StoreCore, record: &MemoryRecord) -> Self {
         let base = (core.slot.address() + record.base) as *mut u8;
         // The view stays on this thread.
@@ -89,15 +91,9 @@ impl<'a> GuestMemory<'a> {
     /// [`GuestMemoryError::OutOfBounds`].
     pub fn read_into(&self, ptr: u32, into: &mut [u8]) -> Result<(), GuestMemoryError> {
         let from = self.at(ptr, into.len())?;
-        let (head, words) = split(from, into.len());
-        let (head_bytes, rest) = into.split_at_mut(head);
-        let (word_bytes, tail_bytes) = rest.split_at_mut(words * WORD);
-        read_bytes(from, head_bytes);
-        let (chunks, _) = word_bytes.as_chunks_mut::<WORD>();
-        for (index, chunk) in chunks.iter_mut().enumerate() {
-            *chunk = word(from + head + index * WORD).load(Ordering::Relaxed).to_ne_bytes();
-        }
-        read_bytes(from + head + words * WORD, tail_bytes);
+        // SAFETY: `at` has checked the range against the memory's size, below which the slot is accessible while the
+        // store is borrowed; all of the host's accesses are atomic, or made while no other thread shares the memory.
+        unsafe { racing::read(from, into) };
         Ok(())
     }
 
@@ -108,15 +104,8 @@ impl<'a> GuestMemory<'a> {
     /// [`GuestMemoryError::OutOfBounds`].
     pub fn write(&self, ptr: u32, bytes: &[u8]) -> Result<(), GuestMemoryError> {
         let to = self.at(ptr, bytes.len())?;
-        let (head, words) = split(to, bytes.len());
-        let (head_bytes, rest) = bytes.split_at(head);
-        let (word_bytes, tail_bytes) = rest.split_at(words * WORD);
-        write_bytes(to, head_bytes);
-        for (index, chunk) in word_bytes.as_chunks::<WORD>().0.iter().enumerate() {
-            let value = u64::from_ne_bytes(*chunk);
-            word(to + head + index * WORD).store(value, Ordering::Relaxed);
-        }
-        write_bytes(to + head + words * WORD, tail_bytes);
+        // SAFETY: as in `read_into`.
+        unsafe { racing::write(to, bytes) };
         Ok(())
     }
 
@@ -188,9 +177,9 @@ impl<'a> GuestMemory<'a> {
 
     /// The address of `len` bytes at `ptr`, which are inside the memory: a guest's pointer becomes an address here
     /// only.
-    fn at(&self, ptr: u32, len: usize) -> Result<usize, GuestMemoryError> {
+    fn at(&self, ptr: u32, len: usize) -> Result<*mut u8, GuestMemoryError> {
         match u64::from(ptr).checked_add(len as u64) {
-            Some(end) if end <= self.len => Ok(self.base as usize + ptr as usize),
+            Some(end) if end <= self.len => Ok(self.base.wrapping_add(ptr as usize)),
             _ => Err(self.out_of_bounds(ptr, len as u64)),
         }
     }
@@ -198,38 +187,4 @@ impl<'a> GuestMemory<'a> {
     fn out_of_bounds(&self, ptr: u32, len: u64) -> GuestMemoryError {
         GuestMemoryError::OutOfBounds { ptr: ptr.into(), len, memory: self.len }
     }
-}
-
-const WORD: usize = size_of::<u64>();
-
-/// How many single bytes come before the first aligned word, and how many words follow.
-fn split(address: usize, len: usize) -> (usize, usize) {
-    let head = (address.wrapping_neg() % WORD).min(len);
-    (head, (len - head) / WORD)
-}
-
-fn read_bytes(from: usize, into: &mut [u8]) {
-    for (address, into) in (from..).zip(into) {
-        *into = byte(address).load(Ordering::Relaxed);
-    }
-}
-
-fn write_bytes(to: usize, from: &[u8]) {
-    for (address, from) in (to..).zip(from) {
-        byte(address).store(*from, Ordering::Relaxed);
-    }
-}
-
-/// A byte of a guest's memory, at an address that `at` gave or that follows in its range.
-fn byte<'a>(address: usize) -> &'a AtomicU8 {
-    // SAFETY: the callers in this file pass addresses in ranges that `at` has checked against the memory's size, below
-    // which the slot is accessible while the store is borrowed; all of the host's accesses are atomic.
-    unsafe { AtomicU8::from_ptr(address as *mut u8) }
-}
-
-/// An aligned word of a guest's memory, as [`byte`].
-fn word<'a>(address: usize) -> &'a AtomicU64 {
-    debug_assert!(address.is_multiple_of(WORD));
-    // SAFETY: as in `byte`, for all eight bytes, and `split` has aligned the address.
-    unsafe { AtomicU64::from_ptr(address as *mut u64) }
 }

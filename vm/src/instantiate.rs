@@ -12,7 +12,8 @@
 use std::sync::Arc;
 
 use faasm_abi::layout::{
-    GlobalPlace, Place, funcref, header, imported_function, imported_memory, imported_table, table,
+    GlobalPlace, Place, funcref, header, imported_function, imported_memory, imported_table,
+    shared_memory, table,
 };
 use faasm_abi::module::{ElementItems, SegmentMode};
 use faasm_abi::trap::TrapCode;
@@ -28,6 +29,7 @@ use crate::linker::MissingImport;
 use crate::module::Module;
 use crate::place::{self, number};
 use crate::segments;
+use crate::shared_memory::{HEAD, SharedMemory};
 use crate::store::contents::{
     FuncRecord, GlobalRecord, InstanceRecord, MemoryRecord, TableRecord, TagRecord,
 };
@@ -56,6 +58,7 @@ pub(crate) enum Resolved {
     Host(Arc<HostFunc>),
     Func(FuncRecord),
     Memory(u32),
+    Shared(SharedMemory),
     Table(u32),
     Global(u32),
     Tag(u32),
@@ -199,15 +202,10 @@ impl Builder<'_> {
                 self.write_function(record, function);
             }
             Resolved::Func(function) => self.write_function(record, function),
-            Resolved::Memory(index) => {
-                let found = self.core.contents.memories[index as usize].clone();
-                if let Place::Imported(entry) = layout.memories[record.memories.len()] {
-                    let at = self.at(entry);
-                    let (base, definition) = (self.delta(found.base), self.delta(found.definition));
-                    self.core.put(at + imported_memory::BASE as usize, base);
-                    self.core.put(at + imported_memory::DEFINITION as usize, definition);
-                }
-                record.memories.push(index);
+            Resolved::Memory(index) => self.write_imported_memory(record, index),
+            Resolved::Shared(memory) => {
+                let index = place::shared_memory(self.core, &memory)?;
+                self.write_imported_memory(record, index);
             }
             Resolved::Table(index) => {
                 let found = self.core.contents.tables[index as usize].clone();
@@ -230,6 +228,18 @@ impl Builder<'_> {
             Resolved::Tag(index) => self.write_tag(record, index),
         }
         Ok(())
+    }
+
+    fn write_imported_memory(&mut self, record: &mut InstanceRecord, index: u32) {
+        let found = self.core.contents.memories[index as usize].clone();
+        let layout = &self.module.inner.layout;
+        if let Place::Imported(entry) = layout.memories[record.memories.len()] {
+            let at = self.at(entry);
+            let (base, definition) = (self.delta(found.base), self.delta(found.definition));
+            self.core.put(at + imported_memory::BASE as usize, base);
+            self.core.put(at + imported_memory::DEFINITION as usize, definition);
+        }
+        record.memories.push(index);
     }
 
     /// An imported host function as something that compiled code calls: this import's stub, with this context.
@@ -275,11 +285,17 @@ impl Builder<'_> {
         let imported = module.info.imported.memories as usize;
         for (index, &(base, reserved)) in (imported..).zip(&places.memories) {
             let Place::Owned(entry) = module.layout.memories[index] else { continue };
-            let definition = self.at(entry);
-            let memory =
-                MemoryRecord { ty: module.info.memories[index], base, reserved, definition };
-            let delta = self.delta(base);
-            record.memories.push(place::put_memory(self.core, memory, delta)?);
+            let (ty, at, delta) = (module.info.memories[index], self.at(entry), self.delta(base));
+            record.memories.push(if ty.shared {
+                let definition = self.delta(base - HEAD);
+                self.core.put(at + shared_memory::BASE as usize, delta);
+                self.core.put(at + shared_memory::DEFINITION as usize, definition);
+                let memory = SharedMemory::with_room(ty, reserved)?;
+                place::put_shared(self.core, memory, base)?
+            } else {
+                let memory = MemoryRecord { ty, base, reserved, definition: at };
+                place::put_memory(self.core, memory, delta)?
+            });
         }
         Ok(())
     }

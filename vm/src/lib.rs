@@ -39,6 +39,7 @@ mod object;
 mod place;
 mod run;
 mod segments;
+mod shared_memory;
 mod store;
 mod trap;
 mod value;
@@ -66,6 +67,7 @@ pub use instantiate::InstantiateError;
 pub use linker::{LinkError, Linker, MissingImport};
 pub use module::{LoadError, Module};
 pub use run::{Run, Suspended};
+pub use shared_memory::{SharedMemory, SharedMemoryError};
 #[doc(hidden)]
 pub use store::CorePtr;
 pub use store::{AsStore, Interrupt, Store, StoreError, StoreLimits};

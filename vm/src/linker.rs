@@ -15,6 +15,7 @@ use crate::host::{HostFunc, IntoHostFunc};
 use crate::instance::Instance;
 use crate::instantiate::{self, InstantiateError, Linked, Resolved};
 use crate::module::Module;
+use crate::shared_memory::SharedMemory;
 use crate::store::core::StoreCore;
 use crate::store::types::Types;
 use crate::store::{AsStore, Store};
@@ -31,6 +32,7 @@ pub struct Linker<T: 'static> {
 enum Definition {
     Host(Arc<HostFunc>),
     Item(Extern),
+    Shared(SharedMemory),
 }
 
 /// An import that a linker cannot satisfy.
@@ -137,6 +139,18 @@ impl<T: 'static> Linker<T> {
         self
     }
 
+    /// Defines a memory that stores share: each store that imports it maps it once. Replaces an earlier definition.
+    pub fn define_shared_memory(
+        &mut self,
+        module: &str,
+        name: &str,
+        memory: SharedMemory,
+    ) -> &mut Self {
+        let fields = self.definitions.entry(module.to_owned()).or_default();
+        fields.insert(name.to_owned(), Definition::Shared(memory));
+        self
+    }
+
     /// Defines all exports of `instance` under `module`; replaces earlier definitions.
     pub fn instance(
         &mut self,
@@ -166,6 +180,7 @@ impl<T: 'static> Linker<T> {
                         host_fits(&mut known, &types, import.kind, host)
                     }
                     Some(Definition::Item(item)) => same_kind(import.kind, item),
+                    Some(Definition::Shared(memory)) => shared_fits(import.kind, memory),
                 };
                 (!fits).then(|| self.missing_import(import))
             })
@@ -219,6 +234,9 @@ impl<T: 'static> Linker<T> {
                 resolve_item(core, types, import.kind, item)
             }
             Definition::Item(_) => None,
+            Definition::Shared(memory) => {
+                shared_fits(import.kind, memory).then(|| Resolved::Shared(memory.clone()))
+            }
         }
     }
 }
@@ -240,6 +258,10 @@ fn host_fits(known: &mut Types, types: &[u32], kind: ImportKind, host: &HostFunc
     let ImportKind::Function(asked) = kind else { return false };
     let found = known.intern_func(&host.ty);
     found.is_some_and(|found| known.is_subtype(found, types[asked as usize]))
+}
+
+fn shared_fits(kind: ImportKind, memory: &SharedMemory) -> bool {
+    matches!(kind, ImportKind::Memory(asked) if memory_matches(&memory.ty(), &asked))
 }
 
 fn same_kind(kind: ImportKind, item: &Extern) -> bool {

@@ -6,6 +6,7 @@ use faasm_abi::types::{GlobalType, MemoryType, TableType};
 use faasm_sfi::HOST_PAGE;
 
 use crate::externs::put_global;
+use crate::shared_memory::{HEAD, SharedMemory};
 use crate::store::StoreError;
 use crate::store::contents::{GlobalRecord, MemoryRecord, TableRecord};
 use crate::store::core::StoreCore;
@@ -18,9 +19,44 @@ const TOO_MANY_ELEMENTS: StoreError = StoreError::Limit { what: "table elements"
 pub(crate) fn own_memory(core: &mut StoreCore, ty: MemoryType) -> Result<u32, StoreError> {
     let limits = core.limits;
     let (reserved, guard) = memory_reservation(&ty, &limits)?;
-    let base = core.contents_mut()?.plan.take(reserved + guard)?;
+    if ty.shared {
+        return shared_memory(core, &SharedMemory::with_room(ty, reserved)?);
+    }
+    let base = core.contents_mut()?.plan.take_memory(&ty, (reserved, guard))?;
     let definition = take_cell(core)?;
     put_memory(core, MemoryRecord { ty, base, reserved, definition }, 0)
+}
+
+/// A shared memory in the store: at a place of its own, if it has none yet.
+pub(crate) fn shared_memory(
+    core: &mut StoreCore,
+    memory: &SharedMemory,
+) -> Result<u32, StoreError> {
+    if let Some((index, _)) = core.shared.iter().find(|(_, known)| known.same_as(memory)) {
+        return Ok(*index);
+    }
+    let (ty, room) = (memory.ty(), memory.reserved());
+    let (reserved, guard) = memory_reservation(&ty, &core.limits)?;
+    let base = core.contents_mut()?.plan.take_memory(&ty, (reserved.max(room), guard))?;
+    put_shared(core, memory.clone(), base)
+}
+
+/// Maps a shared memory whose place is known, and makes its record.
+pub(crate) fn put_shared(
+    core: &mut StoreCore,
+    memory: SharedMemory,
+    base: usize,
+) -> Result<u32, StoreError> {
+    if memory.byte_len() > core.memory_room() {
+        return Err(TOO_MUCH_MEMORY);
+    }
+    let definition = base - HEAD;
+    core.slot.map_growing(definition, memory.region(), HEAD)?;
+    let memories = &mut core.contents_mut()?.memories;
+    let index = number(memories.len());
+    memories.push(MemoryRecord { ty: memory.ty(), base, reserved: memory.reserved(), definition });
+    core.shared.push((index, memory));
+    Ok(index)
 }
 
 /// A table of the store's own.
@@ -102,7 +138,7 @@ pub(crate) fn put_memory(
     delta: i64,
 ) -> Result<u32, StoreError> {
     let bytes = memory_bytes(&record.ty, record.ty.limits.min).ok_or(TOO_MUCH_MEMORY)?;
-    if bytes > core.limits.memory_bytes - core.memory_used || bytes > record.reserved as u64 {
+    if bytes > core.memory_room() || bytes > record.reserved as u64 {
         return Err(TOO_MUCH_MEMORY);
     }
     let accessible = pages(usize::try_from(bytes).map_err(|_| TOO_MUCH_MEMORY)?);

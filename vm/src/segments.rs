@@ -2,6 +2,7 @@
 
 use faasm_abi::module::{ConstExpr, ConstOp, ElementItems, ElementSegment, SegmentMode};
 use faasm_abi::trap::TrapCode;
+use faasm_sfi::racing;
 
 use crate::builtins::fits;
 use crate::heap::{self, OnFull};
@@ -68,8 +69,9 @@ pub(crate) fn copy_data(
     let start = module.inner.info.data[segment].offset as usize;
     let source = &module.inner.data[start + index(bytes.start)..start + index(bytes.end)];
     let to = core.address(to);
-    // SAFETY: accessible by the caller's records; the module's data is the host's own.
-    unsafe { std::ptr::copy_nonoverlapping(source.as_ptr(), to, source.len()) };
+    // SAFETY: accessible by the caller's records; the module's data is the host's own. Other threads may write there if
+    // it is a shared memory.
+    unsafe { racing::write(to, source) };
 }
 
 /// The element at a position of a segment, which is there.

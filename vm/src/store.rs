@@ -11,6 +11,7 @@ use faasm_sfi::slot::SlotError;
 use crate::capture::{self, CaptureError, Captured};
 use crate::engine::Engine;
 use crate::module::Module;
+use crate::shared_memory::SharedMemoryError;
 
 pub(crate) mod contents;
 pub(crate) mod core;
@@ -40,7 +41,8 @@ unsafe impl<T: Send + 'static> Send for Store<T> {}
 /// Upper limits of what guests of a store may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// Bytes of all memories together.
+    /// Bytes of all memories together. A shared memory counts in each store that has it, once; other stores can make
+    /// it grow over this store's limit, and then this store can grow no more.
     pub memory_bytes: u64,
     /// Elements of all tables together.
     pub table_elements: u64,
@@ -61,6 +63,9 @@ pub enum StoreError {
     /// The system has no address space, mappings or memory left.
     #[error("no room for a store")]
     Slot(#[from] SlotError),
+    /// A shared memory.
+    #[error("no room for a shared memory")]
+    Shared(#[from] SharedMemoryError),
     /// More than the limits, or the reservation, allow.
     #[error("the store's limit of {what} is reached")]
     Limit {

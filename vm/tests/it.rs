@@ -1,5 +1,7 @@
 //! The VM from outside: modules written as text, compiled by the project's own compiler, and run.
 
+#[path = "it/atomics.rs"]
+mod atomics;
 #[path = "it/bounds.rs"]
 mod bounds;
 #[path = "it/calls.rs"]
@@ -24,5 +26,7 @@ mod memories;
 mod support;
 #[path = "it/suspension.rs"]
 mod suspension;
+#[path = "it/threads.rs"]
+mod threads;
 #[path = "it/traps.rs"]
 mod traps;

@@ -87,7 +87,7 @@ pub(crate) struct MemoryRecord {
     pub(crate) base: usize,
     /// The most bytes that it can have.
     pub(crate) reserved: usize,
-    /// Its owner's entry (base and length).
+    /// Its owner's entry (base and length); of a shared memory, its head.
     pub(crate) definition: usize,
 }
 

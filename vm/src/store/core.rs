@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use faasm_abi::layout::{funcref, memory, table};
@@ -19,6 +20,7 @@ use crate::capture::Captured;
 use crate::externs::AccessError;
 use crate::func::Func;
 use crate::heap::Roots;
+use crate::shared_memory::SharedMemory;
 use crate::store::contents::{Contents, MemoryRecord, TableRecord};
 use crate::store::plan::{STACK_GUARD, memory_bytes, pages, table_bytes};
 use crate::store::{StoreError, StoreLimits};
@@ -75,7 +77,7 @@ pub(crate) struct StoreCore {
     /// Recorded by a host function or builtin, until the raise arrives.
     pub(crate) trap: Option<Trap>,
     pub(crate) limits: StoreLimits,
-    /// Of the limits.
+    /// Of the limits, without shared memories.
     pub(crate) memory_used: u64,
     /// Of the limits.
     pub(crate) elements_used: u64,
@@ -94,6 +96,8 @@ pub(crate) struct StoreCore {
     pub(crate) exits: Vec<usize>,
     /// Mapped into memory 0 of some instance.
     pub(crate) regions: Vec<SharedRegion>,
+    /// The shared memories of the store, by index.
+    pub(crate) shared: Vec<(u32, SharedMemory)>,
     /// Where it was born.
     pub(crate) origin: Option<Captured>,
 }
@@ -155,6 +159,7 @@ impl StoreCore {
             host_context: 0,
             exits: Vec::new(),
             regions: Vec::new(),
+            shared: Vec::new(),
             origin: None,
         })
     }
@@ -239,7 +244,24 @@ impl StoreCore {
 
     /// The number of bytes of a memory.
     pub(crate) fn memory_len(&self, record: &MemoryRecord) -> u64 {
-        self.get(record.definition + memory::LENGTH as usize)
+        let at = record.definition + memory::LENGTH as usize;
+        if !record.ty.shared {
+            return self.get(at);
+        }
+        // SAFETY: inside the slot (`address`), readable and aligned as the head of a shared memory; everybody who
+        // writes it does so atomically.
+        unsafe { AtomicU64::from_ptr(self.address(at).cast()) }.load(Ordering::SeqCst)
+    }
+
+    /// Memory `index`, if it is shared.
+    pub(crate) fn shared_memory(&self, index: u32) -> Option<&SharedMemory> {
+        self.shared.iter().find(|(at, _)| *at == index).map(|(_, memory)| memory)
+    }
+
+    /// How many bytes memories may take beside those that there are.
+    pub(crate) fn memory_room(&self) -> u64 {
+        let shared: u64 = self.shared.iter().map(|(_, memory)| memory.byte_len()).sum();
+        self.limits.memory_bytes.saturating_sub(self.memory_used.saturating_add(shared))
     }
 
     /// The number of elements of a table.
@@ -253,6 +275,9 @@ impl StoreCore {
     }
 
     fn try_grow_memory(&mut self, index: u32, delta: u64) -> Result<u64, AccessError> {
+        if let Some(shared) = self.shared_memory(index) {
+            return shared.grow_within(delta, self.memory_room());
+        }
         let record = self.contents.memories[index as usize].clone();
         let len = self.memory_len(&record);
         let old = len >> record.ty.page_size_log2;
@@ -260,7 +285,7 @@ impl StoreCore {
         let bytes = wanted.and_then(|pages| memory_bytes(&record.ty, pages));
         let bytes = bytes.ok_or(AccessError::Limit)?;
         let more = bytes - len;
-        if bytes > record.reserved as u64 || more > self.limits.memory_bytes - self.memory_used {
+        if bytes > record.reserved as u64 || more > self.memory_room() {
             return Err(AccessError::Limit);
         }
         self.commit_up(record.base, len, bytes)?;

@@ -13,13 +13,14 @@ use std::ops::Range;
 
 use faasm_abi::gc::ROW_BYTES_LOG2;
 use faasm_abi::layout::{ContextLayout, MEMORY_GUARD, MEMORY_RESERVATION, funcref, table};
-use faasm_abi::module::{ModuleInfo, Shape};
+use faasm_abi::module::{ImportKind, ModuleInfo, Shape};
 use faasm_abi::types::{MemoryType, TableType};
 use faasm_sfi::HOST_PAGE;
 
 use crate::engine::EngineConfig;
 use crate::module::ModuleInner;
 use crate::segments;
+use crate::shared_memory::HEAD;
 use crate::store::{StoreError, StoreLimits};
 
 /// Inaccessible bytes below the guest stack.
@@ -99,6 +100,13 @@ impl SlotPlan {
         // A dry run of what instantiation will take gives the length.
         let mut dry = plan.clone();
         Places::of(&mut dry, &module.info, &module.layout, limits)?;
+        for import in &module.info.imports {
+            if let ImportKind::Memory(ty) = import.kind
+                && ty.shared
+            {
+                dry.take_memory(&ty, memory_reservation(&ty, limits)?)?;
+            }
+        }
         plan.len = dry.next;
         Ok(plan)
     }
@@ -110,6 +118,16 @@ impl SlotPlan {
         self.context.is_some_and(|context| {
             context.checked_sub(end).is_some_and(|room| layout.size.unsigned_abs() as usize <= room)
         })
+    }
+
+    /// Takes room for a memory with its guard, and its head if it is shared; where its first byte is.
+    pub(crate) fn take_memory(
+        &mut self,
+        ty: &MemoryType,
+        (reserved, guard): (usize, usize),
+    ) -> Result<usize, StoreError> {
+        let head = if ty.shared { HEAD } else { 0 };
+        Ok(self.take(head + reserved + guard)? + head)
     }
 
     /// Takes `len` bytes, whole pages.
@@ -162,7 +180,7 @@ impl Places {
             .iter()
             .map(|ty| {
                 let reserved = memory_reservation(ty, limits)?;
-                Ok((plan.take(reserved.0 + reserved.1)?, reserved.0))
+                Ok((plan.take_memory(ty, reserved)?, reserved.0))
             })
             .collect::<Result<_, StoreError>>()?;
         let imported = info.imported.tables as usize;
