@@ -12,4 +12,5 @@ pub mod script;
 mod session;
 mod spectest;
 pub mod suite;
+mod threads;
 mod values;

@@ -27,7 +27,6 @@ const fn entry(name: &'static str, directives: usize, reason: &'static str) -> M
 const FUNCTION_REFERENCES: &str = "typed function references are not built yet";
 const GC: &str = "garbage collection is not built yet";
 const EXCEPTIONS: &str = "exceptions are not built yet";
-const THREADS: &str = "threads are not built yet";
 const FUNCTION_REFERENCES_AND_GC: &str =
     "typed function references and garbage collection are not built yet";
 const EXCEPTIONS_AND_GC: &str = "exceptions and garbage collection are not built yet";
@@ -86,19 +85,6 @@ pub const MUST_FAIL: &[MustFail] = &[
     entry("core/unreached-valid.wast", 11, FUNCTION_REFERENCES),
     entry("custom/metadata.code.branch_hint/branch_hint.wast", 1, BRANCH_HINTS),
     entry("custom/name/name_annot.wast", 1, EXCEPTIONS),
-    entry("threads/LB.wast", 8, THREADS),
-    entry("threads/LB_atomic.wast", 8, THREADS),
-    entry("threads/MP.wast", 8, THREADS),
-    entry("threads/MP_atomic.wast", 8, THREADS),
-    entry("threads/SB.wast", 8, THREADS),
-    entry("threads/SB_atomic.wast", 8, THREADS),
-    entry("threads/atomic.wast", 279, THREADS),
-    entry("threads/deeply_nested.wast", 6, THREADS),
-    entry("threads/nested.wast", 6, THREADS),
-    entry("threads/simple.wast", 6, THREADS),
-    entry("threads/thread.wast", 11, THREADS),
-    entry("threads/unlinkable.wast", 5, THREADS),
-    entry("threads/wait_notify.wast", 5, THREADS),
 ];
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use wast::parser::{self, ParseBuffer};
 use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
 use crate::session::{Failure, Session};
+use crate::threads::Threads;
 use crate::values;
 
 /// What became of a script's directives.
@@ -50,17 +51,12 @@ pub struct Mode {
 pub fn run(text: &str, mode: Mode) -> Result<Tally> {
     let buffer = buffer(text)?;
     let mut directives = parser::parse::<Wast<'_>>(&buffer)?.directives;
-    let mut run = Run { text, session: Session::new(mode.opt, mode.cpu)?, tally: Tally::default() };
-    let instantiated = directives.iter().rposition(instantiates).map_or(0, |at| at + 1);
-    let (setup, rest) = directives.split_at_mut(instantiated);
-    run.all(setup);
-    if mode.restored && run.session.capture()? {
-        run.session.begin_life()?;
-        run.rehearse(rest);
-        run.session.begin_life()?;
-    }
-    run.all(rest);
-    Ok(run.tally)
+    std::thread::scope(|scope| {
+        let session = Session::new(mode.opt, mode.cpu)?;
+        let mut run = Run::new(text, session, Threads::new(scope, mode));
+        run.script(&mut directives, mode)?;
+        Ok(run.into_tally())
+    })
 }
 
 /// The tokens of a script.
@@ -70,19 +66,50 @@ pub(crate) fn buffer(text: &str) -> Result<ParseBuffer<'_>> {
     Ok(ParseBuffer::new_with_lexer(lexer)?)
 }
 
-struct Run<'a> {
-    text: &'a str,
+/// Directives that run, in order, on one thread.
+pub(crate) struct Run<'scope, 'env> {
+    text: &'env str,
     session: Session,
+    threads: Threads<'scope, 'env>,
     tally: Tally,
 }
 
-impl Run<'_> {
-    fn all(&mut self, directives: &mut [WastDirective<'_>]) {
+impl<'scope, 'env> Run<'scope, 'env> {
+    pub(crate) fn new(text: &'env str, session: Session, threads: Threads<'scope, 'env>) -> Self {
+        Self { text, session, threads, tally: Tally::default() }
+    }
+
+    pub(crate) fn into_tally(self) -> Tally {
+        self.tally
+    }
+
+    fn script(&mut self, directives: &mut [WastDirective<'env>], mode: Mode) -> Result<()> {
+        let instantiated = directives.iter().rposition(instantiates).map_or(0, |at| at + 1);
+        let (setup, rest) = directives.split_at_mut(instantiated);
+        self.all(setup);
+        if mode.restored && self.session.capture()? {
+            self.session.begin_life()?;
+            self.rehearse(rest);
+            self.session.begin_life()?;
+        }
+        self.all(rest);
+        Ok(())
+    }
+
+    pub(crate) fn all(&mut self, directives: &mut [WastDirective<'env>]) {
         for directive in directives {
-            match run_caught(&mut self.session, directive) {
+            match self.one(directive) {
                 Ok(()) => self.tally.passed += 1,
                 Err(error) => self.fail(directive, &error),
             }
+        }
+    }
+
+    fn one(&mut self, directive: &mut WastDirective<'env>) -> Result<()> {
+        match directive {
+            WastDirective::Thread(thread) => self.threads.start(self.text, &self.session, thread),
+            WastDirective::Wait { thread, .. } => self.threads.wait(thread.name()),
+            _ => run_caught(&mut self.session, directive),
         }
     }
 
@@ -162,7 +189,7 @@ fn run_directive(session: &mut Session, directive: &mut WastDirective<'_>) -> Re
         WastDirective::AssertException { .. } => bail!("exceptions are not supported yet"),
         WastDirective::AssertSuspension { .. } => bail!("stack switching is not supported"),
         WastDirective::Thread(_) | WastDirective::Wait { .. } => {
-            bail!("threads are not supported yet")
+            bail!("threads are the run's")
         }
     }
 }

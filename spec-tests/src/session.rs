@@ -8,7 +8,7 @@ use faasm_abi::object::SealKey;
 use faasm_compiler::{CompileOptions, Cpu, OptLevel, compile, validate};
 use faasm_vm::{
     CaptureError, Captured, Engine, EngineConfig, Extern, GcRef, HeapType, Instance,
-    InstantiateError, Linker, Module, Store, StoreLimits, Trap, Val,
+    InstantiateError, Linker, Module, SharedMemory, Store, StoreLimits, Trap, Val,
 };
 
 use crate::spectest;
@@ -166,6 +166,23 @@ impl Session {
             Some(Extern::Global(global)) => Ok(global.get(&self.store)),
             _ => bail!("there is no global \"{name}\""),
         }
+    }
+
+    /// The exported memories of an instance that other stores can have.
+    pub(crate) fn shared_memories(&self, instance: &str) -> Result<Vec<(String, SharedMemory)>> {
+        let instance = self.instance(Some(instance))?;
+        let module = instance.module(&self.store);
+        let names = module.info().exports.iter().map(|export| &export.name);
+        let shared = |name: &String| match instance.export(&self.store, name)? {
+            Extern::Memory(memory) => Some((name.clone(), memory.shared(&self.store)?)),
+            _ => None,
+        };
+        Ok(names.filter_map(shared).collect())
+    }
+
+    /// Makes a memory of another store importable.
+    pub(crate) fn define_shared_memory(&mut self, module: &str, name: &str, memory: SharedMemory) {
+        self.linker.define_shared_memory(module, name, memory);
     }
 
     /// Captures the store; false if it holds references of the host's, which no capture can.

@@ -13,7 +13,8 @@ pub(crate) const DEFINITIONS: &str = r#"(module
     (global (export "global_f64") f64 (f64.const 666.6))
     (table (export "table") 10 20 funcref)
     (table (export "table64") i64 10 20 funcref)
-    (memory (export "memory") 1 2))"#;
+    (memory (export "memory") 1 2)
+    (memory (export "shared_memory") 1 2 shared))"#;
 
 /// Defines the functions of `spectest`: they print nothing, since nobody reads it.
 pub(crate) fn define_functions(linker: &mut Linker<()>) -> Result<()> {
