@@ -24,6 +24,7 @@
 //! around the copies, or uses the atomic accessors.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -226,6 +227,30 @@ impl SharedRegion {
         // SAFETY: inside the region (just checked), as `place` says.
         unsafe { racing::fill(self.place(offset), len, byte) };
         Ok(())
+    }
+
+    /// The first range of whole pages from `offset`, whole pages, on that anybody has touched; outside of such ranges all
+    /// bytes are zero.
+    ///
+    /// # Errors
+    ///
+    /// [`RegionError::Os`].
+    pub fn next_touched(&self, offset: usize) -> Result<Option<Range<usize>>, RegionError> {
+        let Some(start) = self.seek(offset, libc::SEEK_DATA)? else { return Ok(None) };
+        let end = self.seek(start, libc::SEEK_HOLE)?.unwrap_or(start);
+        Ok((start < end).then_some(start..end))
+    }
+
+    /// What `lseek` finds; `None` if there is nothing from `offset` on.
+    fn seek(&self, offset: usize, what: i32) -> Result<Option<usize>, RegionError> {
+        let Ok(from) = libc::off_t::try_from(offset) else { return Ok(None) };
+        // SAFETY: the descriptor is open; the call touches no memory of ours, and nobody uses the file's offset.
+        let found = unsafe { libc::lseek(self.inner.fd.as_raw_fd(), from, what) };
+        match usize::try_from(found) {
+            Ok(found) => Ok(Some(found)),
+            Err(_) if io::Error::last_os_error().raw_os_error() == Some(libc::ENXIO) => Ok(None),
+            Err(_) => Err(os("lseek")),
+        }
     }
 
     /// The 32-bit word at `offset`, for atomic accesses that guests' own atomic accesses meet.

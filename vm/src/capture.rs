@@ -7,8 +7,8 @@
 //!    A shared memory that nobody else has is copied to an image of its own.
 //! 2. `birth` takes a slot that is at rest, the last one first, or reserves one and maps the images copy on write.
 //!    Each birth has shared memories of its own, with the captured bytes.
-//! 3. `recycle` makes what grew inaccessible, restores the written pages, puts new memories in the place of shared ones,
-//!    and puts the slot at rest.
+//! 3. `recycle` makes what grew inaccessible, restores the written pages, restores or replaces shared memories, and
+//!    puts the slot at rest.
 //!
 //! # Invariants
 //!
@@ -161,19 +161,23 @@ impl Inner {
         for piece in &self.pieces {
             core.slot.map_image(piece.offset, &piece.image)?;
         }
-        self.renew_shared(&mut core)?;
+        for (index, image) in &self.shared {
+            core.shared.push((*index, image.memory()?));
+            map_shared(&core, core.shared.len() - 1)?;
+        }
         self.begin(&mut core);
         Ok(core)
     }
 
-    /// Puts new memories with the captured bytes in the place of shared ones, which others may still have.
-    fn renew_shared(&self, core: &mut StoreCore) -> Result<(), BirthError> {
-        core.shared.clear();
-        for (index, image) in &self.shared {
-            let memory = image.memory()?;
-            let at = core.contents.memories[*index as usize].definition;
-            core.slot.map_growing(at, memory.region(), HEAD)?;
-            core.shared.push((*index, memory));
+    /// Gives shared memories the captured bytes again, or puts new ones in the place of those that others have or that
+    /// have grown.
+    fn reset_shared(&self, core: &mut StoreCore) -> Result<(), ResetError> {
+        for (position, (_, image)) in self.shared.iter().enumerate() {
+            let memory = &mut core.shared[position].1;
+            if !image.restore(memory)? {
+                *memory = image.memory()?;
+                map_shared(core, position)?;
+            }
         }
         Ok(())
     }
@@ -200,7 +204,7 @@ impl Inner {
         // regions, which lie behind a memory's or table's first extent); no call runs, as the store is owned here.
         // All writes go through `StoreCore::address`, `GuestMemory` or an activation, which touch.
         unsafe { scanner.restore_known(&core.slot, images, &mut core.known)? };
-        self.renew_shared(core)?;
+        self.reset_shared(core)?;
         core.forget_life();
         self.begin(core);
         Ok(())
@@ -215,7 +219,14 @@ enum ResetError {
     #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error(transparent)]
-    Shared(#[from] BirthError),
+    Shared(#[from] SharedMemoryError),
+}
+
+/// Maps a shared memory of the core, by its position, to its place in the slot.
+fn map_shared(core: &StoreCore, position: usize) -> Result<(), SlotError> {
+    let (index, memory) = &core.shared[position];
+    let at = core.contents.memories[*index as usize].definition;
+    core.slot.map_growing(at, memory.region(), HEAD)
 }
 
 /// Captures the store; see the file's page.
@@ -226,7 +237,7 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
     if !core.regions.is_empty() {
         return Err(CaptureError::MappedRegion);
     }
-    if core.shared.iter().any(|(_, memory)| !memory.is_alone()) {
+    if !core.shared.iter_mut().all(|(_, memory)| memory.is_alone()) {
         return Err(CaptureError::SharedMemory);
     }
     // Where the host was called from last depends on where the slot lies, and on who was called.

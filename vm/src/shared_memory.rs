@@ -223,9 +223,9 @@ impl SharedMemory {
         (0..len).step_by(HOST_PAGE).filter_map(page).collect()
     }
 
-    /// Whether this is the only handle.
-    pub(crate) fn is_alone(&self) -> bool {
-        Arc::strong_count(&self.inner) == 1
+    /// Whether this is the only handle; then what was written by way of others is there.
+    pub(crate) fn is_alone(&mut self) -> bool {
+        Arc::get_mut(&mut self.inner).is_some()
     }
 
     pub(crate) fn region(&self) -> &SharedRegion {
@@ -291,6 +291,28 @@ impl SharedImage {
             memory.region().write(HEAD + at, &self.image.bytes()[at..end])?;
         }
         Ok(memory)
+    }
+
+    /// Makes a memory that was born from this what a new one would be, in place: only pages that anybody has touched
+    /// are written. `false` if it cannot be, since others have it or it has grown.
+    pub(crate) fn restore(&self, memory: &mut SharedMemory) -> Result<bool, SharedMemoryError> {
+        if !memory.is_alone() || memory.byte_len() != self.len as u64 {
+            return Ok(false);
+        }
+        let region = memory.region();
+        let mut from = HEAD;
+        while let Some(touched) = region.next_touched(from)? {
+            from = touched.end;
+            for at in touched.step_by(HOST_PAGE) {
+                let image = at - HEAD;
+                if self.image.is_hole(image / HOST_PAGE) {
+                    region.fill(at, HOST_PAGE, 0)?;
+                } else {
+                    region.write(at, &self.image.bytes()[image..image + HOST_PAGE])?;
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Bytes of the image.

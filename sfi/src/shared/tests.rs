@@ -138,3 +138,19 @@ fn atomics_count_across_threads_and_growth() {
     assert_eq!(region.atomic_u64(8).unwrap().load(Ordering::Relaxed), 20_000);
     assert_eq!(region.len(), 64 * page());
 }
+
+#[test]
+fn what_was_touched_is_found_whoever_did_it() {
+    let page = SharedRegion::page_size();
+    let region = SharedRegion::create(8 * page, 16 * page).unwrap();
+    assert_eq!(region.next_touched(0).unwrap(), None);
+    region.write(page + 5, &[1]).unwrap();
+    region.write(4 * page - 1, &[1, 1]).unwrap();
+    assert_eq!(region.next_touched(0).unwrap(), Some(page..2 * page));
+    assert_eq!(region.next_touched(2 * page).unwrap(), Some(3 * page..5 * page));
+    assert_eq!(region.next_touched(5 * page).unwrap(), None);
+    region.grow_to(16 * page).unwrap();
+    region.write(16 * page - 1, &[1]).unwrap();
+    assert_eq!(region.next_touched(5 * page).unwrap(), Some(15 * page..16 * page));
+    assert_eq!(region.next_touched(16 * page).unwrap(), None);
+}

@@ -388,6 +388,26 @@ fn a_reset_leaves_the_old_memory_to_who_holds_it_and_the_next_life_has_a_new_one
     assert_eq!(code(beyond), Some(TrapCode::MemoryOutOfBounds));
 }
 
+/// Pages that other stores wrote are in no page table of the slot that is reset.
+#[test]
+fn a_reset_in_place_forgets_what_others_wrote_who_are_gone() {
+    let (mut store, instance) = owner();
+    let captured = store.capture().unwrap();
+    let pages = birth(&captured).accessible_pages();
+    let life = birth(&captured);
+    let memory = exported(&life, instance).shared(&life).unwrap();
+    let engine = engine();
+    let (mut other, there) = thread_of(&engine, &module(&engine, WORKER), &memory);
+    call(&mut other, there, "fill", &[Val::I32(50_000), Val::I32(60_000)]).unwrap();
+    memory.write(124_000, b"by the host").unwrap();
+    let ended = std::thread::spawn(move || drop((other, memory)));
+    ended.join().unwrap();
+    life.recycle();
+    let next = birth(&captured);
+    assert!(next.is_reused() && next.accessible_pages() == pages);
+    drop((next, store));
+}
+
 #[test]
 fn a_memory_that_others_hold_cannot_be_captured() {
     let (mut store, instance) = owner();
