@@ -15,8 +15,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(all(loom, test)))]
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
+
+#[cfg(all(loom, test))]
+use loom::sync::{Mutex, MutexGuard};
 
 use crate::pending::{Completer, Pending, pending};
 use crate::wait::{self, WaitError};
@@ -128,5 +133,7 @@ impl fmt::Debug for ParkingLot {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(loom, test))]
+mod model;
+#[cfg(all(not(loom), test))]
 mod tests;
