@@ -10,6 +10,8 @@
 //!
 //! * A store is one reservation ([`faasm_sfi`]'s slot) and its contents do not depend on the address, except for the
 //!   fields that hold addresses of code and host functions, which are equal for all stores born from one [`Captured`].
+//! * A store is used by one thread at a time. What the threads of a guest share is a [`SharedMemory`], which belongs to
+//!   no store: each thread is a store of its own.
 //! * Memories never move, and a guest pointer is a number until [`GuestMemory`] has checked it.
 //! * Compiled code runs on the guest stack in its store; host functions run there too, after their stub has checked
 //!   that there is room.

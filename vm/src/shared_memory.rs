@@ -167,8 +167,9 @@ impl SharedMemory {
     ///
     /// [`GuestMemoryError::OutOfBounds`]; nothing is copied then.
     pub fn read(&self, at: u64, into: &mut [u8]) -> Result<(), GuestMemoryError> {
-        let (offset, refused) = self.place(at, into.len())?;
-        self.inner.region.read(offset, into).map_err(|_| refused)
+        let offset = self.place(at, into.len())?;
+        let len = into.len();
+        self.inner.region.read(offset, into).map_err(|_| self.out_of_bounds(at, len))
     }
 
     /// Copies `bytes` to byte `at` and those after it, as [`Self::read`].
@@ -177,8 +178,8 @@ impl SharedMemory {
     ///
     /// [`GuestMemoryError::OutOfBounds`]; nothing is written then.
     pub fn write(&self, at: u64, bytes: &[u8]) -> Result<(), GuestMemoryError> {
-        let (offset, refused) = self.place(at, bytes.len())?;
-        self.inner.region.write(offset, bytes).map_err(|_| refused)
+        let offset = self.place(at, bytes.len())?;
+        self.inner.region.write(offset, bytes).map_err(|_| self.out_of_bounds(at, bytes.len()))
     }
 
     /// Wakes up to `count` guests that wait at byte `at`, the oldest first; how many it woke.
@@ -242,15 +243,17 @@ impl SharedMemory {
         length.unwrap_or_else(|_| unreachable!("every region has a head"))
     }
 
-    /// Where `len` bytes at `at` are in the region, and the error if the region does not agree.
-    fn place(&self, at: u64, len: usize) -> Result<(usize, GuestMemoryError), GuestMemoryError> {
-        let (len, memory) = (len as u64, self.byte_len());
-        let refused = GuestMemoryError::OutOfBounds { ptr: at, len, memory };
-        let inside = at.checked_add(len).is_some_and(|end| end <= memory);
+    /// Where `len` bytes at `at` are in the region.
+    fn place(&self, at: u64, len: usize) -> Result<usize, GuestMemoryError> {
+        let end = at.checked_add(len as u64).filter(|&end| end <= self.byte_len());
         match usize::try_from(at) {
-            Ok(offset) if inside => Ok((HEAD + offset, refused)),
-            _ => Err(refused),
+            Ok(offset) if end.is_some() => Ok(HEAD + offset),
+            _ => Err(self.out_of_bounds(at, len)),
         }
+    }
+
+    fn out_of_bounds(&self, ptr: u64, len: usize) -> GuestMemoryError {
+        GuestMemoryError::OutOfBounds { ptr, len: len as u64, memory: self.byte_len() }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Every atomic access on every kind of memory: done where it is aligned and in bounds, else a trap and not the end of
 //! the process, whichever of its instructions meets the edge.
 
-use faasm_vm::{Instance, Linker, SharedMemory, Store, StoreLimits, TrapCode, Val};
+use faasm_compiler::{CompileOptions, OptLevel, compile, validate};
+use faasm_vm::{Instance, Linker, Module, SharedMemory, Store, StoreLimits, TrapCode, Val};
 
-use crate::support::{engine, module};
+use crate::support::{engine, key};
 
 /// The operators of one kind of value and width: type, bits in the name, suffix, bytes.
 const WIDTHS: [(&str, &str, &str, i64); 7] = [
@@ -64,7 +65,7 @@ fn functions(wide: bool) -> String {
 }
 
 /// One page of memory of each kind; the store, the instance, and whether addresses are wide.
-fn kinds() -> Vec<(&'static str, Store<()>, Instance, bool)> {
+fn kinds(opt: OptLevel) -> Vec<(&'static str, Store<()>, Instance, bool)> {
     let kinds = [
         ("own", "(memory 1 2)", false),
         ("shared", "(memory 1 2 shared)", false),
@@ -74,7 +75,10 @@ fn kinds() -> Vec<(&'static str, Store<()>, Instance, bool)> {
     ];
     let engine = engine();
     let of = |text: &str, wide: bool| {
-        let module = module(&engine, &format!("(module {text} {})", functions(wide)));
+        let wasm = wat::parse_str(format!("(module {text} {})", functions(wide))).unwrap();
+        let options = CompileOptions { opt, ..CompileOptions::default() };
+        let object = compile(&validate(&wasm).unwrap(), &options).unwrap();
+        let module = Module::load(&engine, &key().seal(object)).unwrap();
         let mut linker = Linker::new(&engine);
         if let Some(import) = module.info().imports.first() {
             let faasm_vm::ImportKind::Memory(ty) = import.kind else { panic!("{import:?}") };
@@ -95,9 +99,18 @@ fn kinds() -> Vec<(&'static str, Store<()>, Instance, bool)> {
 
 #[test]
 fn every_access_is_done_or_traps_at_every_edge_of_every_kind_of_memory() {
+    check_edges(OptLevel::Speed);
+}
+
+#[test]
+fn unoptimised_accesses_are_done_or_trap_at_the_same_places() {
+    check_edges(OptLevel::None);
+}
+
+fn check_edges(opt: OptLevel) {
     const LEN: i64 = 1 << 16;
     let unaligned = |at: i64, bytes: i64| (at % bytes != 0).then_some(TrapCode::UnalignedAtomic);
-    for (kind, mut store, instance, wide) in kinds() {
+    for (kind, mut store, instance, wide) in kinds(opt) {
         for Access { name, bytes, .. } in accesses() {
             let mut trap = |variant: &str, at: i64| {
                 let function = instance.func(&store, &format!("{name}{variant}")).unwrap();

@@ -59,6 +59,11 @@ const WORKER: &str = r#"(module
     (loop (br_if 0 (i32.atomic.rmw8.cmpxchg_u (i32.const 16) (i32.const 0) (i32.const 1))))
     (i32.store (i32.const 20) (i32.add (i32.load (i32.const 20)) (i32.const 1)))
     (i32.atomic.store8 (i32.const 16) (i32.const 0)))
+  (func (export "spin")
+    (drop (i32.atomic.rmw.add (i32.const 40) (i32.const 1)))
+    (loop
+      (drop (i64.atomic.rmw.and (i32.const 48) (i64.const 7)))
+      (br_if 0 (i32.eqz (i32.atomic.rmw16.cmpxchg_u (i32.const 56) (i32.const 1) (i32.const 2))))))
   (func (export "load") (param i32) (result i32) (i32.load (local.get 0)))
   (func (export "store") (param i32 i32) (i32.store (local.get 0) (local.get 1)))
   (func (export "size") (result i32) (memory.size))
@@ -119,6 +124,50 @@ fn what_two_threads_count_atomically_or_under_a_lock_adds_up() {
     memory.read(0, &mut bytes).unwrap();
     let word = |at: usize| i32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
     assert_eq!((word(0), word(8), word(12), word(20)), (2 * TIMES, 0, 0, 2 * TIMES));
+}
+
+/// A copy of an aligned word is whole, and the words that a host reads one after the other never go back.
+#[test]
+fn the_host_copies_while_guests_write() {
+    let memory = shared(&engine(), 1, 1);
+    on_two_threads(&memory, |number, store, instance| {
+        if number == 0 {
+            call(store, instance, "count", &[Val::I32(20_000)]).unwrap();
+            return;
+        }
+        let (mut before, mut bytes) = (0, [0; 4]);
+        while before < 20_000 {
+            memory.read(0, &mut bytes).unwrap();
+            let now = u32::from_le_bytes(bytes);
+            assert!((before..=20_000).contains(&now), "{before}, then {now}");
+            before = now;
+            exported(store, instance).view(store).write(1000, &[7; 5000]).unwrap();
+        }
+    });
+    let mut written = [0; 5000];
+    memory.read(1000, &mut written).unwrap();
+    assert_eq!(written, [7; 5000]);
+}
+
+#[test]
+fn threads_that_spin_at_atomic_accesses_are_interrupted() {
+    let (memory, engine) = (shared(&engine(), 1, 1), engine());
+    let module = module(&engine, WORKER);
+    std::thread::scope(|scope| {
+        let spinning = [(); 2].map(|()| {
+            let (mut store, instance) = thread_of(&engine, &module, &memory);
+            let interrupt = store.interrupt();
+            (interrupt, scope.spawn(move || code(call(&mut store, instance, "spin", &[]))))
+        });
+        let mut running = [0];
+        while running != [2] {
+            memory.read(40, &mut running).unwrap();
+        }
+        for (interrupt, thread) in spinning {
+            interrupt.request();
+            assert_eq!(thread.join().unwrap(), Some(TrapCode::Interrupted));
+        }
+    });
 }
 
 #[test]
