@@ -97,3 +97,31 @@ fn share(session: &mut Session, name: &str, exports: Vec<Export>) -> Result<()> 
     session.forget_last();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use faasm_compiler::{Cpu, OptLevel};
+
+    use super::*;
+
+    #[test]
+    fn what_fails_in_a_thread_fails_where_it_is_waited_for() {
+        let script = r#"(module $m (memory (export "shared") 1 1 shared) (data (i32.const 0) "\07"))
+            (thread $t (shared (module $m))
+              (register "m" $m)
+              (module
+                (memory (import "m" "shared") 1 1 shared)
+                (func (export "load") (result i32) (i32.load (i32.const 0))))
+              (assert_return (invoke "load") (i32.const 7))
+              (assert_return (invoke "load") (i32.const 8)))
+            (wait $t)
+            (wait $t)
+            (thread $u (assert_return (invoke $m "load") (i32.const 7)))
+            (wait $u)"#;
+        let mode = Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: false };
+        let failures = script::run(script, mode).expect("the script can be run").failures;
+        let lines: Vec<_> = failures.iter().map(|failure| failure.line).collect();
+        assert_eq!(lines, [9, 10, 12]);
+        assert!(failures[0].reason.contains("line 8"), "{}", failures[0].reason);
+    }
+}

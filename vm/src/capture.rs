@@ -85,7 +85,9 @@ pub enum CaptureError {
     #[error("a shared region is mapped into the store's memory")]
     MappedRegion,
     /// Others have, or could get, a shared memory of the store.
-    #[error("a shared memory of the store is also held outside of it")]
+    #[error(
+        "a shared memory of the store is also held outside of it: drop the stores, linkers and handles that have it"
+    )]
     SharedMemory,
     /// A table or global holds a reference to something of the host's.
     #[error("the store holds an external reference that is not null")]
