@@ -14,7 +14,8 @@ target=(--target=wasm32-wasip1 --sysroot="$FAASM_SYSROOT" -resource-dir "$FAASM_
     --no-wasm-opt -ffile-prefix-map="$here"=guests -Wall -Wextra -Wno-unused-command-line-argument)
 # The stack lies below the data, so that it runs out below address 0 and not into
 # the data. The name section stays, for backtraces.
-link=(-Wl,--stack-first -Wl,-z,stack-size=65536 -Wl,--strip-debug)
+layout=(-Wl,--stack-first -Wl,-z,stack-size=65536)
+link=("${layout[@]}" -Wl,--strip-debug)
 sdk=(-I "$here/c/include" -nostartfiles "$chain"/sdk/start.o "$chain"/sdk/libfaasm.a
     -Wl,--export=malloc -Wl,--export=free -Wl,--export-table)
 
@@ -46,6 +47,17 @@ build_c() {
     chmod 644 "$out"
 }
 
+# These keep their debugging information, in each version of DWARF that compilers write: it is what is tested.
+build_debug() {
+    local source=$1 name version
+    name=$(basename "${source%.*}")
+    for version in 4 5; do
+        clang-22 "${target[@]}" -std=gnu23 -O1 -gdwarf-$version -ffile-compilation-dir=. \
+            "$source" "${layout[@]}" -o "$here/c/build/$name-dwarf$version.wasm"
+        chmod 644 "$here/c/build/$name-dwarf$version.wasm"
+    done
+}
+
 # Kernels need no libc: each is one file with `int64_t run(int32_t n)`.
 build_kernel() {
     local source=$1 name flavour flags
@@ -75,6 +87,12 @@ for source in "$here"/c/functions/*.c "$here"/c/functions/*.cpp "$here"/c/misbeh
     if wanted "$(basename "${source%.*}")" "$@"; then
         echo "building $(basename "${source%.*}")" >&2
         build_c "$source"
+    fi
+done
+for source in "$here"/c/debug/*.c; do
+    if wanted "$(basename "${source%.*}")" "$@"; then
+        echo "building $(basename "${source%.*}")" >&2
+        build_debug "$source"
     fi
 done
 for source in "$here"/kernels/*.c; do
