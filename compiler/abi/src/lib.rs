@@ -6,6 +6,7 @@
 //! * [`module`]: the description of a module, without its code.
 //! * [`layout`]: where each field of an instance's context lies, computed on both sides by one function.
 //! * [`gc`]: references, and what the objects of the garbage-collected heap look like.
+//! * [`lines`]: from which operator each piece of code came.
 //! * [`trap`]: why compiled code may stop, and the table of places where it can.
 //! * [`stack_map`]: where references are in frames of compiled code.
 //! * [`builtin`]: the VM's functions that compiled code calls.
@@ -21,7 +22,9 @@ pub mod builtin;
 pub mod gc;
 pub mod host;
 pub mod layout;
+pub mod lines;
 pub mod module;
+mod notation;
 pub mod object;
 pub mod stack_map;
 pub mod trap;

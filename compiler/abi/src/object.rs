@@ -4,8 +4,15 @@
 //!
 //! ```text
 //! ELF64:  .text  .eh_frame  .symtab  .faasm.info  .faasm.data  .faasm.traps  .faasm.stackmaps
+//!         for debugging, each only if there is something to say:
+//!         .faasm.lines  .faasm.notes  .debug_abbrev  .debug_info  .debug_line  .debug_line_str
+//!         .debug_rnglists  .debug_str
 //! seal:   magic "FAASMSEA" (8 bytes) | keyed BLAKE3 of all that precedes the seal (32 bytes)
 //! ```
+//!
+//! [`.faasm.lines`](crate::lines) says from which operator of the module code came.
+//! The `.debug_` sections are DWARF 5 (little-endian, 32-bit offsets, 8-byte addresses) of the guest's functions, inlined
+//! functions and source lines; addresses in them are offsets in `.text`, and a relocation against it says where each is.
 //!
 //! `.text` needs no relocation: it may lie at any address that is a multiple of its alignment.
 //! Loading an object is running it, so only what carries the seal of one's own key is opened.
@@ -25,6 +32,8 @@ pub const DATA_SECTION: &str = ".faasm.data";
 pub const TRAPS_SECTION: &str = ".faasm.traps";
 /// Section of the stack maps (see [`crate::stack_map`]).
 pub const STACK_MAPS_SECTION: &str = ".faasm.stackmaps";
+/// Section of remarks for people, UTF-8, one a line; only where there are any: what debugging information was dropped.
+pub const NOTES_SECTION: &str = ".faasm.notes";
 /// Section of the machine code.
 pub const TEXT_SECTION: &str = ".text";
 
