@@ -12,10 +12,10 @@ use faasm_abi::object::{CodeInfo, CodeRange, HostStubs};
 use crate::env::{Env, namespace};
 use crate::error::CompileError;
 use crate::function::{Code, Worker};
-use crate::options::CompileOptions;
+use crate::options::{CompileOptions, DebugInfo};
 use crate::symbols::{self, Symbols};
 use crate::validate::Validated;
-use crate::{isa, object, stubs, text, translate};
+use crate::{debug, isa, object, stubs, text, translate};
 
 /// A piece of code of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +41,25 @@ pub(crate) enum Unit {
 /// [`CompileError`] when the target is not supported or one of the code generator's limits is exceeded.
 pub fn compile(module: &Validated<'_>, options: &CompileOptions) -> Result<Vec<u8>, CompileError> {
     let isa = isa::build(options)?;
-    let env = Env::new(module, &*isa, options).map_err(CompileError::Context)?;
+    let mut env = Env::new(module, &*isa, options).map_err(CompileError::Context)?;
+    env.lines = options.debug != DebugInfo::None;
     let units = plan(env.info);
     let job = Job { env: &env, module, symbols: Symbols::new(env.info) };
     let codes = job.run(&units, options.threads)?;
     let text = text::assemble(&env, codes, |name| label(env.info, name))?;
     let info = object::describe(&env, code_info(&units, &text.ranges));
     let symbols = &job.symbols;
+    let functions = text.ranges.iter().zip(&text.lines).take(info.code.functions.len());
+    let functions: Vec<_> =
+        functions.map(|(&range, lines)| debug::Function { range, lines }).collect();
+    let native = match options.debug {
+        DebugInfo::Full => debug::translate(&env, module.dwarf(), &functions),
+        DebugInfo::Lines | DebugInfo::None => debug::Translated::default(),
+    };
     object::write(
         &env,
         &text,
-        &object::Contents { units: &units, symbols, info, data: module.data() },
+        &object::Contents { units: &units, symbols, info, data: module.data(), debug: &native },
     )
 }
 

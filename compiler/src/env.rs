@@ -30,6 +30,8 @@ pub(crate) struct Env<'a> {
     pub(crate) closed_tables: &'a [bool],
     /// What relaxed vector operators may use, unless they are to be deterministic.
     pub(crate) relaxed: Option<Relaxed>,
+    /// Whether code is to know its operators.
+    pub(crate) lines: bool,
 }
 
 /// What a machine is fastest at.
@@ -65,6 +67,7 @@ impl<'a> Env<'a> {
             signatures: info.types.iter().map(signature_of).collect(),
             closed_tables: module.closed_tables(),
             relaxed: Relaxed::of(isa, options.relaxed_simd),
+            lines: false,
         })
     }
 }

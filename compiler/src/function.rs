@@ -5,6 +5,7 @@ use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
+use faasm_abi::lines::Line;
 use faasm_abi::stack_map::StackMap;
 use faasm_abi::trap::TrapSite;
 
@@ -20,6 +21,8 @@ pub(crate) struct Code {
     pub(crate) traps: Vec<TrapSite>,
     /// Of each call over which references live.
     pub(crate) stack_maps: Vec<StackMap>,
+    /// Of a function: from which operators its code came.
+    pub(crate) lines: Vec<Line>,
     pub(crate) unwind: Option<CfaUnwindInfo>,
 }
 
@@ -69,6 +72,7 @@ impl Worker {
                 .ok_or_else(|| fail("it needs a library function".to_owned()))?,
             traps: traps(&compiled),
             stack_maps: stack_maps(&compiled),
+            lines: lines(&compiled),
             unwind: unwind(env, &compiled).map_err(fail)?,
         };
         self.context.clear();
@@ -150,6 +154,20 @@ fn stack_maps(compiled: &CompiledCode) -> Vec<StackMap> {
         roots: map.entries().map(|(_, at)| frame - at).collect(),
     })
     .collect()
+}
+
+/// The lines of code that knows its operators. What has none of its own, such as the prologue and spills, is its
+/// neighbour's.
+fn lines(compiled: &CompiledCode) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for range in compiled.buffer.get_srclocs_sorted() {
+        let wasm = range.loc.bits();
+        if !range.loc.is_default() && lines.last().is_none_or(|last| last.wasm != wasm) {
+            let code = if lines.is_empty() { 0 } else { range.start };
+            lines.push(Line { code, wasm });
+        }
+    }
+    lines
 }
 
 fn unwind(env: &Env<'_>, compiled: &CompiledCode) -> Result<Option<CfaUnwindInfo>, String> {

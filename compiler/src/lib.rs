@@ -10,9 +10,12 @@
 #![forbid(unsafe_code)]
 
 mod compile;
+mod debug;
+mod disassemble;
 mod env;
 mod error;
 mod function;
+mod inspect;
 mod isa;
 mod listing;
 mod object;
@@ -25,7 +28,9 @@ mod unwind;
 mod validate;
 
 pub use compile::compile;
+pub use disassemble::{DisassembleError, Disassembly, Instruction, Operator, disassemble};
 pub use error::{CompileError, ValidateError};
+pub use inspect::{ObjectError, ObjectFile, Section, proposals, sections};
 pub use listing::{Emit, Stubs, listing};
-pub use options::{CompileOptions, Cpu, OptLevel, RelaxedSimd, Target};
+pub use options::{CompileOptions, Cpu, DebugInfo, OptLevel, RelaxedSimd, Target};
 pub use validate::{Validated, validate};

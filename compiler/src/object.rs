@@ -1,8 +1,10 @@
 //! The object file; its layout is in `faasm_abi::object`.
 
 use cranelift_codegen::isa::TargetIsa;
+use faasm_abi::lines::{self, LINES_SECTION};
 use faasm_abi::object::{
-    CodeRange, DATA_SECTION, FORMAT, INFO_SECTION, ObjectInfo, STACK_MAPS_SECTION, TRAPS_SECTION,
+    CodeRange, DATA_SECTION, FORMAT, INFO_SECTION, NOTES_SECTION, ObjectInfo, STACK_MAPS_SECTION,
+    TRAPS_SECTION,
 };
 use faasm_abi::stack_map;
 use faasm_abi::trap::encode_sites;
@@ -15,6 +17,7 @@ use object::{
 };
 
 use crate::compile::Unit;
+use crate::debug::{NativeSection, Translated};
 use crate::env::Env;
 use crate::error::CompileError;
 use crate::isa;
@@ -31,6 +34,7 @@ pub(crate) struct Contents<'a> {
     pub(crate) symbols: &'a Symbols<'a>,
     pub(crate) info: ObjectInfo,
     pub(crate) data: &'a [&'a [u8]],
+    pub(crate) debug: &'a Translated,
 }
 
 /// An object's description of itself, for `env`'s module and target.
@@ -68,6 +72,16 @@ pub(crate) fn write(
     add_section(&mut file, DATA_SECTION, contents.data.concat());
     add_section(&mut file, TRAPS_SECTION, encode_sites(&text.traps));
     add_section(&mut file, STACK_MAPS_SECTION, stack_map::encode(&text.stack_maps));
+    if env.lines {
+        let functions = contents.info.code.functions.len();
+        add_section(&mut file, LINES_SECTION, lines::encode(&text.lines[..functions]));
+    }
+    for native in &contents.debug.sections {
+        add_debug(&mut file, section, env.isa, native)?;
+    }
+    if !contents.debug.notes.is_empty() {
+        add_section(&mut file, NOTES_SECTION, contents.debug.notes.join("\n").into_bytes());
+    }
     file.write().map_err(|e| failed(&e))
 }
 
@@ -104,12 +118,39 @@ fn add_unwind(
 ) -> Result<(), CompileError> {
     let section = file.section_id(StandardSection::EhFrame);
     file.set_section_data(section, unwind.bytes, 8);
-    let symbol = file.section_symbol(text);
     let r_type = match isa.triple().architecture {
         target_lexicon::Architecture::X86_64 => elf::R_X86_64_PC32,
         _ => elf::R_AARCH64_PREL32,
     };
-    for (offset, addend) in unwind.addresses {
+    relocate(file, [section, text], r_type, &unwind.addresses)
+}
+
+/// A section of native debugging information.
+fn add_debug(
+    file: &mut Object<'_>,
+    text: SectionId,
+    isa: &dyn TargetIsa,
+    native: &NativeSection,
+) -> Result<(), CompileError> {
+    let name = native.name.as_bytes().to_vec();
+    let section = file.add_section(Vec::new(), name, SectionKind::Debug);
+    file.set_section_data(section, native.bytes.clone(), 1);
+    let r_type = match isa.triple().architecture {
+        target_lexicon::Architecture::X86_64 => elf::R_X86_64_64,
+        _ => elf::R_AARCH64_ABS64,
+    };
+    relocate(file, [section, text], r_type, &native.addresses)
+}
+
+/// Relocations of a section's addresses of the text, for those who load the text elsewhere.
+fn relocate(
+    file: &mut Object<'_>,
+    [section, text]: [SectionId; 2],
+    r_type: elf::RelocationType,
+    addresses: &[(u64, i64)],
+) -> Result<(), CompileError> {
+    let symbol = file.section_symbol(text);
+    for &(offset, addend) in addresses {
         let flags = RelocationFlags::Elf { r_type };
         file.add_relocation(section, Relocation { offset, symbol, addend, flags })
             .map_err(|e| failed(&e))?;

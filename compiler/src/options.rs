@@ -42,6 +42,18 @@ pub enum RelaxedSimd {
     Machine,
 }
 
+/// What an object carries for backtraces, debuggers and profilers, beside its symbols and unwind tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DebugInfo {
+    /// The table of lines, and the module's DWARF, if it has any, as native DWARF: source lines and inlined functions.
+    #[default]
+    Full,
+    /// The table of lines: code offsets to offsets in the module.
+    Lines,
+    /// Nothing.
+    None,
+}
+
 /// Choices for a compilation. The default: for this machine, as fast as it can, with all its threads.
 #[derive(Clone, Debug, Default)]
 pub struct CompileOptions {
@@ -53,6 +65,8 @@ pub struct CompileOptions {
     pub opt: OptLevel,
     /// The choices of relaxed vector operators.
     pub relaxed_simd: RelaxedSimd,
+    /// What the object carries for debugging.
+    pub debug: DebugInfo,
     /// How many threads compile; `None` is as many as there are cores. The object does not depend on it.
     pub threads: Option<NonZeroUsize>,
 }

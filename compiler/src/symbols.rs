@@ -8,7 +8,7 @@ use faasm_abi::module::{ExportItem, ImportKind, ModuleInfo};
 use crate::compile::Unit;
 
 /// Longest name that is kept: names come from the module and may be of any length.
-const MAX_NAME: usize = 512;
+pub(crate) const MAX_NAME: usize = 512;
 
 /// What names a module's code.
 pub(crate) struct Symbols<'a> {
@@ -55,7 +55,7 @@ impl<'a> Symbols<'a> {
 }
 
 /// Symbols end at a zero byte, and terminals act on other control characters.
-fn printable(name: &str) -> String {
+pub(crate) fn printable(name: &str) -> String {
     let mut printable = String::with_capacity(name.len().min(MAX_NAME));
     for character in name.chars() {
         if printable.len() + character.len_utf8() > MAX_NAME {

@@ -4,6 +4,7 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::UserExternalName;
 use cranelift_codegen::isa::unwind::CfaUnwindInfo;
 use cranelift_control::ControlPlane;
+use faasm_abi::lines::Line;
 use faasm_abi::object::CodeRange;
 use faasm_abi::stack_map::StackMap;
 use faasm_abi::trap::TrapSite;
@@ -25,6 +26,8 @@ pub(crate) struct Text {
     pub(crate) ranges: Vec<CodeRange>,
     pub(crate) traps: Vec<TrapSite>,
     pub(crate) stack_maps: Vec<StackMap>,
+    /// The lines of each piece, with offsets from its start.
+    pub(crate) lines: Vec<Vec<Line>>,
     /// Unwind tables, with the offset of the code that each is of.
     pub(crate) unwind: Vec<(u32, CfaUnwindInfo)>,
 }
@@ -43,6 +46,7 @@ pub(crate) fn assemble(
     let mut builder = env.isa.text_section_builder(codes.len());
     let (mut ranges, mut traps, mut unwind) = (Vec::new(), Vec::new(), Vec::new());
     let mut stack_maps = Vec::new();
+    let mut lines = Vec::with_capacity(codes.len());
     for code in codes {
         let at = builder.append(true, &code.bytes, ALIGNMENT, control);
         let offset = u32::try_from(at).map_err(|_| CompileError::TextTooLarge)?;
@@ -59,9 +63,10 @@ pub(crate) fn assemble(
         );
         let placed = |map: StackMap| StackMap { offset: offset + map.offset, ..map };
         stack_maps.extend(code.stack_maps.into_iter().map(placed));
+        lines.push(code.lines);
         unwind.extend(code.unwind.map(|info| (offset, info)));
     }
-    Ok(Text { bytes: builder.finish(control), ranges, traps, stack_maps, unwind })
+    Ok(Text { bytes: builder.finish(control), ranges, traps, stack_maps, lines, unwind })
 }
 
 fn unresolved(kind: Reloc) -> CompileError {

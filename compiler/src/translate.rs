@@ -183,6 +183,7 @@ impl FuncTranslator<'_, '_> {
     fn operators(&mut self, body: &FunctionBody<'_>) -> Result<(), CompileError> {
         let mut reader = body.get_operators_reader().map_err(CompileError::Body)?;
         while !reader.eof() {
+            self.locate(reader.original_position());
             let op = reader.read().map_err(CompileError::Body)?;
             if self.reachable {
                 operators::translate(self, &op)?;
@@ -194,6 +195,15 @@ impl FuncTranslator<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// What is built from here on comes from the operator at this offset in the module.
+    fn locate(&mut self, offset: u64) {
+        if self.env.lines
+            && let Ok(offset) = u32::try_from(offset)
+        {
+            self.builder.set_srcloc(ir::SourceLoc::new(offset));
+        }
     }
 
     fn zero(&mut self, ty: Type) -> Value {

@@ -9,12 +9,13 @@
 mod bodies;
 mod convert;
 mod describe;
-mod features;
+pub(crate) mod features;
 mod tables;
 
 use faasm_abi::module::ModuleInfo;
 use wasmparser::{FunctionBody, Parser, ValidPayload, Validator};
 
+use crate::debug::GuestDwarf;
 use crate::error::ValidateError;
 pub(crate) use convert::{heap_type, ref_type, val_type};
 use describe::Description;
@@ -26,6 +27,7 @@ pub struct Validated<'a> {
     bodies: Vec<FunctionBody<'a>>,
     data: Vec<&'a [u8]>,
     closed_tables: Vec<bool>,
+    dwarf: GuestDwarf<'a>,
 }
 
 impl<'a> Validated<'a> {
@@ -46,6 +48,11 @@ impl<'a> Validated<'a> {
         &self.closed_tables
     }
 
+    /// The debugging information.
+    pub(crate) fn dwarf(&self) -> &GuestDwarf<'a> {
+        &self.dwarf
+    }
+
     /// The bytes of each data segment.
     pub(crate) fn data(&self) -> &[&'a [u8]] {
         &self.data
@@ -62,6 +69,7 @@ pub fn validate(wasm: &[u8]) -> Result<Validated<'_>, ValidateError> {
     let mut parser = Parser::new(0);
     parser.set_features(features::FEATURES);
     let mut description = Description::default();
+    let mut dwarf = GuestDwarf::default();
     let mut functions = Vec::new();
     for payload in parser.parse_all(wasm) {
         let payload = payload.map_err(features::refuse)?;
@@ -71,13 +79,14 @@ pub fn validate(wasm: &[u8]) -> Result<Validated<'_>, ValidateError> {
             functions.push((function, body));
         }
         description.add(&payload)?;
+        dwarf.add(&payload);
     }
     let (mut info, data) = description.finish();
     let bodies = bodies::validate(functions)?;
     let tables = tables::uses(&info, &bodies).map_err(features::refuse)?;
     info.growable_tables = tables::growable(&info, &tables);
     let closed_tables = tables.iter().map(|table| !table.shared && !table.foreign).collect();
-    Ok(Validated { info, bodies, data, closed_tables })
+    Ok(Validated { info, bodies, data, closed_tables, dwarf })
 }
 
 #[cfg(test)]

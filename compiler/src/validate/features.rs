@@ -5,7 +5,7 @@ use wasmparser::WasmFeatures;
 use crate::error::ValidateError;
 
 /// What the translation knows.
-pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
+pub(crate) const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::CUSTOM_PAGE_SIZES)
     .union(WasmFeatures::EXCEPTIONS)
     .union(WasmFeatures::EXTENDED_CONST)
@@ -19,7 +19,7 @@ pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::WIDE_ARITHMETIC);
 
 /// The error for what wasmparser refuses: a part that is not supported yet has its own.
-pub(super) fn refuse(error: wasmparser::Error) -> ValidateError {
+pub(crate) fn refuse(error: wasmparser::Error) -> ValidateError {
     match error.missing_wasm_feature() {
         Some(missing) => ValidateError::Unsupported { feature: name(missing), source: error },
         None => ValidateError::Invalid(error),
