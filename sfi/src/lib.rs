@@ -8,6 +8,7 @@
 //!   [`interrupt`] and [`watchdog`]: ending a guest that does not end by itself.
 //! * [`pending`]: a value that will be there later; [`wait`]: waiting for it from inside a guest; [`parking`]: guests
 //!   that wait for one another.
+//! * [`profile`]: what debuggers and profilers are told of code.
 //!
 //! # Not here
 //!
@@ -22,6 +23,7 @@ pub mod interrupt;
 mod pages;
 pub mod parking;
 pub mod pending;
+pub mod profile;
 pub mod racing;
 pub mod shared;
 pub mod slot;
