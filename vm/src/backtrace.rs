@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use faasm_sfi::fault::{Fault, FaultKind};
 
+use crate::debug::{DebugInfo, SourceLocation, Sources};
 use crate::module::ModuleInner;
 
 /// The guest's active functions, innermost first; long ones are cut.
@@ -24,7 +26,26 @@ pub struct Frame {
     pub name: Option<String>,
     /// Byte offset of the instruction in the function's machine code.
     pub offset: u32,
+    place: Option<Place>,
 }
+
+/// What it takes to ask where a frame's code came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) debug: Arc<DebugInfo>,
+    /// Offset of the instruction in the text.
+    pub(crate) text: u32,
+    /// The function's position among the defined ones.
+    pub(crate) position: usize,
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.debug, &other.debug) && self.text == other.text
+    }
+}
+
+impl Eq for Place {}
 
 /// Frames that are kept: who recurses without end is seen long before.
 const MAX_FRAMES: usize = 64;
@@ -41,7 +62,67 @@ impl Frame {
         offset: u32,
     ) -> Self {
         let cut = |name: &str| name[..name.floor_char_boundary(MAX_NAME)].to_owned();
-        Self { module: module.map(cut), function, name: name.map(cut), offset }
+        Self { module: module.map(cut), function, name: name.map(cut), offset, place: None }
+    }
+
+    /// The frame with what can be asked for later.
+    pub(crate) fn at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// Byte offset in the module of the operator that was executing; `None` when the object has no table of lines.
+    #[must_use]
+    pub fn wasm_offset(&self) -> Option<u32> {
+        let place = self.place.as_ref()?;
+        place.debug.operator(u32::try_from(place.position).ok()?, self.offset)
+    }
+
+    /// Where that is in the guest's sources, if the module was built with debugging information: the innermost function
+    /// first, which may have been inlined, and last the place in this function itself.
+    ///
+    /// It reads the object's debugging information, which takes time and stack; whoever shows many frames of a module
+    /// shows its [`Backtrace`], which reads once.
+    #[must_use]
+    pub fn locations(&self) -> Vec<SourceLocation> {
+        self.locations_in(self.sources().as_ref())
+    }
+
+    fn sources(&self) -> Option<Sources<'_>> {
+        self.place.as_ref()?.debug.sources()
+    }
+
+    fn locations_in(&self, sources: Option<&Sources<'_>>) -> Vec<SourceLocation> {
+        let place = self.place.as_ref().zip(sources);
+        place.map_or_else(Vec::new, |(place, sources)| sources.at(place.text))
+    }
+
+    /// Writes the frame's lines: one, and one before it for each function that was inlined where it is.
+    fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        margins: [&dyn fmt::Display; 2],
+        sources: Option<&Sources<'_>>,
+    ) -> fmt::Result {
+        let module = printable(self.module.as_deref().unwrap_or("<module>"));
+        let [mut margin, next] = margins;
+        let mut locations = self.locations_in(sources);
+        let own = locations.pop();
+        for inlined in locations {
+            let name = demangled(inlined.function.as_deref().unwrap_or("?"));
+            write!(f, "{margin}{module}!{name} (inlined)")?;
+            write_location(f, &inlined)?;
+            f.write_str("\n")?;
+            margin = next;
+        }
+        match &self.name {
+            Some(name) => write!(f, "{margin}{module}!{}", demangled(name))?,
+            None => write!(f, "{margin}{module}!func[{}]", self.function)?,
+        }
+        write!(f, "+{:#x}", self.offset)?;
+        match own {
+            Some(own) if own.file.is_some() => write_location(f, &own),
+            _ => self.wasm_offset().map_or(Ok(()), |at| write!(f, " at wasm {at:#x}")),
+        }
     }
 }
 
@@ -49,6 +130,20 @@ impl Frame {
 fn printable(name: &str) -> String {
     let name = &name[..name.floor_char_boundary(MAX_NAME)];
     name.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+}
+
+fn demangled(name: &str) -> String {
+    printable(&format!("{:#}", rustc_demangle::demangle(name)))
+}
+
+/// As in `file.c:12:3`, what is known of it.
+fn write_location(f: &mut fmt::Formatter<'_>, location: &SourceLocation) -> fmt::Result {
+    let Some(file) = &location.file else { return Ok(()) };
+    write!(f, " at {}", printable(file))?;
+    for number in [location.line, location.column].into_iter().map_while(|number| number) {
+        write!(f, ":{number}")?;
+    }
+    Ok(())
 }
 
 impl Backtrace {
@@ -121,11 +216,22 @@ pub(crate) fn saved_pair(fp: usize, stack: &Range<usize>) -> Option<(usize, usiz
 }
 
 impl fmt::Display for Backtrace {
-    /// A line for each frame; a recursion's, one for its first and one for how many follow.
+    /// A line for each frame and each function that was inlined where it is; a recursion's, those of its first and one
+    /// for how many follow.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut depth = 0;
+        let mut sources: Option<(&DebugInfo, Option<Sources<'_>>)> = None;
         for same in self.frames.chunk_by(PartialEq::eq) {
-            writeln!(f, "{depth:4}: {}", same[0])?;
+            let frame = &same[0];
+            let debug = frame.place.as_ref().map(|place| &*place.debug);
+            if let Some(debug) = debug
+                && !sources.as_ref().is_some_and(|(of, _)| std::ptr::eq(*of, debug))
+            {
+                sources = Some((debug, debug.sources()));
+            }
+            let margins: [&dyn fmt::Display; 2] = [&format_args!("{depth:4}: "), &"      "];
+            frame.write(f, margins, sources.as_ref().and_then(|(_, sources)| sources.as_ref()))?;
+            f.write_str("\n")?;
             depth += same.len();
             match same.len() - 1 {
                 0 => {}
@@ -141,15 +247,7 @@ impl fmt::Display for Backtrace {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let module = printable(self.module.as_deref().unwrap_or("<module>"));
-        match &self.name {
-            Some(name) => {
-                let name = format!("{:#}", rustc_demangle::demangle(name));
-                write!(f, "{module}!{}", printable(&name))?;
-            }
-            None => write!(f, "{module}!func[{}]", self.function)?,
-        }
-        write!(f, "+{:#x}", self.offset)
+        self.write(f, [&"", &""], self.sources().as_ref())
     }
 }
 

@@ -9,6 +9,8 @@ use faasm_abi::object::SealKey;
 use faasm_sfi::dirty::Scanner;
 use faasm_sfi::watchdog::Watchdog;
 
+use crate::profiling::Profiling;
+
 /// A handle to what modules and stores share; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -37,6 +39,8 @@ pub struct EngineConfig {
     pub idle_slots: usize,
     /// Whether each object is preceded by a collection: slow, to find references that are not known as roots.
     pub collect_always: bool,
+    /// Who is told of the code of loaded modules.
+    pub profiling: Profiling,
 }
 
 impl EngineConfig {
@@ -49,6 +53,7 @@ impl EngineConfig {
             arena_bytes: 1 << 40,
             idle_slots: 1024,
             collect_always: false,
+            profiling: Profiling::None,
         }
     }
 }
@@ -65,6 +70,9 @@ pub enum EngineError {
     /// This process's page map.
     #[error("the page map cannot be opened")]
     Scanner(#[source] faasm_sfi::dirty::RestoreError),
+    /// The profile's file.
+    #[error(transparent)]
+    Profile(#[from] faasm_sfi::profile::ProfileError),
 }
 
 impl Engine {
@@ -75,6 +83,7 @@ impl Engine {
     /// [`EngineError`].
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
         faasm_sfi::fault::install()?;
+        config.profiling.begin()?;
         let watchdog = Watchdog::start().map_err(EngineError::Watchdog)?;
         let scanner = Scanner::open().map_err(EngineError::Scanner)?;
         // A random start, so that handles of another engine's stores are not taken for this one's.
@@ -86,6 +95,10 @@ impl Engine {
     #[must_use]
     pub fn seal(&self) -> &SealKey {
         &self.inner.config.seal
+    }
+
+    pub(crate) fn profiling(&self) -> Profiling {
+        self.inner.config.profiling
     }
 
     pub(crate) fn next_store(&self) -> u64 {

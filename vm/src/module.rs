@@ -10,8 +10,11 @@ use faasm_abi::object::{CodeInfo, CodeRange, SealError};
 use faasm_abi::stack_map::StackMaps;
 use faasm_abi::types::FuncType;
 use faasm_sfi::code::{CodeError, CodeImage, CodeSpan};
+use faasm_sfi::profile::ProfileError;
+use faasm_sfi::profile::debugger::Registration;
 
-use crate::backtrace::Frame;
+use crate::backtrace::{Frame, Place};
+use crate::debug::DebugInfo;
 use crate::engine::Engine;
 use crate::object;
 
@@ -30,6 +33,9 @@ pub(crate) struct ModuleInner {
     code: CodeInfo,
     /// [`faasm_abi::stack_map`].
     stack_maps: Box<[u8]>,
+    debug: Arc<DebugInfo>,
+    /// What debuggers were told, until the module is gone.
+    _registration: Option<Registration>,
     /// Address of the entry for each type, by type index.
     entries: Box<[Option<usize>]>,
 }
@@ -74,6 +80,9 @@ pub enum LoadError {
     /// The code could not be mapped.
     #[error("the object's code cannot be mapped")]
     Map(#[from] CodeError),
+    /// Profilers cannot be told.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
 }
 
 impl Module {
@@ -89,6 +98,8 @@ impl Module {
             opened.sites.iter().map(|site| (site.offset, site.code as u8)).unzip();
         let span = Arc::new(CodeSpan::new(image, offsets, codes)?);
         let entries = entries(&opened.info.module, &opened.info.code, span.start());
+        let debug = Arc::new(DebugInfo::of(&opened.file));
+        let registration = engine.profiling().announce(&opened, &debug, span.start())?;
         Ok(Self {
             inner: Arc::new(ModuleInner {
                 info: opened.info.module,
@@ -97,6 +108,8 @@ impl Module {
                 span,
                 code: opened.info.code,
                 stack_maps: opened.stack_maps.into(),
+                debug,
+                _registration: registration,
                 entries,
             }),
         })
@@ -151,7 +164,8 @@ impl ModuleInner {
         }
         let function = self.info.imported.functions + u32::try_from(position).ok()?;
         let (module, name) = (self.info.name.as_deref(), self.info.function_name(function));
-        Some(Frame::new(module, function, name, offset))
+        let place = Place { debug: Arc::clone(&self.debug), text: at, position: next - 1 };
+        Some(Frame::new(module, function, name, offset).at(place))
     }
 }
 

@@ -16,6 +16,9 @@ use crate::module::LoadError;
 
 /// The pieces of an object file whose seal held and whose parts fit one another.
 pub(crate) struct Opened<'a> {
+    /// The whole file without its seal.
+    pub(crate) bytes: &'a [u8],
+    pub(crate) file: object::File<'a>,
     pub(crate) info: ObjectInfo,
     pub(crate) layout: ContextLayout,
     pub(crate) text: &'a [u8],
@@ -49,6 +52,8 @@ pub(crate) fn open<'a>(key: &SealKey, sealed: &'a [u8]) -> Result<Opened<'a>, Lo
         info,
         layout,
         sites,
+        bytes,
+        file,
     };
     ensure(StackMaps::open(opened.stack_maps).is_some(), "the stack maps are damaged")?;
     check_code(&opened)?;

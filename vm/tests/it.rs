@@ -8,6 +8,8 @@ mod bounds;
 mod calls;
 #[path = "it/capture.rs"]
 mod capture;
+#[path = "it/debug.rs"]
+mod debug;
 #[path = "it/gc.rs"]
 mod gc;
 #[path = "it/guest_memory.rs"]
