@@ -11,8 +11,10 @@ use clap::{Parser, Subcommand};
 
 mod compile;
 mod failure;
+mod inspect;
 mod order;
 mod paths;
+mod profile;
 mod remote;
 mod run;
 mod serve;
@@ -43,6 +45,8 @@ Exit codes:
 enum Command {
     /// Compile a module to a native object.
     Compile(compile::Options),
+    /// Show what a module or an object is made of, or the machine code of a function.
+    Inspect(inspect::Options),
     /// Run a program, or one exported function of a module.
     Run(run::Options),
     /// Serve functions over HTTP.
@@ -67,6 +71,7 @@ pub fn main() -> ExitCode {
     start_log(cli.log.as_deref().unwrap_or(default));
     let done = match cli.command {
         Command::Compile(options) => compile::compile(&options),
+        Command::Inspect(options) => inspect::inspect(&options),
         Command::Run(options) => run::run(&options),
         Command::Serve(options) => serve::serve(&options),
         Command::Upload(options) => remote::upload(&options),

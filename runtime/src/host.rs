@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use faasm_hostif::HostBuildError;
 use faasm_sfi::pending::{Pending, pending};
-use faasm_vm::{Engine, EngineConfig, EngineError, SealKey, StoreLimits};
+use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
 
 use crate::call::{CallInfo, Entry, Finished};
 use crate::directory::Directory;
@@ -45,6 +45,8 @@ pub struct HostConfig {
     pub init_time: Duration,
     /// How many calls wait, and how many Faaslets live.
     pub limits: ExecutorLimits,
+    /// Which profiler or debugger is told of functions' code.
+    pub profiling: Profiling,
 }
 
 impl HostConfig {
@@ -59,6 +61,7 @@ impl HostConfig {
             max_timeout: Duration::from_mins(15),
             init_time: Duration::from_secs(30),
             limits: ExecutorLimits::default(),
+            profiling: Profiling::None,
         }
     }
 }
@@ -159,7 +162,10 @@ impl Host {
     /// [`HostError`].
     pub fn start(config: HostConfig) -> Result<Arc<Self>, HostError> {
         let registry = Registry::open(&config.data)?;
-        let engine = Engine::new(EngineConfig::new(SealKey::new(registry.key()?)))?;
+        let engine = Engine::new(EngineConfig {
+            profiling: config.profiling,
+            ..EngineConfig::new(SealKey::new(registry.key()?))
+        })?;
         let limits = StoreLimits { memory_bytes: config.memory_bytes, ..StoreLimits::default() };
         let settings = ForgeSettings { limits, init_time: config.init_time };
         let ids = InvocationIds::new()

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use faasm_compiler::{
-    CompileOptions, Cpu, RelaxedSimd, Target, compile as compile_module, validate,
+    CompileOptions, Cpu, DebugInfo, ObjectFile, RelaxedSimd, Target, compile as compile_module,
+    validate,
 };
 
 use super::failure::{Done, Failure};
@@ -32,6 +33,10 @@ pub(super) struct Options {
     /// Let relaxed vector operators compute what this machine is fastest at, instead of the same on all machines.
     #[arg(long)]
     relaxed_simd: bool,
+    /// What the object carries for backtraces and debuggers: the module's source lines (`full`), only offsets in the
+    /// module (`lines`), or nothing.
+    #[arg(long, value_enum, default_value = "full")]
+    debug_info: DebugOption,
     /// The key to seal the object with; made if it is not there. By default this user's.
     #[arg(long, value_name = "FILE", env = "FAASM_KEY")]
     key: Option<PathBuf>,
@@ -41,6 +46,13 @@ pub(super) struct Options {
 enum CpuOption {
     Native,
     Baseline,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DebugOption {
+    Full,
+    Lines,
+    None,
 }
 
 pub(super) fn compile(options: &Options) -> Done {
@@ -57,9 +69,18 @@ pub(super) fn compile(options: &Options) -> Done {
             true => RelaxedSimd::Machine,
             false => RelaxedSimd::Deterministic,
         },
+        debug: match options.debug_info {
+            DebugOption::Full => DebugInfo::Full,
+            DebugOption::Lines => DebugInfo::Lines,
+            DebugOption::None => DebugInfo::None,
+        },
         ..CompileOptions::default()
     };
-    let sealed = key.seal(object(&wasm, &choices).map_err(|error| Failure::problem(&error))?);
+    let object = object(&wasm, &choices).map_err(|error| Failure::problem(&error))?;
+    for note in ObjectFile::parse(&object).map_err(|error| Failure::internal(&error))?.notes {
+        eprintln!("note: {note}");
+    }
+    let sealed = key.seal(object);
     let output = options.output.clone().unwrap_or_else(|| options.wasm.with_extension("o"));
     write(&output, &sealed).map_err(|error| Failure::file(&output, &error))?;
     let (took, size) = (begun.elapsed(), sealed.len());

@@ -8,7 +8,8 @@
 use std::ffi::{OsStr, OsString};
 
 /// The options of `faasm run`; each has a value.
-const OPTIONS: [&str; 6] = ["--dir", "--env", "--invoke", "--key", "--log", "--memory"];
+const OPTIONS: [&str; 8] =
+    ["--debug", "--dir", "--env", "--invoke", "--key", "--log", "--memory", "--profile"];
 
 /// The arguments with our options before the file.
 pub(super) fn options_first(args: Vec<OsString>) -> Vec<OsString> {

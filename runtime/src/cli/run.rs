@@ -17,6 +17,7 @@ use faasm_vm::{
 use super::compile::object;
 use super::failure::{Done, Failure};
 use super::paths;
+use super::profile::ProfileOptions;
 use crate::forge::{ForgeError, MissingImports};
 use crate::invocation::random_bytes;
 use crate::problem::EXIT_TRAP;
@@ -41,6 +42,8 @@ pub(super) struct Options {
     /// The key that an object is sealed with. By default this user's.
     #[arg(long, value_name = "FILE", env = "FAASM_KEY")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    profile: ProfileOptions,
     /// The module, or the object that `faasm compile` made of it.
     file: PathBuf,
     /// The guest's arguments.
@@ -150,7 +153,8 @@ fn load(options: &Options, file: &[u8]) -> Result<(Engine, Module), Failure> {
             ),
         ),
     };
-    let engine = Engine::new(EngineConfig::new(key)).map_err(|error| Failure::internal(&error))?;
+    let config = EngineConfig { profiling: options.profile.profiling(), ..EngineConfig::new(key) };
+    let engine = Engine::new(config).map_err(|error| Failure::internal(&error))?;
     let module = Module::load(&engine, compiled.as_deref().unwrap_or(file));
     let module = module.map_err(|error| refused(options, &error))?;
     if let Err(error) = faasm_hostif::check_imports(module.info()) {

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::failure::{Done, Failure};
 use super::paths;
+use super::profile::ProfileOptions;
 use crate::duration;
 use crate::executors::ExecutorLimits;
 use crate::gateway::{self, GatewayLimits};
@@ -57,6 +58,8 @@ pub(super) struct Options {
     /// How long calls may go on after SIGINT or SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
+    #[command(flatten)]
+    profile: ProfileOptions,
 }
 
 pub(super) fn serve(options: &Options) -> Done {
@@ -66,6 +69,7 @@ pub(super) fn serve(options: &Options) -> Done {
         memory_bytes: options.memory,
         timeout: options.timeout,
         max_timeout: options.max_timeout,
+        profiling: options.profile.profiling(),
         limits: ExecutorLimits {
             queued: options.queue,
             live: options.faaslets,

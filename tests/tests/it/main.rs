@@ -9,4 +9,5 @@ mod isolation;
 mod limits;
 mod process;
 mod stress;
+mod tools;
 mod uploads;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::host::{root, wasm_path};
 
 /// The binary, built from this tree.
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let profile = if cfg!(debug_assertions) { &[][..] } else { &["--release"] };
@@ -25,7 +25,7 @@ fn binary() -> &'static Path {
 }
 
 /// Runs the binary with this folder for data.
-fn faasm(data: &Path, args: &[&str]) -> Output {
+pub(crate) fn faasm(data: &Path, args: &[&str]) -> Output {
     Command::new(binary())
         .args(args)
         .env("FAASM_DATA", data)
@@ -34,15 +34,15 @@ fn faasm(data: &Path, args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or(-1)
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-fn guest(name: &str) -> String {
+pub(crate) fn guest(name: &str) -> String {
     wasm_path(name).to_string_lossy().into_owned()
 }
 
