@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::shell::{cargo, cargo_tool, root, run, with_path};
+use crate::shell::{answers, cargo, cargo_tool, root, run, say, with_path};
 
 /// What to test.
 #[derive(clap::Args)]
@@ -53,7 +53,20 @@ fn select<'a>(command: &'a mut Command, options: &Options) -> &'a mut Command {
 }
 
 pub(crate) fn all(options: &Options) -> Result<()> {
+    install_debugger();
     run_tests(options, false)
+}
+
+/// The debugger that a test shows guests to; where it cannot be installed, that test says that it did not run.
+fn install_debugger() {
+    if answers(Command::new("gdb").arg("--version")) {
+        return;
+    }
+    let mut apt = Command::new("apt-get");
+    apt.args(["install", "-q", "-y", "--no-install-recommends", "gdb"]);
+    if let Err(error) = run("installing gdb", &mut apt) {
+        say(&format!("{error:#}: what gdb shows of guests is not tested"));
+    }
 }
 
 pub(crate) fn bless() -> Result<()> {
