@@ -31,8 +31,9 @@ fn translated(
     dwarf: &GuestDwarf<'_>,
     code: &[(CodeRange, Vec<Line>)],
 ) -> Translated {
-    let isa = isa::build(&CompileOptions::default()).unwrap();
-    let env = Env::new(module, &*isa).unwrap();
+    let options = CompileOptions::default();
+    let isa = isa::build(&options).unwrap();
+    let env = Env::new(module, &*isa, &options).unwrap();
     let functions: Vec<_> =
         code.iter().map(|(range, lines)| Function { range: *range, lines }).collect();
     native::write(&env, dwarf, &functions)
