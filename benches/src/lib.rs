@@ -5,6 +5,7 @@
 //! 1. Each side is run until one sample takes at least [`SAMPLE`], which fixes how often it repeats per sample.
 //! 2. Samples alternate, and the side that goes first alternates too, so that drift and neighbours hit both.
 //! 3. The median of each side's samples counts, and the ratio ours / rival: smaller is better, always.
+//!    There are [`SAMPLES`] of each, fewer where one side's would take longer than [`BUDGET`], and at least one.
 //!
 //! Time is the thread's processor time unless work happens on other threads, since wall time on a shared machine
 //! measures the neighbours.
@@ -21,12 +22,16 @@ use serde::Serialize;
 pub const SAMPLE: Duration = Duration::from_millis(4);
 /// Samples of each side.
 pub const SAMPLES: usize = 31;
+/// How long all samples of one side may take.
+pub const BUDGET: Duration = Duration::from_secs(20);
 
 /// Which clock counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// Processor time of the calling thread.
     Thread,
+    /// Processor time of all threads of the process.
+    Process,
     /// Time on the wall, for work on several threads.
     Wall,
 }
@@ -103,6 +108,20 @@ impl Bench {
         });
     }
 
+    /// Adds a row of memory, in bytes.
+    pub fn push_bytes(&mut self, name: &str, ours: f64, rival: f64) {
+        let (ratio, mib) = (ours / rival, |bytes: f64| format!("{:.1} MiB", bytes / 1048576.0));
+        println!("{name:<28} {:>12} {:>12} {ratio:>7.3}", mib(ours), mib(rival));
+        self.rows.push(Row {
+            name: name.to_owned(),
+            unit: "bytes",
+            ours,
+            rival,
+            rival_name: self.rival_name.clone(),
+            ratio,
+        });
+    }
+
     /// Adds a row `geomean` and `group` with the geometric mean of the rows so far whose names are a kernel's and
     /// `group`: `fib/simd` with the group `/simd`, `fib` with the empty one.
     pub fn geomean(&mut self, group: &str) {
@@ -146,16 +165,18 @@ pub fn root() -> PathBuf {
     here.parent().map_or_else(|| here.to_path_buf(), Path::to_path_buf)
 }
 
-fn target() -> PathBuf {
+/// Where what is built goes.
+#[must_use]
+pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Medians of both sides in nanoseconds per run.
 fn alternate(clock: Clock, mut ours: impl FnMut(), mut rival: impl FnMut()) -> (f64, f64) {
-    let repeat_ours = calibrate(clock, &mut ours);
-    let repeat_rival = calibrate(clock, &mut rival);
+    let (repeat_ours, took_ours) = calibrate(clock, &mut ours);
+    let (repeat_rival, took_rival) = calibrate(clock, &mut rival);
     let (mut samples_ours, mut samples_rival) = (Vec::new(), Vec::new());
-    for round in 0..SAMPLES {
+    for round in 0..rounds(took_ours.max(took_rival)) {
         if round % 2 == 0 {
             samples_ours.push(sample(clock, repeat_ours, &mut ours));
             samples_rival.push(sample(clock, repeat_rival, &mut rival));
@@ -167,17 +188,22 @@ fn alternate(clock: Clock, mut ours: impl FnMut(), mut rival: impl FnMut()) -> (
     (median(&mut samples_ours), median(&mut samples_rival))
 }
 
-/// How often to repeat so that a sample is long enough to be measured.
-fn calibrate(clock: Clock, work: &mut impl FnMut()) -> u32 {
+/// How many samples, each of which takes so many nanoseconds.
+fn rounds(sample: f64) -> usize {
+    let budget = BUDGET.as_secs_f64() * 1e9;
+    (1..=SAMPLES).rev().find(|&rounds| sample * rounds as f64 <= budget).unwrap_or(1)
+}
+
+/// How often to repeat so that a sample is long enough to be measured, and how many nanoseconds it takes then.
+fn calibrate(clock: Clock, work: &mut impl FnMut()) -> (u32, f64) {
     let mut repeat = 1;
-    while repeat < 1 << 28 {
+    loop {
         let took = f64::from(repeat) * sample(clock, repeat, work);
-        if took >= SAMPLE.as_secs_f64() * 1e9 {
-            break;
+        if took >= SAMPLE.as_secs_f64() * 1e9 || repeat == 1 << 28 {
+            return (repeat, took);
         }
         repeat *= 2;
     }
-    repeat
 }
 
 /// Nanoseconds per run over `repeat` runs.
@@ -195,11 +221,13 @@ fn now(clock: Clock) -> Duration {
     }
     match clock {
         Clock::Wall => START.with(Instant::elapsed),
-        Clock::Thread => {
-            let time = clock_gettime(ClockId::ThreadCPUTime);
-            Duration::try_from(time).unwrap_or_default()
-        }
+        Clock::Thread => processor_time(ClockId::ThreadCPUTime),
+        Clock::Process => processor_time(ClockId::ProcessCPUTime),
     }
+}
+
+fn processor_time(of: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(of)).unwrap_or_default()
 }
 
 fn median(samples: &mut [f64]) -> f64 {

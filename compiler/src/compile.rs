@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use cranelift_codegen::ir::UserExternalName;
 use faasm_abi::builtin::Builtin;
 use faasm_abi::module::ModuleInfo;
-use faasm_abi::object::{CodeInfo, CodeRange, HostStubs};
 
 use crate::env::{Env, namespace};
 use crate::error::CompileError;
 use crate::function::{Code, Worker};
 use crate::options::{CompileOptions, DebugInfo};
 use crate::symbols::{self, Symbols};
+use crate::tables::{lowest_types, tables};
 use crate::validate::Validated;
 use crate::{debug, isa, object, stubs, text, translate};
 
@@ -44,23 +44,27 @@ pub fn compile(module: &Validated<'_>, options: &CompileOptions) -> Result<Vec<u
     let mut env = Env::new(module, &*isa, options).map_err(CompileError::Context)?;
     env.lines = options.debug != DebugInfo::None;
     let units = plan(env.info);
-    let job = Job { env: &env, module, symbols: Symbols::new(env.info) };
+    let job = Job { env: &env, module, symbols: Symbols::new(module) };
     let codes = job.run(&units, options.threads)?;
     let text = text::assemble(&env, codes, |name| label(env.info, name))?;
-    let info = object::describe(&env, code_info(&units, &text.ranges));
+    let tables = tables(module, &units, &text.ranges);
     let symbols = &job.symbols;
-    let functions = text.ranges.iter().zip(&text.lines).take(info.code.functions.len());
-    let functions: Vec<_> =
-        functions.map(|(&range, lines)| debug::Function { range, lines }).collect();
+    let functions = functions(env.info, &text);
     let native = match options.debug {
         DebugInfo::Full => debug::translate(&env, module.dwarf(), &functions),
         DebugInfo::Lines | DebugInfo::None => debug::Translated::default(),
     };
-    object::write(
-        &env,
-        &text,
-        &object::Contents { units: &units, symbols, info, data: module.data(), debug: &native },
-    )
+    drop(functions);
+    let data = module.data();
+    let contents = object::Contents { units: &units, symbols, tables, data, debug: native };
+    object::write(&env, text, contents)
+}
+
+/// The defined functions, which come first, with their lines.
+fn functions<'a>(info: &ModuleInfo, text: &'a text::Text) -> Vec<debug::Function<'a>> {
+    let defined = info.functions.len() - info.imported.functions as usize;
+    let functions = text.ranges.iter().zip(&text.lines).take(defined);
+    functions.map(|(&range, lines)| debug::Function { range, lines }).collect()
 }
 
 /// All code of the object, in its order: functions first, then builtins, so that [`label`] can compute positions.
@@ -81,16 +85,11 @@ pub(crate) fn plan(info: &ModuleInfo) -> Vec<Unit> {
 
 /// The types of escaping functions, each structure once, by its lowest index.
 fn entry_types(info: &ModuleInfo) -> Vec<u32> {
-    let mut lowest = std::collections::HashMap::new();
-    for (ty, index) in info.types.iter().zip(0..) {
-        if let Some(ty) = ty.as_func() {
-            lowest.entry(ty).or_insert(index);
-        }
-    }
+    let lowest = lowest_types(info);
     let mut types: Vec<u32> = info
         .escaping
         .iter()
-        .filter_map(|&function| lowest.get(info.function_type(function)?).copied())
+        .map(|&function| lowest[info.functions[function as usize] as usize])
         .collect();
     types.sort_unstable();
     types.dedup();
@@ -205,23 +204,4 @@ fn on_threads(threads: Option<NonZeroUsize>, work: impl Fn() + Sync) -> Result<(
 
 fn imported<'a>(env: &Env<'a>, function: u32) -> (u32, &'a faasm_abi::types::FuncType) {
     (function, env.func_type(env.info.functions[function as usize]))
-}
-
-/// Says where each unit came to lie.
-fn code_info(units: &[Unit], ranges: &[CodeRange]) -> CodeInfo {
-    let mut info = CodeInfo::default();
-    for (unit, &range) in units.iter().zip(ranges) {
-        match *unit {
-            Unit::Function(_) => info.functions.push(range),
-            Unit::Builtin(_) => {}
-            Unit::HostArray(_) => info.host_stubs.push(HostStubs { array: range, native: None }),
-            Unit::HostNative(_) => {
-                if let Some(stubs) = info.host_stubs.last_mut() {
-                    stubs.native = Some(range);
-                }
-            }
-            Unit::Entry(ty) => info.entries.push((ty, range)),
-        }
-    }
-    info
 }

@@ -83,7 +83,7 @@ pub fn disassemble(
 ) -> Result<Disassembly, DisassembleError> {
     let undefined = DisassembleError::Undefined(index);
     let position = index.checked_sub(object.info.module.imported.functions);
-    let range = position.and_then(|at| object.info.code.functions.get(at as usize));
+    let range = object.code(index);
     let (Some(position), Some(range)) = (position, range) else { return Err(undefined) };
     let (start, end) = (range.offset as usize, range.offset as usize + range.length as usize);
     let code = object.text.get(start..end).ok_or(undefined)?;

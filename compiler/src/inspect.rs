@@ -1,8 +1,12 @@
 //! What modules and objects are made of, for people who look at them.
 
 use faasm_abi::lines::{LINES_SECTION, Lines, Rows};
-use faasm_abi::object::{FORMAT, INFO_SECTION, NOTES_SECTION, ObjectInfo, TRAPS_SECTION};
-use faasm_abi::trap::{TrapSite, decode_sites};
+use faasm_abi::object::{
+    CodeRange, FORMAT, FUNCTIONS_SECTION, INFO_SECTION, InfoError, NAMES_SECTION, NOTES_SECTION,
+    ObjectInfo, TRAPS_SECTION,
+};
+use faasm_abi::tables::{FunctionRow, Table, name_at};
+use faasm_abi::trap::{TrapSite, TrapTable};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use wasmparser::{BlockType, FunctionBody, Operator, Parser, Payload, Validator, WasmFeatures};
 
@@ -151,6 +155,8 @@ pub struct ObjectFile<'a> {
     /// Where it may trap.
     pub(crate) traps: Vec<TrapSite>,
     lines: &'a [u8],
+    functions: Table<'a, { FunctionRow::WORDS }>,
+    names: &'a [u8],
     /// Names of code by offset in the text, ascending.
     symbols: Vec<(u32, String)>,
 }
@@ -173,6 +179,9 @@ pub enum ObjectError {
 }
 
 impl<'a> ObjectFile<'a> {
+    /// The version of the format, which every object that can be taken apart has.
+    pub const FORMAT: u32 = FORMAT;
+
     /// Takes apart what the seal was opened of.
     ///
     /// # Errors
@@ -182,16 +191,15 @@ impl<'a> ObjectFile<'a> {
         let file = object::File::parse(bytes).map_err(|_| ObjectError::NotElf)?;
         let find = |name: &str| file.section_by_name(name).and_then(|found| found.data().ok());
         let need = |name: &'static str| find(name).ok_or(ObjectError::Section(name));
-        let info = need(INFO_SECTION)?;
-        // The version comes first, so it can be read when the rest has changed.
-        let format = postcard::take_from_bytes::<u32>(info);
-        let (found, _) = format.map_err(|_| ObjectError::Section(INFO_SECTION))?;
-        if found != FORMAT {
-            return Err(ObjectError::Format { found });
-        }
-        let info = postcard::from_bytes(info).map_err(|_| ObjectError::Section(INFO_SECTION))?;
-        let traps =
-            decode_sites(need(TRAPS_SECTION)?).ok_or(ObjectError::Section(TRAPS_SECTION))?;
+        let info = ObjectInfo::decode(need(INFO_SECTION)?).map_err(|error| match error {
+            InfoError::Format { found } => ObjectError::Format { found },
+            InfoError::Damaged => ObjectError::Section(INFO_SECTION),
+        })?;
+        let functions = Table::of(need(FUNCTIONS_SECTION)?);
+        let functions = functions.ok_or(ObjectError::Section(FUNCTIONS_SECTION))?;
+        let traps = TrapTable::of(need(TRAPS_SECTION)?)
+            .and_then(|table| table.sites().collect())
+            .ok_or(ObjectError::Section(TRAPS_SECTION))?;
         let notes = String::from_utf8_lossy(find(NOTES_SECTION).unwrap_or_default()).into_owned();
         let sections = file.sections().map(|section| Section {
             name: String::from_utf8_lossy(section.name_bytes().unwrap_or_default()).into_owned(),
@@ -212,8 +220,26 @@ impl<'a> ObjectFile<'a> {
             text: need(".text")?,
             traps,
             lines: find(LINES_SECTION).unwrap_or_default(),
+            functions,
+            names: need(NAMES_SECTION)?,
             symbols,
         })
+    }
+
+    /// The code of a function, if the module defines it.
+    pub(crate) fn code(&self, function: u32) -> Option<CodeRange> {
+        let row = FunctionRow::of(self.functions.row(function as usize)?);
+        (row.code.length > 0).then_some(row.code)
+    }
+
+    /// The functions that have names (name section): index and name, ascending.
+    #[must_use]
+    pub fn function_names(&self) -> Vec<(u32, &'a str)> {
+        let rows = (0..).zip(self.functions.rows());
+        rows.filter_map(|(index, row)| {
+            Some((index, name_at(self.names, FunctionRow::of(row).name)?))
+        })
+        .collect()
     }
 
     /// The lines of a defined function, by its position among them.

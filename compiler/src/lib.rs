@@ -22,6 +22,7 @@ mod object;
 mod options;
 mod stubs;
 mod symbols;
+mod tables;
 mod text;
 mod translate;
 mod unwind;

@@ -33,7 +33,7 @@ pub fn listing(
 ) -> Result<String, CompileError> {
     let isa = isa::build(options)?;
     let env = Env::new(module, &*isa, options).map_err(CompileError::Context)?;
-    let job = Job { env: &env, module, symbols: Symbols::new(env.info) };
+    let job = Job { env: &env, module, symbols: Symbols::new(module) };
     let mut worker = Worker::new();
     let mut text = String::new();
     for unit in plan(env.info) {

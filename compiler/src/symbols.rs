@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use faasm_abi::builtin::Builtin;
-use faasm_abi::module::{ExportItem, ImportKind, ModuleInfo};
+use faasm_abi::module::{ExportItem, ImportKind};
 
 use crate::compile::Unit;
+use crate::validate::Validated;
 
 /// Longest name that is kept: names come from the module and may be of any length.
 pub(crate) const MAX_NAME: usize = 512;
 
 /// What names a module's code.
 pub(crate) struct Symbols<'a> {
-    info: &'a ModuleInfo,
+    module: &'a Validated<'a>,
     /// The first export of each exported function.
     exports: HashMap<u32, &'a str>,
     /// Module and name of each imported function.
@@ -20,7 +21,8 @@ pub(crate) struct Symbols<'a> {
 }
 
 impl<'a> Symbols<'a> {
-    pub(crate) fn new(info: &'a ModuleInfo) -> Self {
+    pub(crate) fn new(module: &'a Validated<'a>) -> Self {
+        let info = module.info();
         let mut exports = HashMap::new();
         for export in &info.exports {
             if let ExportItem::Function(index) = export.item {
@@ -30,14 +32,14 @@ impl<'a> Symbols<'a> {
         let functions =
             info.imports.iter().filter(|import| matches!(import.kind, ImportKind::Function(_)));
         let imports = functions.map(|import| (&*import.module, &*import.name)).collect();
-        Self { info, exports, imports }
+        Self { module, exports, imports }
     }
 
     /// The symbol of a piece of code.
     pub(crate) fn of(&self, unit: Unit) -> String {
         match unit {
             Unit::Function(index) => {
-                let name = self.info.function_name(index);
+                let name = self.module.function_name(index);
                 let name = name.or_else(|| self.exports.get(&index).copied());
                 format!("wasm[{index}]::{}", printable(name.unwrap_or("function")))
             }

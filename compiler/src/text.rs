@@ -5,9 +5,10 @@ use cranelift_codegen::ir::UserExternalName;
 use cranelift_codegen::isa::unwind::CfaUnwindInfo;
 use cranelift_control::ControlPlane;
 use faasm_abi::lines::Line;
-use faasm_abi::object::CodeRange;
+use faasm_abi::object::{CodeRange, TEXT_PAGE};
 use faasm_abi::stack_map::StackMap;
 use faasm_abi::trap::TrapSite;
+use target_lexicon::Architecture;
 
 use crate::env::Env;
 use crate::error::CompileError;
@@ -21,6 +22,7 @@ const MAX_TEXT: u64 = (1 << 31) - 1;
 
 /// The text section and what is known of each place in it.
 pub(crate) struct Text {
+    /// Whole pages.
     pub(crate) bytes: Vec<u8>,
     /// The pieces, in order.
     pub(crate) ranges: Vec<CodeRange>,
@@ -66,7 +68,19 @@ pub(crate) fn assemble(
         lines.push(code.lines);
         unwind.extend(code.unwind.map(|info| (offset, info)));
     }
-    Ok(Text { bytes: builder.finish(control), ranges, traps, stack_maps, lines, unwind })
+    let mut bytes = builder.finish(control);
+    bytes.resize(bytes.len().next_multiple_of(TEXT_PAGE as usize), filler(env));
+    Ok(Text { bytes, ranges, traps, stack_maps, lines, unwind })
+}
+
+/// What fills the last page: bytes that trap when they are run.
+fn filler(env: &Env<'_>) -> u8 {
+    match env.isa.triple().architecture {
+        // `int3`.
+        Architecture::X86_64 => 0xcc,
+        // `udf #0`.
+        _ => 0,
+    }
 }
 
 fn unresolved(kind: Reloc) -> CompileError {

@@ -18,14 +18,14 @@ pub(crate) struct Unwind {
 /// Writes the tables of all code.
 pub(crate) fn write(
     env: &Env<'_>,
-    tables: &[(u32, CfaUnwindInfo)],
+    tables: Vec<(u32, CfaUnwindInfo)>,
 ) -> Result<Unwind, CompileError> {
     let mut frames = FrameTable::default();
     if let Some(mut cie) = env.isa.create_systemv_cie() {
         cie.fde_address_encoding = DwEhPe(DW_EH_PE_pcrel.0 | DW_EH_PE_sdata4.0);
         let cie = frames.add_cie(cie);
         for (offset, info) in tables {
-            let address = Address::Symbol { symbol: 0, addend: i64::from(*offset) };
+            let address = Address::Symbol { symbol: 0, addend: i64::from(offset) };
             frames.add_fde(cie, info.to_fde(address));
         }
     }

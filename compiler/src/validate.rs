@@ -13,18 +13,22 @@ pub(crate) mod features;
 mod tables;
 
 use faasm_abi::module::ModuleInfo;
+use faasm_abi::tables::SegmentRow;
 use wasmparser::{FunctionBody, Parser, ValidPayload, Validator};
 
 use crate::debug::GuestDwarf;
 use crate::error::ValidateError;
 pub(crate) use convert::{heap_type, ref_type, val_type};
-use describe::Description;
+use describe::{Described, Description};
 
 /// A module that is valid WebAssembly and uses only what we support.
 #[derive(Debug)]
 pub struct Validated<'a> {
     info: ModuleInfo,
+    /// Index and name, ascending.
+    names: Vec<(u32, &'a str)>,
     bodies: Vec<FunctionBody<'a>>,
+    segments: Vec<SegmentRow>,
     data: Vec<&'a [u8]>,
     closed_tables: Vec<bool>,
     dwarf: GuestDwarf<'a>,
@@ -35,6 +39,13 @@ impl<'a> Validated<'a> {
     #[must_use]
     pub fn info(&self) -> &ModuleInfo {
         &self.info
+    }
+
+    /// The name of function `index`, if the module gives one (name section).
+    #[must_use]
+    pub fn function_name(&self, index: u32) -> Option<&'a str> {
+        let at = self.names.binary_search_by_key(&index, |(index, _)| *index).ok()?;
+        Some(self.names[at].1)
     }
 
     /// The defined functions' bodies, in order.
@@ -51,6 +62,18 @@ impl<'a> Validated<'a> {
     /// The debugging information.
     pub(crate) fn dwarf(&self) -> &GuestDwarf<'a> {
         &self.dwarf
+    }
+
+    /// The functions that have names (name section): index and name, ascending.
+    #[must_use]
+    pub fn function_names(&self) -> &[(u32, &'a str)] {
+        &self.names
+    }
+
+    /// The data segments.
+    #[must_use]
+    pub fn segments(&self) -> &[SegmentRow] {
+        &self.segments
     }
 
     /// The bytes of each data segment.
@@ -81,12 +104,12 @@ pub fn validate(wasm: &[u8]) -> Result<Validated<'_>, ValidateError> {
         description.add(&payload)?;
         dwarf.add(&payload);
     }
-    let (mut info, data) = description.finish();
+    let Described { mut info, names, segments, data } = description.finish();
     let bodies = bodies::validate(functions)?;
     let tables = tables::uses(&info, &bodies).map_err(features::refuse)?;
     info.growable_tables = tables::growable(&info, &tables);
     let closed_tables = tables.iter().map(|table| !table.shared && !table.foreign).collect();
-    Ok(Validated { info, bodies, data, closed_tables, dwarf })
+    Ok(Validated { info, names, bodies, segments, data, closed_tables, dwarf })
 }
 
 #[cfg(test)]

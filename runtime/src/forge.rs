@@ -13,7 +13,7 @@ use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, valid
 use faasm_hostif::{HostBuildError, HostState, ImportError, check_imports};
 use faasm_snapshot::{EntryError, Proto, ProtoError, Recipe};
 use faasm_state::CallId;
-use faasm_vm::{Engine, LinkError, Linker, LoadError, Module, StoreLimits};
+use faasm_vm::{CacheError, Check, Engine, LinkError, Linker, LoadError, Module, StoreLimits};
 
 use crate::digest::Digest;
 use crate::directory::Directory;
@@ -184,8 +184,7 @@ impl Forge {
         timings.validate = lap(&mut begun);
         let digest = registry.put_wasm(wasm)?;
         let key = self.object_key(digest);
-        let kept =
-            registry.object(key)?.and_then(|sealed| Module::load(&self.engine, &sealed).ok());
+        let kept = self.kept(registry, key)?;
         let compiled = kept.is_none();
         let module = match kept {
             Some(module) => module,
@@ -206,8 +205,7 @@ impl Forge {
     ) -> Result<Proto, ForgeError> {
         let (registry, record) = (directory.registry(), function.record());
         if record.object == self.object_key(record.wasm)
-            && let Some(sealed) = registry.object(record.object)?
-            && let Ok(module) = Module::load(&self.engine, &sealed)
+            && let Some(module) = self.kept(registry, record.object)?
         {
             return self.initialise(&module, function.name());
         }
@@ -220,9 +218,16 @@ impl Forge {
     fn compile(&self, registry: &Registry, key: Digest, wasm: &[u8]) -> Result<Module, ForgeError> {
         let object = compile(&validate(wasm)?, &CompileOptions::default())?;
         let sealed = self.engine.seal().seal(object);
-        let module = Module::load(&self.engine, &sealed)?;
-        registry.put_object(key, &sealed)?;
-        Ok(module)
+        let kept = registry.objects().insert(&self.engine, &key.to_string(), &sealed);
+        Ok(kept.map_err(RegistryError::from)?)
+    }
+
+    /// The object that the registry has under this key, if it has one that fits here.
+    fn kept(&self, registry: &Registry, key: Digest) -> Result<Option<Module>, RegistryError> {
+        match registry.objects().load(&self.engine, &key.to_string(), Check::Bytes) {
+            Err(CacheError::Load(_)) => Ok(None),
+            found => Ok(found?),
+        }
     }
 
     fn initialise(&self, module: &Module, name: &FunctionName) -> Result<Proto, ForgeError> {

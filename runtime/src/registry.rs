@@ -6,7 +6,8 @@
 //! DIR/lock                         held by the one server that uses DIR
 //! DIR/key                          32 bytes, mode 0600: the key of the seals of DIR's objects
 //! DIR/wasm/DIGEST                  uploaded modules, by the digest of their bytes
-//! DIR/objects/KEY                  sealed objects, by digest of module, target, features and compiler
+//! DIR/objects/KEY                  verified objects, by digest of module, target, features and compiler; see
+//!                                  [`faasm_vm::CodeCache`]
 //! DIR/functions/NAMESPACE/FUNCTION records: JSON, see [`Record`]
 //! DIR/tmp/                         files being written; emptied at start
 //! ```
@@ -26,6 +27,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use faasm_vm::{CacheError, CodeCache};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -46,7 +48,7 @@ pub struct Record {
     pub wasm: Digest,
     /// Length of the module, in bytes.
     pub wasm_bytes: u64,
-    /// Where its object is: see [`Registry::object`].
+    /// Where its object is: see [`Registry::objects`].
     pub object: Digest,
     /// When it was uploaded, in seconds since 1970.
     pub uploaded: u64,
@@ -66,6 +68,9 @@ pub enum RegistryError {
         #[source]
         source: io::Error,
     },
+    /// The folder of the objects.
+    #[error(transparent)]
+    Objects(#[from] CacheError),
     /// The key file cannot be had.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -101,6 +106,7 @@ impl Problem for RegistryError {
 #[derive(Debug)]
 pub struct Registry {
     root: PathBuf,
+    objects: CodeCache,
     /// Numbers the files in `tmp`.
     next: AtomicU64,
     /// Holds the lock on the folder until it is closed.
@@ -114,7 +120,7 @@ impl Registry {
     ///
     /// [`RegistryError::InUse`] when another process has it; [`RegistryError::Io`].
     pub fn open(root: &Path) -> Result<Self, RegistryError> {
-        for folder in ["", "wasm", "objects", "functions", "tmp"] {
+        for folder in ["", "wasm", "functions", "tmp"] {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(io_error("make", &path))?;
         }
@@ -124,7 +130,9 @@ impl Registry {
             fs::TryLockError::WouldBlock => RegistryError::InUse(root.to_owned()),
             fs::TryLockError::Error(source) => io_error("lock", &path)(source),
         })?;
-        let registry = Self { root: root.to_owned(), next: AtomicU64::new(0), _lock: lock };
+        let objects = CodeCache::open(&root.join("objects"))?;
+        let registry =
+            Self { root: root.to_owned(), objects, next: AtomicU64::new(0), _lock: lock };
         registry.sweep()?;
         Ok(registry)
     }
@@ -166,27 +174,10 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// Keeps a sealed object under the key of its compilation.
-    ///
-    /// # Errors
-    ///
-    /// [`RegistryError::Io`].
-    pub fn put_object(&self, key: Digest, sealed: &[u8]) -> Result<(), RegistryError> {
-        self.write(&self.object_path(key), sealed)
-    }
-
-    /// The object under this key, if it is there. Its seal says whether it is whole.
-    ///
-    /// # Errors
-    ///
-    /// [`RegistryError::Io`].
-    pub fn object(&self, key: Digest) -> Result<Option<Vec<u8>>, RegistryError> {
-        let path = self.object_path(key);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(io_error("read", &path)(source)),
-        }
+    /// The objects, by the key of their compilation.
+    #[must_use]
+    pub fn objects(&self) -> &CodeCache {
+        &self.objects
     }
 
     /// Commits a function's record: the last step of an upload.
@@ -239,10 +230,6 @@ impl Registry {
 
     fn wasm_path(&self, digest: Digest) -> PathBuf {
         self.root.join("wasm").join(digest.to_string())
-    }
-
-    fn object_path(&self, key: Digest) -> PathBuf {
-        self.root.join("objects").join(key.to_string())
     }
 
     fn record_path(&self, name: &FunctionName) -> PathBuf {

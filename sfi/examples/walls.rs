@@ -12,7 +12,7 @@ use faasm_sfi::HOST_PAGE;
 use faasm_sfi::activation::{
     self, Activation, Entry, EntryCode, Exit, Prepared, Suspension, Wake, enter, prepare, resume,
 };
-use faasm_sfi::code::{CodeImage, CodeSpan};
+use faasm_sfi::code::{CodeImage, CodeSpan, Sites};
 use faasm_sfi::dirty::Scanner;
 use faasm_sfi::image::ImageBuilder;
 use faasm_sfi::interrupt::Interrupt;
@@ -41,11 +41,11 @@ struct Guest {
 
 impl Guest {
     fn new(watchdog: &Watchdog, text: &[u8]) -> Self {
-        let image = Arc::new(CodeImage::new(text).expect("code"));
+        let image = CodeImage::new(text).expect("code");
         let start = ptr::with_exposed_provenance::<u8>(image.base());
         // SAFETY: the texts above are functions of this type.
         let entry = unsafe { std::mem::transmute::<*const u8, EntryCode>(start) };
-        let span = Arc::new(CodeSpan::new(image, vec![0], vec![1]).expect("sites"));
+        let span = Arc::new(CodeSpan::new(image, Sites::of(&[(0, 1)])));
         let slot = Slot::reserve(2 << 20).expect("a slot");
         slot.commit(GUARD, STACK).expect("a stack");
         let at = slot.address();

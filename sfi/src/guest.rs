@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::HOST_PAGE;
 use crate::activation::{self, Activation, Entry, EntryCode, Exit, Suspension};
-use crate::code::{CodeImage, CodeSpan};
+use crate::code::{CodeImage, CodeSpan, Sites};
 use crate::image::Image;
 use crate::interrupt::Interrupt;
 use crate::slot::Slot;
@@ -124,9 +124,7 @@ extern "C" fn call_closure(closure: *mut &mut dyn FnMut()) {
 }
 
 pub(crate) fn span(text: &[u8], sites: &[(u32, u8)]) -> Arc<CodeSpan> {
-    let image = Arc::new(CodeImage::new(text).unwrap());
-    let (offsets, codes) = sites.iter().copied().unzip();
-    Arc::new(CodeSpan::new(image, offsets, codes).unwrap())
+    Arc::new(CodeSpan::new(CodeImage::new(text).unwrap(), Sites::of(sites)))
 }
 
 /// In the test process: runs the test `name` again in a child of its own and tells how it ended. In that child: `None`.

@@ -7,6 +7,7 @@
 //! 2. A page that was never written with anything but zeros is a *hole* and takes no memory. Reading one through a
 //!    mapping makes the kernel fill it; the bytes are zero all the same.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -125,7 +126,7 @@ impl ImageBuilder {
             || Refused { call: "ftruncate", source: io::Error::from_raw_os_error(libc::EFBIG) };
         let len = len.max(1).checked_next_multiple_of(HOST_PAGE).ok_or_else(too_long)?;
         let file_len = libc::off_t::try_from(len).map_err(|_| too_long())?;
-        let fd = memfd()?;
+        let fd = memfd(c"faasm-image")?;
         // SAFETY: the descriptor is open; the call touches no memory of ours.
         if unsafe { libc::ftruncate(fd.as_raw_fd(), file_len) } != 0 {
             return Err(Refused::last("ftruncate").into());
@@ -223,10 +224,11 @@ impl ImageBuilder {
     }
 }
 
-fn memfd() -> Result<OwnedFd, Refused> {
+/// A new file without a place that can be sealed; `/proc` shows its name.
+pub(crate) fn memfd(name: &CStr) -> Result<OwnedFd, Refused> {
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-    // SAFETY: the name is a NUL-terminated constant.
-    let fd = unsafe { libc::memfd_create(c"faasm-image".as_ptr(), flags) };
+    // SAFETY: the name ends with a NUL.
+    let fd = unsafe { libc::memfd_create(name.as_ptr(), flags) };
     if fd < 0 {
         return Err(Refused::last("memfd_create"));
     }

@@ -3,7 +3,8 @@
 //! * [`slot`]: one reservation of address space, in which a guest lives; [`image`]: sealed pages from which slots are
 //!   born; [`dirty`]: which pages a guest wrote, and their restoration; [`shared`]: memory that several guests share;
 //!   [`racing`]: copies of what others may write meanwhile.
-//! * [`code`]: executable pages and the places in them that may fault; [`walls`]: what is a guest's own.
+//! * [`file`]: files in memory; [`code`]: executable pages and the places in them that may fault; [`walls`]: what is a
+//!   guest's own.
 //! * [`activation`]: a stay of a thread inside guest code: entry, raising, suspension; [`fault`]: the signal handler;
 //!   [`interrupt`] and [`watchdog`]: ending a guest that does not end by itself.
 //! * [`pending`]: a value that will be there later; [`wait`]: waiting for it from inside a guest; [`parking`]: guests
@@ -18,6 +19,7 @@ pub mod activation;
 pub mod code;
 pub mod dirty;
 pub mod fault;
+pub mod file;
 pub mod image;
 pub mod interrupt;
 mod pages;

@@ -4,15 +4,18 @@
 //! The compiler wrote it and the object's seal held, so it is taken for what it is: what hostile debugging information
 //! can do ends in the compiler.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use addr2line::gimli::{self, EndianSlice, LittleEndian};
 use faasm_abi::lines::{LINES_SECTION, Lines};
-use object::{Object as _, ObjectSection as _};
+use faasm_sfi::file::MappedFile;
 
-/// The debugging sections of an object.
-#[derive(Default)]
+/// The debugging sections of an object, read where they lie.
 pub(crate) struct DebugInfo {
-    lines: Box<[u8]>,
-    dwarf: Vec<(String, Box<[u8]>)>,
+    file: Arc<MappedFile>,
+    lines: Range<usize>,
+    dwarf: Vec<(String, Range<usize>)>,
 }
 
 /// A place in a source file.
@@ -31,23 +34,26 @@ pub struct SourceLocation {
 type Bytes<'a> = EndianSlice<'a, LittleEndian>;
 
 impl DebugInfo {
-    /// Takes the sections of an object.
-    pub(crate) fn of(file: &object::File<'_>) -> Self {
-        let mut info = Self::default();
-        for section in file.sections() {
-            let (Ok(name), Ok(data)) = (section.name(), section.data()) else { continue };
+    /// Those of the sections, which are inside the file, that are debugging information.
+    pub(crate) fn of(file: &Arc<MappedFile>, sections: &[(String, Range<usize>)]) -> Self {
+        let mut info = Self { file: Arc::clone(file), lines: 0..0, dwarf: Vec::new() };
+        for (name, place) in sections {
             if name == LINES_SECTION {
-                info.lines = data.into();
-            } else if name.starts_with(".debug_") {
-                info.dwarf.push((name.to_owned(), data.into()));
+                info.lines = place.clone();
+            } else {
+                info.dwarf.push((name.clone(), place.clone()));
             }
         }
         info
     }
 
+    fn bytes(&self, place: &Range<usize>) -> &[u8] {
+        self.file.bytes().get(place.clone()).unwrap_or_default()
+    }
+
     /// The offset in the module of the operator that made the code at `code` in a defined function.
     pub(crate) fn operator(&self, position: u32, code: u32) -> Option<u32> {
-        Lines::parse(&self.lines)?.operator(position, code)
+        Lines::parse(self.bytes(&self.lines))?.operator(position, code)
     }
 
     /// The source lines, ready to be asked; `None` when the module had none.
@@ -57,7 +63,7 @@ impl DebugInfo {
         }
         let section = |id: gimli::SectionId| -> Result<Bytes<'_>, gimli::Error> {
             let found = self.dwarf.iter().find(|(name, _)| name == id.name());
-            let bytes = found.map_or(&[][..], |(_, bytes)| bytes);
+            let bytes = found.map_or(&[][..], |(_, place)| self.bytes(place));
             Ok(EndianSlice::new(bytes, LittleEndian))
         };
         let dwarf = gimli::Dwarf::load(section).ok()?;
@@ -110,7 +116,7 @@ fn plain(path: &str) -> &str {
 
 impl std::fmt::Debug for DebugInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bytes: usize = self.dwarf.iter().map(|(_, bytes)| bytes.len()).sum();
+        let bytes: usize = self.dwarf.iter().map(|(_, place)| place.len()).sum();
         f.debug_struct("DebugInfo")
             .field("lines", &self.lines.len())
             .field("dwarf", &bytes)

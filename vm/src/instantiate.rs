@@ -16,6 +16,7 @@ use faasm_abi::layout::{
     shared_memory, table,
 };
 use faasm_abi::module::{ElementItems, SegmentMode};
+use faasm_abi::tables::{self, SegmentPlace};
 use faasm_abi::trap::TrapCode;
 use faasm_abi::types::{GlobalType, Limits, TableType};
 
@@ -381,8 +382,9 @@ impl Builder<'_> {
         let module = &self.module.inner;
         let (data, elements) =
             (self.at(module.layout.data_lengths), self.at(module.layout.element_lengths));
-        for (index, segment) in module.info.data.iter().enumerate() {
-            self.core.put(data + index * 4, segment.length);
+        for index in 0..module.info.data_segments as usize {
+            let length = module.segment(index).map_or(0, |segment| segment.length);
+            self.core.put(data + index * 4, length);
         }
         for (index, segment) in module.info.elements.iter().enumerate() {
             self.core.put(elements + index * 4, number(segment.items.len()));
@@ -494,11 +496,18 @@ fn fill_tables(core: &mut StoreCore, instance: u32, module: &Module) -> Result<(
 }
 
 fn fill_memories(core: &mut StoreCore, instance: u32, module: &Module) -> Result<(), Trap> {
-    for (position, segment) in module.info().data.iter().enumerate() {
-        if let SegmentMode::Active { index, offset } = &segment.mode {
-            let memory = core.contents.instances[instance as usize].memories[*index as usize];
+    for position in 0..module.info().data_segments as usize {
+        let Some(segment) = module.inner.segment(position) else { continue };
+        if let tables::SegmentMode::Active { memory, at } = segment.mode {
+            let memory = core.contents.instances[instance as usize].memories[memory as usize];
             let memory = core.contents.memories[memory as usize].clone();
-            let to = offset_value(core, instance, offset, memory.ty.memory64)?;
+            let to = match at {
+                SegmentPlace::Constant(at) => at,
+                SegmentPlace::Expression(index) => {
+                    let offset = &module.info().data_offsets[index as usize];
+                    offset_value(core, instance, offset, memory.ty.memory64)?
+                }
+            };
             let range = [to, 0, segment.length.into()];
             segments::init_memory(core, instance, &memory, position as u64, range)?;
             segments::drop_data(core, instance, position);

@@ -1,22 +1,34 @@
-//! Loaded modules: an object file, checked, its code executable.
+//! Loaded modules: an object file that is used where it is mapped, its code executable.
+//!
+//! # Invariants
+//!
+//! * What is mapped does not change: it is a sealed copy, or a file of a [`crate::CodeCache`].
+//! * A row of a table is checked when it is read, since the tables of a file that was verified before are not read when
+//!   it is loaded: what a wrong row says leads to `None`, never outside of the file or the text.
 
-use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use faasm_abi::layout::ContextLayout;
 use faasm_abi::module::ModuleInfo;
-use faasm_abi::object::{CodeInfo, CodeRange, SealError};
+use faasm_abi::object::{CodeRange, SealError};
 use faasm_abi::stack_map::StackMaps;
-use faasm_abi::types::FuncType;
-use faasm_sfi::code::{CodeError, CodeImage, CodeSpan};
+use faasm_abi::tables::{EntryRow, FunctionRow, NO_NAME, SegmentRow, StubsRow, Table, name_at};
+use faasm_abi::trap::TrapTable;
+use faasm_sfi::code::{CodeError, CodeImage, CodeSpan, Sites};
+use faasm_sfi::file::{FileError, MappedFile};
 use faasm_sfi::profile::ProfileError;
 use faasm_sfi::profile::debugger::Registration;
 
 use crate::backtrace::{Frame, Place};
 use crate::debug::DebugInfo;
 use crate::engine::Engine;
-use crate::object;
+use crate::object::{self, Opened, Sections};
+use crate::profiling::Profiled;
 
 /// A loaded module, ready to be instantiated any number of times; cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,17 +39,12 @@ pub struct Module {
 pub(crate) struct ModuleInner {
     pub(crate) info: ModuleInfo,
     pub(crate) layout: ContextLayout,
-    /// The bytes of all data segments.
-    pub(crate) data: Box<[u8]>,
     pub(crate) span: Arc<CodeSpan>,
-    code: CodeInfo,
-    /// [`faasm_abi::stack_map`].
-    stack_maps: Box<[u8]>,
+    file: Arc<MappedFile>,
+    sections: Sections,
     debug: Arc<DebugInfo>,
     /// What debuggers were told, until the module is gone.
     _registration: Option<Registration>,
-    /// Address of the entry for each type, by type index.
-    entries: Box<[Option<usize>]>,
 }
 
 /// Why an object file is refused.
@@ -50,6 +57,14 @@ pub enum LoadError {
     #[error("the object is malformed: {what}")]
     Malformed {
         /// What is wrong.
+        what: &'static str,
+    },
+    /// A section of the file is not what the compiler writes.
+    #[error("the object is malformed: its section {section} {what}")]
+    Section {
+        /// Which.
+        section: &'static str,
+        /// What is wrong with it.
         what: &'static str,
     },
     /// Another version of the format.
@@ -77,7 +92,10 @@ pub enum LoadError {
     /// The instance's context would be too large.
     #[error(transparent)]
     Context(#[from] faasm_abi::layout::ContextTooLarge),
-    /// The code could not be mapped.
+    /// The file cannot be read.
+    #[error("the object cannot be read")]
+    Read(#[source] io::Error),
+    /// The file or its code cannot be mapped.
     #[error("the object's code cannot be mapped")]
     Map(#[from] CodeError),
     /// Profilers cannot be told.
@@ -85,34 +103,51 @@ pub enum LoadError {
     Profile(#[from] ProfileError),
 }
 
+impl From<FileError> for LoadError {
+    fn from(error: FileError) -> Self {
+        Self::Map(error.into())
+    }
+}
+
 impl Module {
-    /// Loads what `faasm-compiler` made and [`faasm_abi::object::SealKey::seal`] sealed.
+    /// Loads what `faasm-compiler` made and [`faasm_abi::object::SealKey::seal`] sealed: checks every byte of it, and
+    /// makes a copy that nobody can change.
     ///
     /// # Errors
     ///
     /// [`LoadError`]; nothing of the file is looked at before its seal holds.
     pub fn load(engine: &Engine, sealed: &[u8]) -> Result<Self, LoadError> {
-        let opened = object::open(engine.seal(), sealed)?;
-        let image = Arc::new(CodeImage::new(opened.text)?);
-        let (offsets, codes) =
-            opened.sites.iter().map(|site| (site.offset, site.code as u8)).unzip();
-        let span = Arc::new(CodeSpan::new(image, offsets, codes)?);
-        let entries = entries(&opened.info.module, &opened.info.code, span.start());
-        let debug = Arc::new(DebugInfo::of(&opened.file));
-        let registration = engine.profiling().announce(&opened, &debug, span.start())?;
-        Ok(Self {
-            inner: Arc::new(ModuleInner {
-                info: opened.info.module,
-                layout: opened.layout,
-                data: opened.data.into(),
-                span,
-                code: opened.info.code,
-                stack_maps: opened.stack_maps.into(),
-                debug,
-                _registration: registration,
-                entries,
-            }),
-        })
+        verify(engine, sealed)?;
+        Self::of_file(engine, MappedFile::copy_of(sealed)?)
+    }
+
+    /// As [`Module::load`], from a file, which may change or go away afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn load_file(engine: &Engine, path: &Path) -> Result<Self, LoadError> {
+        let file = File::open(path).map_err(LoadError::Read)?;
+        let copy = MappedFile::copy_of_file(&file)?;
+        verify(engine, copy.bytes())?;
+        Self::of_file(engine, copy)
+    }
+
+    /// Loads a file that was verified before and has not changed since.
+    pub(crate) fn of_file(engine: &Engine, file: MappedFile) -> Result<Self, LoadError> {
+        let Opened { info, layout, sections } =
+            object::open(engine.seal().recognise(file.bytes())?)?;
+        let mut file = Arc::new(file);
+        let image = CodeImage::of_file(&mut file, sections.text.clone())?;
+        let sites = sections.traps.start + TrapTable::HEADER..sections.traps.end;
+        let span = Arc::new(CodeSpan::new(image, Sites::of_file(&file, sites)?));
+        let debug = Arc::new(DebugInfo::of(&file, &sections.debug));
+        let profiled = Profiled { file: file.bytes(), text: sections.text.clone(), debug: &debug };
+        let registration = engine.profiling().announce(&profiled, span.start())?;
+        let (info, debug) = (info.module, Arc::clone(&debug));
+        let inner =
+            ModuleInner { info, layout, span, file, sections, debug, _registration: registration };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The module's description.
@@ -120,63 +155,96 @@ impl Module {
     pub fn info(&self) -> &ModuleInfo {
         &self.inner.info
     }
+
+    /// The name of function `index`, if the module gives one.
+    #[must_use]
+    pub fn function_name(&self, index: u32) -> Option<&str> {
+        self.inner.function_name(index)
+    }
+}
+
+/// Checks all of a sealed object: the seal, the description and every row of its tables.
+pub(crate) fn verify(engine: &Engine, sealed: &[u8]) -> Result<(), LoadError> {
+    let bytes = engine.seal().open(sealed)?;
+    let opened = object::open(bytes)?;
+    object::check(bytes, &opened)
 }
 
 impl ModuleInner {
-    fn address(&self, range: CodeRange) -> usize {
-        self.span.start() + range.offset as usize
+    fn bytes(&self, section: &Range<usize>) -> &[u8] {
+        self.file.bytes().get(section.clone()).unwrap_or_default()
+    }
+
+    fn row<const N: usize>(&self, section: &Range<usize>, index: u32) -> Option<[u32; N]> {
+        Table::of(self.bytes(section))?.row(index as usize)
+    }
+
+    /// Where a piece of the text is; `None` if it is none.
+    fn address(&self, range: CodeRange) -> Option<usize> {
+        range.is_inside(self.span.len()).then(|| self.span.start() + range.offset as usize)
+    }
+
+    /// A data segment, whose bytes are in the data, and whose memory is one of the module's.
+    pub(crate) fn segment(&self, index: usize) -> Option<SegmentRow> {
+        let row = self.row(&self.sections.segments, u32::try_from(index).ok()?)?;
+        object::segment(row, &self.info, self.sections.data.len())
+    }
+
+    /// The bytes of a data segment.
+    pub(crate) fn data(&self, segment: &SegmentRow) -> &[u8] {
+        let (start, length) = (segment.offset as usize, segment.length as usize);
+        self.bytes(&self.sections.data).get(start..start + length).unwrap_or_default()
     }
 
     /// Address of the code of a function that the module defines, by function index.
     pub(crate) fn function_code(&self, function: u32) -> Option<usize> {
-        let defined = function.checked_sub(self.info.imported.functions)?;
-        self.code.functions.get(defined as usize).map(|range| self.address(*range))
+        self.address(FunctionRow::of(self.row(&self.sections.functions, function)?).code)
     }
 
     /// Address of the stub for an imported function that takes its arguments in an array, or in registers.
     pub(crate) fn host_stub(&self, import: u32, native: bool) -> Option<usize> {
-        let stubs = self.code.host_stubs.get(import as usize)?;
-        let range = if native { stubs.native? } else { stubs.array };
-        Some(self.address(range))
+        let stubs = StubsRow::of(self.row(&self.sections.stubs, import)?);
+        self.address(if native { stubs.native } else { stubs.array })
     }
 
     /// Address of the entry for functions of the type with this index.
     pub(crate) fn entry(&self, ty: u32) -> Option<usize> {
-        *self.entries.get(ty as usize)?
+        self.address(EntryRow::of(self.row(&self.sections.entries, ty)?).0)
+    }
+
+    pub(crate) fn function_name(&self, function: u32) -> Option<&str> {
+        let row = FunctionRow::of(self.row(&self.sections.functions, function)?);
+        if row.name == NO_NAME {
+            return None;
+        }
+        name_at(self.bytes(&self.sections.names), row.name)
     }
 
     /// How far below the frame pointer references are, in the frame of a call that returns to `pc`.
     pub(crate) fn roots_at(&self, pc: usize) -> impl Iterator<Item = u32> {
         let offset = pc.checked_sub(self.span.start()).and_then(|at| u32::try_from(at).ok());
-        let maps = StackMaps::open(&self.stack_maps);
+        let maps = StackMaps::open(self.bytes(&self.sections.stack_maps));
         offset.zip(maps).into_iter().flat_map(|(offset, maps)| maps.at(offset))
     }
 
     /// The function that `pc` is in; `None` in stubs and entries.
     pub(crate) fn frame_at(&self, pc: usize) -> Option<Frame> {
         let at = u32::try_from(pc.checked_sub(self.span.start())?).ok()?;
-        let functions = &self.code.functions;
-        let next = functions.partition_point(|range| range.offset <= at);
-        let position = next.checked_sub(1)?;
-        let offset = at - functions[position].offset;
-        if offset >= functions[position].length {
+        let table = Table::of(self.bytes(&self.sections.functions))?;
+        let imported = self.info.imported.functions as usize;
+        let starts_before = |row| FunctionRow::of(row).code.offset <= at;
+        let index = (imported + table.partition_point(imported, starts_before)?).checked_sub(1)?;
+        let code = FunctionRow::of(table.row(index)?).code;
+        let offset = at.checked_sub(code.offset)?;
+        if offset >= code.length {
             return None;
         }
-        let function = self.info.imported.functions + u32::try_from(position).ok()?;
-        let (module, name) = (self.info.name.as_deref(), self.info.function_name(function));
-        let place = Place { debug: Arc::clone(&self.debug), text: at, position: next - 1 };
+        let function = u32::try_from(index).ok()?;
+        let (module, name) = (self.info.name.as_deref(), self.function_name(function));
+        let position = index.checked_sub(imported)?;
+        let place = Place { debug: Arc::clone(&self.debug), text: at, position };
         Some(Frame::new(module, function, name, offset).at(place))
     }
-}
-
-/// The address of each type's entry, in a text that begins at `start`. Equal types share theirs.
-fn entries(info: &ModuleInfo, code: &CodeInfo, start: usize) -> Box<[Option<usize>]> {
-    let by_type: HashMap<&FuncType, usize> = code
-        .entries
-        .iter()
-        .filter_map(|(ty, range)| Some((info.func_type(*ty)?, start + range.offset as usize)))
-        .collect();
-    info.types.iter().map(|ty| by_type.get(ty.as_func()?).copied()).collect()
 }
 
 impl fmt::Debug for ModuleInner {

@@ -1,64 +1,171 @@
-//! Opening an object file: from sealed bytes to checked pieces, nothing mapped yet.
+//! Opening an object file: from bytes whose seal was looked at to checked pieces, nothing mapped or copied.
+//!
+//! # Invariants
+//!
+//! * [`open`] takes the time that the description takes to decode; of the tables it looks at the lengths only. Whoever
+//!   reads a row later checks that row.
+//! * [`check`] looks at every row, and at the description. It is done where a file comes in, with the check of all its
+//!   bytes.
 
-use std::cell::Cell;
+mod description;
+mod machine;
+mod rows;
+
+use std::ops::Range;
 
 use faasm_abi::layout::ContextLayout;
-use faasm_abi::module::{ExportItem, ModuleInfo, SegmentMode};
+use faasm_abi::lines::LINES_SECTION;
 use faasm_abi::object::{
-    DATA_SECTION, FORMAT, INFO_SECTION, ObjectInfo, STACK_MAPS_SECTION, SealKey, TEXT_SECTION,
-    TRAPS_SECTION,
+    DATA_SECTION, ENTRIES_SECTION, FORMAT, FUNCTIONS_SECTION, INFO_SECTION, InfoError,
+    NAMES_SECTION, ObjectInfo, SEGMENTS_SECTION, STACK_MAPS_SECTION, STUBS_SECTION, TEXT_PAGE,
+    TEXT_SECTION, TRAPS_SECTION,
 };
 use faasm_abi::stack_map::StackMaps;
-use faasm_abi::trap::{TrapSite, decode_sites};
-use object::{Object as _, ObjectSection as _};
+use faasm_abi::tables::{EntryRow, FunctionRow, SegmentRow, StubsRow, Table};
+use faasm_abi::trap::TrapTable;
+use object::elf::{FileHeader64, SectionHeader64};
+use object::read::elf::{FileHeader, SectionHeader, SectionTable};
+use object::{LittleEndian, elf};
 
 use crate::module::LoadError;
+pub(crate) use rows::segment;
 
-/// The pieces of an object file whose seal held and whose parts fit one another.
-pub(crate) struct Opened<'a> {
-    /// The whole file without its seal.
-    pub(crate) bytes: &'a [u8],
-    pub(crate) file: object::File<'a>,
+/// The pieces of an object file whose parts fit one another.
+pub(crate) struct Opened {
     pub(crate) info: ObjectInfo,
     pub(crate) layout: ContextLayout,
-    pub(crate) text: &'a [u8],
-    pub(crate) data: &'a [u8],
-    pub(crate) sites: Vec<TrapSite>,
-    /// [`faasm_abi::stack_map`].
-    pub(crate) stack_maps: &'a [u8],
+    pub(crate) sections: Sections,
 }
 
-/// Checks `sealed` and takes it apart.
-pub(crate) fn open<'a>(key: &SealKey, sealed: &'a [u8]) -> Result<Opened<'a>, LoadError> {
-    let bytes = key.open(sealed)?;
-    let file = object::File::parse(bytes).map_err(|_| malformed("it is not an ELF file"))?;
-    let section = |name: &str| {
-        file.section_by_name(name)
-            .and_then(|section| section.data().ok())
-            .ok_or(malformed("a section is missing"))
-    };
-    let info: ObjectInfo = postcard::from_bytes(section(INFO_SECTION)?)
-        .map_err(|_| malformed("the description cannot be decoded"))?;
-    check_machine(&info)?;
-    let sites =
-        decode_sites(section(TRAPS_SECTION)?).ok_or(malformed("the trap table is damaged"))?;
+/// Where the sections lie in the file; each is inside it.
+pub(crate) struct Sections {
+    /// Whole pages.
+    pub(crate) text: Range<usize>,
+    pub(crate) functions: Range<usize>,
+    pub(crate) stubs: Range<usize>,
+    pub(crate) entries: Range<usize>,
+    pub(crate) names: Range<usize>,
+    pub(crate) segments: Range<usize>,
+    pub(crate) data: Range<usize>,
+    /// With its header.
+    pub(crate) traps: Range<usize>,
+    pub(crate) stack_maps: Range<usize>,
+    /// For debugging, each with its name; what is not there was left out.
+    pub(crate) debug: Vec<(String, Range<usize>)>,
+}
+
+type Elf = FileHeader64<LittleEndian>;
+
+/// Takes an object apart.
+pub(crate) fn open(bytes: &[u8]) -> Result<Opened, LoadError> {
+    let header = Elf::parse(bytes).and_then(|header| header.endian().map(|_| header));
+    let header =
+        header.map_err(|_| malformed("it is not an ELF file of 64 bits, little-endian"))?;
+    let table = header
+        .sections(LittleEndian, bytes)
+        .map_err(|_| malformed("the table of sections is damaged"))?;
+    let info = ObjectInfo::decode(&bytes[find(&table, bytes.len(), INFO_SECTION)?])?;
+    machine::check(&info)?;
+    ensure(header.e_machine.get(LittleEndian) == MACHINE, "it is an ELF file of another machine")?;
+    ensure(header.e_type.get(LittleEndian) == elf::ET_REL, "it is another kind of ELF file")?;
+    let sections = Sections::of(&table, bytes.len())?;
+    sections.check_lengths(bytes, &info)?;
     let layout = ContextLayout::of(&info.module)?;
-    let opened = Opened {
-        text: section(TEXT_SECTION)?,
-        data: file.section_by_name(DATA_SECTION).map_or(Ok(&[][..]), |section| {
-            section.data().map_err(|_| malformed("a section is missing"))
-        })?,
-        stack_maps: section(STACK_MAPS_SECTION)?,
-        info,
-        layout,
-        sites,
-        bytes,
-        file,
-    };
-    ensure(StackMaps::open(opened.stack_maps).is_some(), "the stack maps are damaged")?;
-    check_code(&opened)?;
-    check_module(&opened.info.module, opened.data.len())?;
-    Ok(opened)
+    Ok(Opened { info, layout, sections })
+}
+
+/// Checks all that an object says which was taken apart from `bytes`.
+pub(crate) fn check(bytes: &[u8], opened: &Opened) -> Result<(), LoadError> {
+    description::check(&opened.info.module)?;
+    rows::check(bytes, opened)
+}
+
+/// The machine in the header of an ELF file that can run here.
+const MACHINE: elf::Machine =
+    if cfg!(target_arch = "x86_64") { elf::EM_X86_64 } else { elf::EM_AARCH64 };
+
+impl Sections {
+    fn of(table: &SectionTable<'_, Elf>, file: usize) -> Result<Self, LoadError> {
+        let section = |name| find(table, file, name);
+        Ok(Self {
+            text: section(TEXT_SECTION)?,
+            functions: section(FUNCTIONS_SECTION)?,
+            stubs: section(STUBS_SECTION)?,
+            entries: section(ENTRIES_SECTION)?,
+            names: section(NAMES_SECTION)?,
+            segments: section(SEGMENTS_SECTION)?,
+            data: section(DATA_SECTION)?,
+            traps: section(TRAPS_SECTION)?,
+            stack_maps: section(STACK_MAPS_SECTION)?,
+            debug: debug_sections(table, file),
+        })
+    }
+
+    /// The text is whole pages, and each table has the rows that the description asks for.
+    fn check_lengths(&self, bytes: &[u8], info: &ObjectInfo) -> Result<(), LoadError> {
+        let (page, text) = (TEXT_PAGE as usize, &self.text);
+        let whole = text.start.is_multiple_of(page) && text.end.is_multiple_of(page);
+        fits(whole && !text.is_empty(), TEXT_SECTION, "is not whole pages")?;
+        let module = &info.module;
+        let rows = |range: &Range<usize>| &bytes[range.clone()];
+        let functions = rows_of::<{ FunctionRow::WORDS }>(rows(&self.functions));
+        let stubs = rows_of::<{ StubsRow::WORDS }>(rows(&self.stubs));
+        let entries = rows_of::<{ EntryRow::WORDS }>(rows(&self.entries));
+        let segments = rows_of::<{ SegmentRow::WORDS }>(rows(&self.segments));
+        let wrong = "has not one row for each";
+        fits(functions == Some(module.functions.len()), FUNCTIONS_SECTION, wrong)?;
+        fits(stubs == Some(module.imported.functions as usize), STUBS_SECTION, wrong)?;
+        fits(entries == Some(module.types.len()), ENTRIES_SECTION, wrong)?;
+        fits(segments == Some(module.data_segments as usize), SEGMENTS_SECTION, wrong)?;
+        let length = "has another length";
+        fits(TrapTable::of(rows(&self.traps)).is_some(), TRAPS_SECTION, length)?;
+        fits(StackMaps::open(rows(&self.stack_maps)).is_some(), STACK_MAPS_SECTION, length)
+    }
+}
+
+fn rows_of<const N: usize>(bytes: &[u8]) -> Option<usize> {
+    Table::<N>::of(bytes).map(|table| table.len())
+}
+
+/// The sections that only people ask for, when they look at a backtrace.
+fn debug_sections(table: &SectionTable<'_, Elf>, file: usize) -> Vec<(String, Range<usize>)> {
+    let named = table.iter().filter_map(|header| {
+        let name = table.section_name(LittleEndian, header).ok()?;
+        let name = std::str::from_utf8(name).ok()?;
+        let asked = name == LINES_SECTION || name.starts_with(".debug_");
+        asked.then(|| Some((name.to_owned(), place(header, file)?)))?
+    });
+    named.collect()
+}
+
+/// Where a section with this header lies, if it is inside a file of so many bytes.
+fn place(header: &SectionHeader64<LittleEndian>, file: usize) -> Option<Range<usize>> {
+    let (offset, size) = header.file_range(LittleEndian)?;
+    let start = usize::try_from(offset).ok()?;
+    let end = start.checked_add(usize::try_from(size).ok()?)?;
+    (end <= file).then_some(start..end)
+}
+
+/// Where a section lies in a file of so many bytes.
+fn find(
+    table: &SectionTable<'_, Elf>,
+    file: usize,
+    section: &'static str,
+) -> Result<Range<usize>, LoadError> {
+    let found = table.section_by_name(LittleEndian, section.as_bytes());
+    let (_, header) = found.ok_or(LoadError::Section { section, what: "is missing" })?;
+    place(header, file).ok_or(LoadError::Section { section, what: "is outside of the file" })
+}
+
+impl From<InfoError> for LoadError {
+    fn from(error: InfoError) -> Self {
+        match error {
+            InfoError::Format { found } => Self::Format { found, expected: FORMAT },
+            InfoError::Damaged => {
+                Self::Section { section: INFO_SECTION, what: "cannot be decoded" }
+            }
+        }
+    }
 }
 
 const fn malformed(what: &'static str) -> LoadError {
@@ -69,168 +176,6 @@ fn ensure(holds: bool, what: &'static str) -> Result<(), LoadError> {
     if holds { Ok(()) } else { Err(malformed(what)) }
 }
 
-fn check_machine(info: &ObjectInfo) -> Result<(), LoadError> {
-    if info.format != FORMAT {
-        return Err(LoadError::Format { found: info.format, expected: FORMAT });
-    }
-    let mut parts = info.target.split('-');
-    let arch = parts.next() == Some(std::env::consts::ARCH);
-    if !arch || !parts.any(|part| part == std::env::consts::OS) {
-        let expected = std::env::consts::ARCH;
-        return Err(LoadError::Target { found: info.target.clone(), expected });
-    }
-    let missing: Vec<_> =
-        info.features.iter().filter(|feature| !has_feature(feature)).cloned().collect();
-    if missing.is_empty() { Ok(()) } else { Err(LoadError::Features { missing }) }
-}
-
-/// Whether this processor has a feature that the compiler may use; unknown ones it has not.
-#[cfg(target_arch = "x86_64")]
-fn has_feature(name: &str) -> bool {
-    macro_rules! detect {
-        ($($feature:tt),*) => {
-            match name {
-                $($feature => std::is_x86_feature_detected!($feature),)*
-                _ => false,
-            }
-        };
-    }
-    detect!(
-        "sse",
-        "sse2",
-        "sse3",
-        "ssse3",
-        "sse4.1",
-        "sse4.2",
-        "popcnt",
-        "avx",
-        "avx2",
-        "avxvnni",
-        "fma",
-        "bmi1",
-        "bmi2",
-        "lzcnt",
-        "cmpxchg16b",
-        "avx512bitalg",
-        "avx512bw",
-        "avx512cd",
-        "avx512dq",
-        "avx512f",
-        "avx512vbmi",
-        "avx512vl",
-        "avx512vnni"
-    )
-}
-
-/// Whether this processor has a feature that the compiler may use; unknown ones it has not.
-#[cfg(target_arch = "aarch64")]
-fn has_feature(name: &str) -> bool {
-    macro_rules! detect {
-        ($($feature:tt),*) => {
-            match name {
-                $($feature => std::arch::is_aarch64_feature_detected!($feature),)*
-                _ => false,
-            }
-        };
-    }
-    detect!("neon", "lse", "paca", "pacg", "fp16", "dotprod", "bti")
-}
-
-/// The code's table fits the text and the module.
-fn check_code(opened: &Opened<'_>) -> Result<(), LoadError> {
-    let (code, module) = (&opened.info.code, &opened.info.module);
-    let stubs =
-        code.host_stubs.iter().flat_map(|stubs| [Some(stubs.array), stubs.native]).flatten();
-    let entries = code.entries.iter().map(|(_, range)| *range);
-    let fits = code.functions.iter().copied().chain(stubs).chain(entries).all(|range| {
-        (range.offset as usize)
-            .checked_add(range.length as usize)
-            .is_some_and(|end| end <= opened.text.len())
-    });
-    ensure(fits, "a function lies outside the text")?;
-    let imported = module.imported.functions as usize;
-    ensure(
-        imported + code.functions.len() == module.functions.len(),
-        "functions without code, or code without functions",
-    )?;
-    ensure(code.host_stubs.len() == imported, "imports without stubs")?;
-    ensure(
-        code.entries.iter().all(|(ty, _)| (*ty as usize) < module.types.len()),
-        "an entry of no type",
-    )?;
-    ensure(
-        opened.sites.last().is_none_or(|site| (site.offset as usize) < opened.text.len()),
-        "a trap site outside the text",
-    )
-}
-
-/// The description is consistent in itself: later code indexes by it.
-fn check_module(module: &ModuleInfo, data: usize) -> Result<(), LoadError> {
-    let below = |index: u32, len: usize| (index as usize) < len;
-    let is_func = |&ty: &u32| module.func_type(ty).is_some();
-    ensure(module.functions.iter().all(is_func), "a function of no type")?;
-    ensure(module.tags.iter().all(is_func), "a tag of no type")?;
-    check_types(module)?;
-    let defined = |all: usize, imported: u32| all.checked_sub(imported as usize);
-    ensure(
-        defined(module.globals.len(), module.imported.globals) == Some(module.global_inits.len()),
-        "globals without values",
-    )?;
-    ensure(
-        defined(module.tables.len(), module.imported.tables) == Some(module.table_inits.len()),
-        "tables without elements",
-    )?;
-    ensure(
-        defined(module.memories.len(), module.imported.memories).is_some()
-            && defined(module.functions.len(), module.imported.functions).is_some()
-            && defined(module.tags.len(), module.imported.tags).is_some(),
-        "more imports than entries",
-    )?;
-    let functions = module.functions.len();
-    ensure(
-        module.escaping.iter().all(|&f| below(f, functions))
-            && module.escaping.is_sorted_by(|a, b| a < b)
-            && module.start.is_none_or(|f| below(f, functions)),
-        "a function that is not there",
-    )?;
-    let exported = module.exports.iter().all(|export| match export.item {
-        ExportItem::Function(index) => module.escaping_position(index).is_some(),
-        ExportItem::Table(index) => below(index, module.tables.len()),
-        ExportItem::Memory(index) => below(index, module.memories.len()),
-        ExportItem::Global(index) => below(index, module.globals.len()),
-        ExportItem::Tag(index) => below(index, module.tags.len()),
-    });
-    ensure(exported, "an export that is not there")?;
-    let inside = module.data.iter().all(|segment| {
-        let end = (segment.offset as usize).checked_add(segment.length as usize);
-        end.is_some_and(|end| end <= data) && active_below(&segment.mode, module.memories.len())
-    });
-    ensure(inside, "a data segment outside the data")?;
-    let elements =
-        module.elements.iter().all(|segment| active_below(&segment.mode, module.tables.len()));
-    ensure(elements, "an element segment of no table")
-}
-
-/// Groups that are all types, supertypes that come before, references to types that there are.
-fn check_types(module: &ModuleInfo) -> Result<(), LoadError> {
-    let types = module.types.len();
-    let grouped: usize = module.rec_groups.iter().map(|&count| count as usize).sum();
-    ensure(grouped == types, "types outside of all groups")?;
-    let valid = module.types.iter().enumerate().all(|(index, ty)| {
-        let highest = Cell::new(0);
-        let _ = ty.map_indices(|index| {
-            highest.set(highest.get().max(index));
-            index
-        });
-        ty.supertype.is_none_or(|supertype| (supertype as usize) < index)
-            && (highest.get() as usize) < types
-    });
-    ensure(valid, "a type of no type")
-}
-
-fn active_below(mode: &SegmentMode, len: usize) -> bool {
-    match mode {
-        SegmentMode::Active { index, .. } => (*index as usize) < len,
-        SegmentMode::Passive | SegmentMode::Declared => true,
-    }
+fn fits(holds: bool, section: &'static str, what: &'static str) -> Result<(), LoadError> {
+    if holds { Ok(()) } else { Err(LoadError::Section { section, what }) }
 }

@@ -1,5 +1,7 @@
 //! Telling profilers and debuggers about loaded modules.
 
+use std::ops::Range;
+
 use faasm_abi::object::TEXT_SECTION;
 use faasm_sfi::profile::debugger::Registration;
 use faasm_sfi::profile::{ProfileError, SourceLine, Symbol, jit_dump, perf_map};
@@ -7,7 +9,6 @@ use object::read::elf::FileHeader as _;
 use object::{Object as _, ObjectSymbol as _};
 
 use crate::debug::DebugInfo;
-use crate::object::Opened;
 
 /// Who is told of the code of loaded modules. Each costs time and memory at each load, nothing at a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,21 @@ pub enum Profiling {
     Gdb,
 }
 
+/// A loaded object.
+pub(crate) struct Profiled<'a> {
+    /// The whole file, its seal too, which no reader of ELF files looks at.
+    pub(crate) file: &'a [u8],
+    /// Where the text is in it.
+    pub(crate) text: Range<usize>,
+    pub(crate) debug: &'a DebugInfo,
+}
+
+impl<'a> Profiled<'a> {
+    fn text(&self) -> &'a [u8] {
+        self.file.get(self.text.clone()).unwrap_or_default()
+    }
+}
+
 impl Profiling {
     /// Makes the files.
     pub(crate) fn begin(self) -> Result<(), ProfileError> {
@@ -36,17 +52,16 @@ impl Profiling {
     /// Tells of an object whose text is mapped at `address`; the registration lasts until it is dropped.
     pub(crate) fn announce(
         self,
-        opened: &Opened<'_>,
-        debug: &DebugInfo,
+        object: &Profiled<'_>,
         address: usize,
     ) -> Result<Option<Registration>, ProfileError> {
         match self {
             Self::None => return Ok(None),
-            Self::Gdb => return Ok(image(opened, address).map(Registration::new)),
-            Self::PerfMap => perf_map::add(&symbols(opened, None, address))?,
+            Self::Gdb => return Ok(image(object, address).map(Registration::new)),
+            Self::PerfMap => perf_map::add(&symbols(object, None, address))?,
             Self::JitDump => {
-                let sources = debug.sources();
-                jit_dump::add(&symbols(opened, sources.as_ref(), address))?;
+                let sources = object.debug.sources();
+                jit_dump::add(&symbols(object, sources.as_ref(), address))?;
             }
         }
         Ok(None)
@@ -55,17 +70,18 @@ impl Profiling {
 
 /// The symbols of an object whose text is at `base`, with their lines if there are sources.
 fn symbols<'a>(
-    opened: &Opened<'a>,
+    object: &Profiled<'a>,
     sources: Option<&'a crate::debug::Sources<'_>>,
     base: usize,
 ) -> Vec<Symbol<'a>> {
     let mut symbols = Vec::new();
-    for symbol in opened.file.symbols() {
+    let Ok(file) = object::File::parse(object.file) else { return symbols };
+    let text = object.text();
+    for symbol in file.symbols() {
         let (start, len) = (symbol.address(), symbol.size());
         let (Ok(start), Ok(len)) = (u32::try_from(start), u32::try_from(len)) else { continue };
-        let code = opened.text.get(start as usize..).and_then(|code| code.get(..len as usize));
-        let (Some(code), Ok(name)) = (code, symbol.name_bytes()) else { continue };
-        let Ok(name) = std::str::from_utf8(name) else { continue };
+        let code = text.get(start as usize..).and_then(|code| code.get(..len as usize));
+        let (Some(code), Ok(name)) = (code, symbol.name()) else { continue };
         if symbol.kind() != object::SymbolKind::Text {
             continue;
         }
@@ -82,16 +98,16 @@ fn symbols<'a>(
 
 /// A copy of the object whose sections say where they are: the text where it is mapped, and the unwind tables, which
 /// debuggers read from the copy but look for within 2 GiB of the text, behind it.
-fn image(opened: &Opened<'_>, address: usize) -> Option<Box<[u8]>> {
-    let mut copy: Box<[u8]> = opened.bytes.into();
-    let header = object::elf::FileHeader64::<object::Endianness>::parse(opened.bytes).ok()?;
+fn image(object: &Profiled<'_>, address: usize) -> Option<Box<[u8]>> {
+    let mut copy: Box<[u8]> = object.file.into();
+    let header = object::elf::FileHeader64::<object::Endianness>::parse(object.file).ok()?;
     let endian = header.endian().ok()?;
-    let sections = header.sections(endian, opened.bytes).ok()?;
+    let sections = header.sections(endian, object.file).ok()?;
     let table = usize::try_from(header.e_shoff(endian)).ok()?;
     for (index, section) in sections.enumerate() {
         let at = match sections.section_name(endian, section).ok()? {
             name if name == TEXT_SECTION.as_bytes() => address,
-            b".eh_frame" => address + opened.text.len().next_multiple_of(4096),
+            b".eh_frame" => address + object.text.len().next_multiple_of(4096),
             _ => continue,
         };
         let field = table + index.0 * size_of_val(section) + SECTION_ADDRESS;

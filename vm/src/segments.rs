@@ -66,8 +66,9 @@ pub(crate) fn copy_data(
     bytes: std::ops::Range<u64>,
 ) {
     let module = core.contents.instances[instance as usize].module.clone();
-    let start = module.inner.info.data[segment].offset as usize;
-    let source = &module.inner.data[start + index(bytes.start)..start + index(bytes.end)];
+    let source = module.inner.segment(segment).map(|row| module.inner.data(&row));
+    let bytes = index(bytes.start)..index(bytes.end);
+    let source = source.and_then(|data| data.get(bytes)).unwrap_or_default();
     let to = core.address(to);
     // SAFETY: accessible by the caller's records; the module's data is the host's own. Other threads may write there if
     // it is a shared memory.

@@ -12,6 +12,8 @@ mod capture;
 mod debug;
 #[path = "it/gc.rs"]
 mod gc;
+#[path = "it/golden.rs"]
+mod golden;
 #[path = "it/guest_memory.rs"]
 mod guest_memory;
 #[path = "it/hosts.rs"]

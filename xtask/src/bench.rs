@@ -8,7 +8,8 @@ use crate::shell::{cargo, run};
 const BENCHES: &[(&str, &str)] = &[
     ("call", "calls in and out of compiled code, and indirect ones"),
     ("birth", "a Faaslet's birth, a call and its reset"),
-    ("compile", "compiling modules, on one thread and on two"),
+    ("compile", "compiling real modules, on one thread and on two, and the memory it takes"),
+    ("load", "loading real modules from files"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
 ];
 

@@ -218,7 +218,7 @@ impl ContextLayout {
             .collect::<Result<_, _>>()?;
         let types = cursor.array(4, module.types.len())?;
         let tags = cursor.array(4, module.tags.len())?;
-        let data_lengths = cursor.array(4, module.data.len())?;
+        let data_lengths = cursor.array(4, module.data_segments as usize)?;
         let element_lengths = cursor.array(4, module.elements.len())?;
         let inline_tables = place_inline_tables(module, &mut cursor)?;
         let size = -cursor.take(0, 16)?;

@@ -11,7 +11,7 @@
 //! * [`stack_map`]: where references are in frames of compiled code.
 //! * [`builtin`]: the VM's functions that compiled code calls.
 //! * [`host`]: how compiled code calls host functions and how the host enters compiled code.
-//! * [`object`]: the sections of an object file, its version and its seal.
+//! * [`object`]: the sections of an object file and its version; [`tables`]: its tables; [`seal`]: its seal.
 //!
 //! # Not here
 //!
@@ -26,6 +26,10 @@ pub mod lines;
 pub mod module;
 mod notation;
 pub mod object;
+pub mod seal;
 pub mod stack_map;
+pub mod tables;
 pub mod trap;
+mod tripwires;
 pub mod types;
+mod words;

@@ -18,6 +18,7 @@ pub struct ModuleInfo {
     /// Imports, in order.
     pub imports: Vec<Import>,
     /// Type index of each function, imported ones first.
+    #[serde(with = "crate::words")]
     pub functions: Vec<u32>,
     /// Tables, imported ones first.
     pub tables: Vec<TableType>,
@@ -39,15 +40,16 @@ pub struct ModuleInfo {
     pub start: Option<u32>,
     /// Element segments.
     pub elements: Vec<ElementSegment>,
-    /// Data segments.
-    pub data: Vec<DataSegment>,
+    /// How many data segments there are: the object's table of segments has them, because programs have very many.
+    pub data_segments: u32,
+    /// Where active data segments go, if that is not simply a constant.
+    pub data_offsets: Vec<ConstExpr>,
     /// Functions that can become references (exported, in an element segment, a global or a `ref.func`),
     /// ascending and without repetition: the position here is the position of the descriptor.
+    #[serde(with = "crate::words")]
     pub escaping: Vec<u32>,
     /// Tables, by index, that compiled code or an export can make grow.
     pub growable_tables: Vec<u32>,
-    /// Names of functions (name section): index and name, ascending.
-    pub function_names: Vec<(u32, String)>,
 }
 
 impl ModuleInfo {
@@ -77,13 +79,6 @@ impl ModuleInfo {
     #[must_use]
     pub fn needs_gc_heap(&self) -> bool {
         !self.tags.is_empty() || self.types.iter().any(|ty| ty.as_func().is_none())
-    }
-
-    /// The name of function `index`, if the module gives one.
-    #[must_use]
-    pub fn function_name(&self, index: u32) -> Option<&str> {
-        let at = self.function_names.binary_search_by_key(&index, |(i, _)| *i).ok()?;
-        Some(&self.function_names[at].1)
     }
 
     /// The position of function `index` among the escaping ones.
@@ -250,7 +245,7 @@ pub struct ElementSegment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ElementItems {
     /// Function indices.
-    Functions(Vec<u32>),
+    Functions(#[serde(with = "crate::words")] Vec<u32>),
     /// One constant expression each.
     Expressions(Vec<ConstExpr>),
 }
@@ -272,23 +267,12 @@ impl ElementItems {
     }
 }
 
-/// A data segment; its bytes are in the object's data section.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataSegment {
-    /// When it is used.
-    pub mode: SegmentMode,
-    /// Byte offset in the data section.
-    pub offset: u32,
-    /// Length in bytes.
-    pub length: u32,
-}
-
-/// When a segment is used.
+/// When an element segment is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SegmentMode {
     /// At instantiation, to the table or memory `index` from `offset` on.
     Active {
-        /// Table or memory index.
+        /// Table index.
         index: u32,
         /// Where it goes.
         offset: ConstExpr,

@@ -1,34 +1,54 @@
-//! The object file: an ELF file of the target, its sections, its description and its seal.
+//! The object file: an ELF file of the target, its sections and its description. `docs/object-format.md` has every
+//! byte.
 //!
 //! # Layout
 //!
 //! ```text
-//! ELF64:  .text  .eh_frame  .symtab  .faasm.info  .faasm.data  .faasm.traps  .faasm.stackmaps
+//! ELF64:  .text  .eh_frame  .faasm.info  .faasm.functions  .faasm.stubs  .faasm.entries  .faasm.names
+//!         .faasm.segments  .faasm.data  .faasm.traps  .faasm.stackmaps  .rela.eh_frame  .symtab  .strtab
+//!         .shstrtab
 //!         for debugging, each only if there is something to say:
 //!         .faasm.lines  .faasm.notes  .debug_abbrev  .debug_info  .debug_line  .debug_line_str
 //!         .debug_rnglists  .debug_str
-//! seal:   magic "FAASMSEA" (8 bytes) | keyed BLAKE3 of all that precedes the seal (32 bytes)
+//! seal:   see [`crate::seal`]
 //! ```
 //!
 //! [`.faasm.lines`](crate::lines) says from which operator of the module code came.
 //! The `.debug_` sections are DWARF 5 (little-endian, 32-bit offsets, 8-byte addresses) of the guest's functions, inlined
 //! functions and source lines; addresses in them are offsets in `.text`, and a relocation against it says where each is.
 //!
-//! `.text` needs no relocation: it may lie at any address that is a multiple of its alignment.
-//! Loading an object is running it, so only what carries the seal of one's own key is opened.
+//! `.text` needs no relocation: it may lie at any address that is a multiple of a page.
+//!
+//! # Invariants
+//!
+//! * What grows with the code is in tables that are read where they lie ([`crate::tables`], [`crate::trap`],
+//!   [`crate::stack_map`]), so that
+//!   loading takes the same time however much code there is.
+//! * The text is whole pages of the file, filled up with instructions that trap: what is mapped executable is code.
 
 use serde::{Deserialize, Serialize};
 
 use crate::module::ModuleInfo;
+pub use crate::seal::{SEAL_BYTES, SealError, SealKey};
 
 /// Version of the format; an object of another version is refused.
 pub const FORMAT: u32 = 2;
 
-/// Section of the description: [`ObjectInfo`] in postcard's encoding.
+/// Section of the description: [`FORMAT`] as a `u32`, then [`ObjectInfo`] in postcard's encoding.
 pub const INFO_SECTION: &str = ".faasm.info";
+/// Section of the functions (see [`crate::tables::FunctionRow`]).
+pub const FUNCTIONS_SECTION: &str = ".faasm.functions";
+/// Section of the host stubs (see [`crate::tables::StubsRow`]).
+pub const STUBS_SECTION: &str = ".faasm.stubs";
+/// Section of the entries (see [`crate::tables::EntryRow`]).
+pub const ENTRIES_SECTION: &str = ".faasm.entries";
+/// Section of the functions' names (see [`crate::tables::name_at`]).
+pub const NAMES_SECTION: &str = ".faasm.names";
+/// Section of the data segments (see [`crate::tables::SegmentRow`]).
+pub const SEGMENTS_SECTION: &str = ".faasm.segments";
 /// Section of the bytes of all data segments.
 pub const DATA_SECTION: &str = ".faasm.data";
-/// Section of the trap sites (see [`crate::trap::encode_sites`]).
+/// Section of the trap sites (see [`crate::trap::TrapTable`]).
 pub const TRAPS_SECTION: &str = ".faasm.traps";
 /// Section of the stack maps (see [`crate::stack_map`]).
 pub const STACK_MAPS_SECTION: &str = ".faasm.stackmaps";
@@ -37,11 +57,15 @@ pub const NOTES_SECTION: &str = ".faasm.notes";
 /// Section of the machine code.
 pub const TEXT_SECTION: &str = ".text";
 
+/// The text begins and ends at multiples of this in the file, because it is mapped from there.
+pub const TEXT_PAGE: u32 = 4096;
+
+/// Sections begin at multiples of this in the file.
+pub const SECTION_ALIGNMENT: u32 = 16;
+
 /// What an object says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectInfo {
-    /// [`FORMAT`] of the compiler that wrote it.
-    pub format: u32,
     /// Target triple.
     pub target: String,
     /// Processor features that the code uses, by the names of `std::is_x86_feature_detected`
@@ -51,24 +75,48 @@ pub struct ObjectInfo {
     pub compiler: String,
     /// The module.
     pub module: ModuleInfo,
-    /// Where its code is.
-    pub code: CodeInfo,
 }
 
-/// Where the code of a module is, as offsets and lengths in bytes in the text section.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CodeInfo {
-    /// Each defined function, in order.
-    pub functions: Vec<CodeRange>,
-    /// The host stubs of each imported function, in order.
-    pub host_stubs: Vec<HostStubs>,
-    /// The entries from the host: type index and code, ascending by type index. Structurally equal types share the
-    /// entry of the lowest index; look it up by type.
-    pub entries: Vec<(u32, CodeRange)>,
+/// A description section cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InfoError {
+    /// Another version of the format.
+    #[error("the object has format {found}, this version reads format {FORMAT}: compile it again")]
+    Format {
+        /// In the file.
+        found: u32,
+    },
+    /// It is no description.
+    #[error("the description cannot be decoded")]
+    Damaged,
+}
+
+impl ObjectInfo {
+    /// The contents of the description section.
+    ///
+    /// # Errors
+    ///
+    /// [`InfoError::Damaged`] when it cannot be encoded, which is not known to happen.
+    pub fn encode(&self) -> Result<Vec<u8>, InfoError> {
+        postcard::to_extend(self, FORMAT.to_le_bytes().to_vec()).map_err(|_| InfoError::Damaged)
+    }
+
+    /// Reads a description section.
+    ///
+    /// # Errors
+    ///
+    /// [`InfoError`]; the version is looked at first.
+    pub fn decode(section: &[u8]) -> Result<Self, InfoError> {
+        let (format, rest) = section.split_first_chunk::<4>().ok_or(InfoError::Damaged)?;
+        match u32::from_le_bytes(*format) {
+            FORMAT => postcard::from_bytes(rest).map_err(|_| InfoError::Damaged),
+            found => Err(InfoError::Format { found }),
+        }
+    }
 }
 
 /// A piece of the text section.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CodeRange {
     /// Offset of the first byte.
     pub offset: u32,
@@ -76,79 +124,12 @@ pub struct CodeRange {
     pub length: u32,
 }
 
-/// The stubs through which compiled code calls one imported function when the host implements it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HostStubs {
-    /// Arguments in an array.
-    pub array: CodeRange,
-    /// Arguments in registers, when the type allows it.
-    pub native: Option<CodeRange>,
-}
-
-const SEAL_MAGIC: &[u8; 8] = b"FAASMSEA";
-/// Bytes that a seal adds to a file.
-pub const SEAL_BYTES: usize = 40;
-
-/// A secret key with which objects and snapshots are sealed.
-#[derive(Clone)]
-pub struct SealKey([u8; 32]);
-
-impl SealKey {
-    /// A key of these secret bytes.
+impl CodeRange {
+    /// Whether there is code, all of it in a text of `text` bytes.
     #[must_use]
-    pub const fn new(secret: [u8; 32]) -> Self {
-        Self(secret)
+    pub const fn is_inside(self, text: usize) -> bool {
+        self.length > 0 && self.offset as u64 + self.length as u64 <= text as u64
     }
-
-    /// A key derived from a passphrase or a file's contents.
-    #[must_use]
-    pub fn derive(secret: &[u8]) -> Self {
-        Self(blake3::derive_key("faasm object seal v1", secret))
-    }
-
-    /// Appends the seal to `bytes`.
-    #[must_use]
-    pub fn seal(&self, mut bytes: Vec<u8>) -> Vec<u8> {
-        let mac = blake3::keyed_hash(&self.0, &bytes);
-        bytes.extend_from_slice(SEAL_MAGIC);
-        bytes.extend_from_slice(mac.as_bytes());
-        bytes
-    }
-
-    /// Checks the seal of `file` and returns what it seals.
-    ///
-    /// # Errors
-    ///
-    /// [`SealError`] when there is no seal, or not this key's, or the bytes were changed.
-    pub fn open<'a>(&self, file: &'a [u8]) -> Result<&'a [u8], SealError> {
-        let split = file.len().checked_sub(SEAL_BYTES).ok_or(SealError::Missing)?;
-        let (bytes, seal) = file.split_at(split);
-        let mac = seal.strip_prefix(SEAL_MAGIC).ok_or(SealError::Missing)?;
-        let mac: [u8; 32] = mac.try_into().map_err(|_| SealError::Missing)?;
-        // The comparison of `blake3::Hash` takes constant time.
-        if blake3::keyed_hash(&self.0, bytes) == blake3::Hash::from_bytes(mac) {
-            Ok(bytes)
-        } else {
-            Err(SealError::Wrong)
-        }
-    }
-}
-
-impl std::fmt::Debug for SealKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SealKey(..)")
-    }
-}
-
-/// A file's seal does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SealError {
-    /// There is no seal at the end.
-    #[error("the file carries no seal: compile the module again, or seal the object with your key")]
-    Missing,
-    /// The seal is another key's, or the file was changed.
-    #[error("the seal does not hold: the file was changed, or another key sealed it")]
-    Wrong,
 }
 
 #[cfg(test)]
@@ -156,16 +137,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seal_holds_until_any_byte_changes() {
-        let key = SealKey::derive(b"secret");
-        let file = key.seal(b"object".to_vec());
-        assert_eq!(key.open(&file), Ok(&b"object"[..]));
-        for at in 0..file.len() {
-            let mut changed = file.clone();
-            changed[at] ^= 1;
-            assert!(key.open(&changed).is_err(), "byte {at}");
-        }
-        assert_eq!(SealKey::derive(b"other").open(&file), Err(SealError::Wrong));
-        assert_eq!(key.open(b"short"), Err(SealError::Missing));
+    fn the_version_is_told_apart_from_damage() {
+        let info = ObjectInfo {
+            target: "t".into(),
+            features: vec!["f".into()],
+            compiler: "c".into(),
+            module: ModuleInfo::default(),
+        };
+        let mut section = info.encode().unwrap();
+        assert_eq!(ObjectInfo::decode(&section).as_ref(), Ok(&info));
+        assert_eq!(ObjectInfo::decode(&section[..section.len() - 1]), Err(InfoError::Damaged));
+        assert_eq!(ObjectInfo::decode(&[2]), Err(InfoError::Damaged));
+        section[0] = 9;
+        assert_eq!(ObjectInfo::decode(&section), Err(InfoError::Format { found: 9 }));
+    }
+
+    #[test]
+    fn code_is_inside_or_not() {
+        let inside = |offset, length| CodeRange { offset, length }.is_inside(64);
+        assert!(inside(0, 64) && inside(63, 1));
+        assert!(!inside(0, 65) && !inside(64, 1) && !inside(u32::MAX, u32::MAX) && !inside(0, 0));
     }
 }

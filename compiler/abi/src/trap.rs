@@ -109,25 +109,33 @@ pub fn encode_sites(sites: &[TrapSite]) -> Vec<u8> {
     bytes
 }
 
-/// Decodes a trap section; `None` when it is malformed (wrong length, unsorted, unknown code).
-#[must_use]
-pub fn decode_sites(bytes: &[u8]) -> Option<Vec<TrapSite>> {
-    let (count, rest) = bytes.split_first_chunk::<4>()?;
-    let count = u32::from_le_bytes(*count) as usize;
-    let (offsets, codes) = rest.split_at_checked(count.checked_mul(4)?)?;
-    if codes.len() != count {
-        return None;
+/// A trap section, read where it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct TrapTable<'a> {
+    offsets: &'a [[u8; 4]],
+    codes: &'a [u8],
+}
+
+impl<'a> TrapTable<'a> {
+    /// Bytes before the first offset: the count.
+    pub const HEADER: usize = size_of::<u32>();
+
+    /// The table in these bytes; `None` when they are not as long as their count says.
+    #[must_use]
+    pub fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (count, rest) = bytes.split_first_chunk::<4>()?;
+        let count = u32::from_le_bytes(*count) as usize;
+        let (offsets, codes) = rest.split_at_checked(count.checked_mul(4)?)?;
+        (codes.len() == count).then_some(Self { offsets: offsets.as_chunks().0, codes })
     }
-    let sites: Option<Vec<_>> = offsets
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .zip(codes)
-        .map(|(offset, code)| {
-            Some(TrapSite { offset: u32::from_le_bytes(*offset), code: TrapCode::from_u8(*code)? })
+
+    /// All sites, in order; `None` for one with a code that is not known.
+    pub fn sites(self) -> impl Iterator<Item = Option<TrapSite>> + 'a {
+        self.offsets.iter().zip(self.codes).map(|(offset, code)| {
+            let code = TrapCode::from_u8(*code)?;
+            Some(TrapSite { offset: u32::from_le_bytes(*offset), code })
         })
-        .collect();
-    sites.filter(|sites| sites.is_sorted_by(|a, b| a.offset < b.offset))
+    }
 }
 
 #[cfg(test)]
@@ -140,11 +148,12 @@ mod tests {
             TrapSite { offset: 4, code: TrapCode::Unreachable },
             TrapSite { offset: 9, code: TrapCode::StackOverflow },
         ];
-        let bytes = encode_sites(&sites);
-        assert_eq!(decode_sites(&bytes).as_deref(), Some(&sites[..]));
-        assert_eq!(decode_sites(&bytes[..bytes.len() - 1]), None);
-        let reversed = [sites[1], sites[0]];
-        assert_eq!(decode_sites(&encode_sites(&reversed)), None);
-        assert_eq!(decode_sites(&u32::MAX.to_le_bytes()), None);
+        let mut bytes = encode_sites(&sites);
+        let read = |bytes: &[u8]| TrapTable::of(bytes).map(|table| table.sites().collect());
+        assert_eq!(read(&bytes), Some(vec![Some(sites[0]), Some(sites[1])]));
+        assert_eq!(read(&bytes[..bytes.len() - 1]), None);
+        assert_eq!(read(&u32::MAX.to_le_bytes()), None);
+        bytes[12] = 0;
+        assert_eq!(read(&bytes), Some(vec![None, Some(sites[1])]));
     }
 }

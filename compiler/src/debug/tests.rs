@@ -21,7 +21,8 @@ fn code_of(module: &Validated<'_>) -> Vec<(CodeRange, Vec<Line>)> {
     let object = crate::compile(module, &CompileOptions::default()).unwrap();
     let object = ObjectFile::parse(&object).unwrap();
     assert_eq!(object.notes, [""; 0], "nothing is dropped of what a compiler wrote");
-    let ranges = object.info.code.functions.iter().copied();
+    let imported = object.info.module.imported.functions;
+    let ranges = (imported..).map_while(|index| object.code(index));
     (0..).zip(ranges).map(|(at, range)| (range, object.lines(at).unwrap().collect())).collect()
 }
 

@@ -1,9 +1,10 @@
 //! From a module's sections to its description.
 
 use faasm_abi::module::{
-    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, Import,
-    ImportKind, ModuleInfo, SegmentMode,
+    ConstExpr, ConstOp, ElementItems, ElementSegment, Export, ExportItem, Import, ImportKind,
+    ModuleInfo, SegmentMode,
 };
+use faasm_abi::tables::{self as table, SegmentPlace, SegmentRow};
 use wasmparser::{
     Data, DataKind, Element, ElementKind, ExternalKind, Global, KnownCustom, Name,
     NameSectionReader, Payload, Table, TableInit, TypeRef,
@@ -17,8 +18,22 @@ use crate::error::ValidateError;
 #[derive(Default)]
 pub(super) struct Description<'a> {
     info: ModuleInfo,
+    names: Vec<(u32, &'a str)>,
+    segments: Vec<SegmentRow>,
     data: Vec<&'a [u8]>,
     data_bytes: u32,
+}
+
+/// What the sections say.
+pub(super) struct Described<'a> {
+    /// The description without what depends on function bodies.
+    pub(super) info: ModuleInfo,
+    /// Functions' indices and names, ascending.
+    pub(super) names: Vec<(u32, &'a str)>,
+    /// The data segments.
+    pub(super) segments: Vec<SegmentRow>,
+    /// Their bytes.
+    pub(super) data: Vec<&'a [u8]>,
 }
 
 type Done = Result<(), ValidateError>;
@@ -65,13 +80,11 @@ impl<'a> Description<'a> {
         }
     }
 
-    /// The description without what depends on function bodies, and the data.
-    pub(super) fn finish(self) -> (ModuleInfo, Vec<&'a [u8]>) {
-        let Self { mut info, data, .. } = self;
-        let n_functions = info.functions.len();
-        info.function_names.retain(|(index, _)| (*index as usize) < n_functions);
+    pub(super) fn finish(self) -> Described<'a> {
+        let Self { mut info, mut names, segments, data, .. } = self;
+        names.retain(|(index, _)| (*index as usize) < info.functions.len());
         info.escaping = escaping(&info);
-        (info, data)
+        Described { info, names, segments, data }
     }
 
     fn rec_group(&mut self, group: &wasmparser::RecGroup) -> Done {
@@ -175,19 +188,34 @@ impl<'a> Description<'a> {
 
     fn segment(&mut self, segment: &Data<'a>) -> Done {
         let mode = match &segment.kind {
-            DataKind::Passive => SegmentMode::Passive,
-            DataKind::Active { memory_index, offset_expr } => SegmentMode::Active {
-                index: *memory_index,
-                offset: convert::const_expr(offset_expr)?,
-            },
+            DataKind::Passive => table::SegmentMode::Passive,
+            DataKind::Active { memory_index, offset_expr } => {
+                let at = self.place(convert::const_expr(offset_expr)?);
+                table::SegmentMode::Active { memory: *memory_index, at }
+            }
         };
         let too_large = || ValidateError::TooLarge("data");
         let length = u32::try_from(segment.data.len()).map_err(|_| too_large())?;
         let offset = self.data_bytes;
         self.data_bytes = offset.checked_add(length).ok_or_else(too_large)?;
-        self.info.data.push(DataSegment { mode, offset, length });
+        self.segments.push(SegmentRow { mode, offset, length });
+        self.info.data_segments += 1;
         self.data.push(segment.data);
         Ok(())
+    }
+
+    /// Where an active data segment goes.
+    fn place(&mut self, offset: ConstExpr) -> SegmentPlace {
+        match offset.0[..] {
+            [ConstOp::I32(at)] => SegmentPlace::Constant(at.cast_unsigned().into()),
+            [ConstOp::I64(at)] => SegmentPlace::Constant(at.cast_unsigned()),
+            _ => {
+                let offsets = &mut self.info.data_offsets;
+                offsets.push(offset);
+                // There are fewer than bytes in the module.
+                SegmentPlace::Expression(u32::try_from(offsets.len() - 1).unwrap_or(u32::MAX))
+            }
+        }
     }
 
     fn names(&mut self, names: NameSectionReader<'a>) -> wasmparser::Result<()> {
@@ -195,12 +223,11 @@ impl<'a> Description<'a> {
             match name? {
                 Name::Module { name, .. } => self.info.name = Some(name.to_owned()),
                 Name::Function(functions) => {
-                    let mut named = Vec::new();
-                    for naming in functions {
+                    let names = functions.into_iter().map(|naming| {
                         let naming = naming?;
-                        named.push((naming.index, naming.name.to_owned()));
-                    }
-                    self.info.function_names = named;
+                        Ok((naming.index, naming.name))
+                    });
+                    self.names = names.collect::<wasmparser::Result<_>>()?;
                 }
                 _ => {}
             }

@@ -1,5 +1,6 @@
 //! Tests of what validation says of a module.
 
+use faasm_abi::tables::{SegmentMode, SegmentPlace};
 use faasm_abi::types::{FuncType, ValType};
 
 use super::*;
@@ -16,7 +17,7 @@ fn refused(wat: &str) -> ValidateError {
 
 #[test]
 fn a_module_is_described() {
-    let info = described(
+    let wasm = wat::parse_str(
         r#"(module $m
             (import "env" "f" (func $f (param i32) (result i64)))
             (import "env" "g" (global i32))
@@ -24,14 +25,21 @@ fn a_module_is_described() {
             (global (mut i32) (i32.add (global.get 0) (i32.const 3)))
             (func $inner (export "inner"))
             (data (i32.const 4) "abc") (data "defg"))"#,
-    );
+    )
+    .unwrap();
+    let module = validate(&wasm).unwrap();
+    let info = module.info();
     assert_eq!(info.name.as_deref(), Some("m"));
     let params: Box<[_]> = [ValType::I32].into();
     assert_eq!(info.func_type(0), Some(&FuncType { params, results: [ValType::I64].into() }));
     assert_eq!((info.imported.functions, info.imported.globals), (1, 1));
-    assert_eq!(info.function_name(1), Some("inner"));
+    assert_eq!((module.function_name(0), module.function_name(1)), (Some("f"), Some("inner")));
     assert_eq!(info.global_inits[0].0.len(), 3);
-    assert_eq!((info.data[1].offset, info.data[1].length), (3, 4));
+    let at = SegmentPlace::Constant(4);
+    let active = SegmentRow { mode: SegmentMode::Active { memory: 0, at }, offset: 0, length: 3 };
+    let passive = SegmentRow { mode: SegmentMode::Passive, offset: 3, length: 4 };
+    assert_eq!(module.segments(), [active, passive]);
+    assert_eq!(info.data_segments, 2);
 }
 
 #[test]
@@ -78,7 +86,7 @@ fn malformed_names_are_no_error() {
     let mut wasm = wat::parse_str("(module (func))").unwrap();
     // A custom section "name" whose contents are cut off.
     wasm.extend_from_slice(b"\x00\x08\x04name\x01\x7f\x05");
-    assert!(validate(&wasm).unwrap().info().function_names.is_empty());
+    assert_eq!(validate(&wasm).unwrap().function_name(0), None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The compiler from outside: expected code, objects, and input that is not what it should be.
 
 mod disas;
+mod golden;
 mod objects;
 mod robust;

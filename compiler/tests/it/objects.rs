@@ -2,31 +2,61 @@
 
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::object::{
-    CodeRange, DATA_SECTION, FORMAT, INFO_SECTION, ObjectInfo, TEXT_SECTION, TRAPS_SECTION,
+    CodeRange, DATA_SECTION, ENTRIES_SECTION, FUNCTIONS_SECTION, INFO_SECTION, NAMES_SECTION,
+    ObjectInfo, SEGMENTS_SECTION, STUBS_SECTION, TEXT_PAGE, TEXT_SECTION, TRAPS_SECTION,
 };
-use faasm_abi::trap::{TrapSite, decode_sites};
+use faasm_abi::tables::{EntryRow, FunctionRow, NO_NAME, SegmentRow, StubsRow, Table, name_at};
+use faasm_abi::trap::{TrapSite, TrapTable};
 use object::{Object, ObjectSection, ObjectSymbol};
 
-fn section<'a>(file: &object::File<'a>, name: &str) -> &'a [u8] {
+pub(crate) fn section<'a>(file: &object::File<'a>, name: &str) -> &'a [u8] {
     let section = file.section_by_name(name).unwrap_or_else(|| panic!("no section {name}"));
     section.data().unwrap()
 }
 
-fn trap_sites(file: &object::File<'_>) -> Vec<TrapSite> {
-    decode_sites(section(file, TRAPS_SECTION)).expect("the trap table is well-formed")
+pub(crate) fn info(file: &object::File<'_>) -> ObjectInfo {
+    ObjectInfo::decode(section(file, INFO_SECTION)).unwrap()
+}
+
+pub(crate) fn functions(file: &object::File<'_>) -> Vec<FunctionRow> {
+    let table = Table::<{ FunctionRow::WORDS }>::of(section(file, FUNCTIONS_SECTION)).unwrap();
+    table.rows().map(FunctionRow::of).collect()
+}
+
+pub(crate) fn stubs(file: &object::File<'_>) -> Vec<StubsRow> {
+    let table = Table::<{ StubsRow::WORDS }>::of(section(file, STUBS_SECTION)).unwrap();
+    table.rows().map(StubsRow::of).collect()
+}
+
+pub(crate) fn entries(file: &object::File<'_>) -> Vec<EntryRow> {
+    let table = Table::<{ EntryRow::WORDS }>::of(section(file, ENTRIES_SECTION)).unwrap();
+    table.rows().map(EntryRow::of).collect()
+}
+
+pub(crate) fn segments(file: &object::File<'_>) -> Vec<SegmentRow> {
+    let table = Table::<{ SegmentRow::WORDS }>::of(section(file, SEGMENTS_SECTION)).unwrap();
+    table.rows().map(|row| SegmentRow::of(row).expect("a known kind")).collect()
+}
+
+pub(crate) fn trap_sites(file: &object::File<'_>) -> Vec<TrapSite> {
+    let table = TrapTable::of(section(file, TRAPS_SECTION)).unwrap();
+    table.sites().map(|site| site.expect("a known code")).collect()
 }
 
 /// Checks an object of `module` as far as that needs no execution.
 pub(crate) fn check(bytes: &[u8], module: &ModuleInfo) {
     let file = object::File::parse(bytes).unwrap();
-    let info: ObjectInfo = postcard::from_bytes(section(&file, INFO_SECTION)).unwrap();
-    assert_eq!(info.format, FORMAT);
-    assert_eq!(&info.module, module);
-    let data: u32 = module.data.iter().map(|segment| segment.length).sum();
+    assert_eq!(&info(&file).module, module);
+    let segments = segments(&file);
+    assert_eq!(segments.len(), module.data_segments as usize);
+    let data: u32 = segments.iter().map(|segment| segment.length).sum();
     assert_eq!(section(&file, DATA_SECTION).len(), data as usize);
 
     let text = file.section_by_name(TEXT_SECTION).unwrap();
     assert_eq!(text.relocations().count(), 0, "text is position-independent and complete");
+    let (at, size) = text.file_range().unwrap();
+    let pages = [at, size].map(|number| number % u64::from(TEXT_PAGE));
+    assert_eq!(pages, [0, 0], "text is whole pages of the file");
     let units: Vec<CodeRange> = file
         .symbols()
         .filter(|symbol| symbol.kind() == object::SymbolKind::Text)
@@ -36,18 +66,10 @@ pub(crate) fn check(bytes: &[u8], module: &ModuleInfo) {
         })
         .collect();
     check_ranges(&units, text.size());
-    let imported = module.imported.functions as usize;
-    assert_eq!(info.code.functions, units[..module.functions.len() - imported]);
-    assert_eq!(info.code.host_stubs.len(), imported);
-    for (stubs, &ty) in info.code.host_stubs.iter().zip(&module.functions) {
-        assert_eq!(stubs.native.is_some(), module.func_type(ty).unwrap().is_native());
-    }
-    for &function in &module.escaping {
-        let ty = module.function_type(function).unwrap();
-        let mut entries = info.code.entries.iter();
-        assert!(entries.any(|(index, _)| module.func_type(*index).unwrap() == ty));
-    }
-    for site in trap_sites(&file) {
+    check_tables(&file, module, &units);
+    let sites = trap_sites(&file);
+    assert!(sites.is_sorted_by(|a, b| a.offset < b.offset));
+    for site in sites {
         let inside =
             |unit: &CodeRange| (unit.offset..unit.offset + unit.length).contains(&site.offset);
         assert!(units.iter().any(inside), "a trap site outside of all code: {site:?}");
@@ -63,6 +85,32 @@ fn check_ranges(units: &[CodeRange], text: u64) {
         end = unit.offset + unit.length;
     }
     assert!(u64::from(end) <= text);
+}
+
+/// Every function, import and escaping type has its row, and the row its code.
+fn check_tables(file: &object::File<'_>, module: &ModuleInfo, units: &[CodeRange]) {
+    let (functions, stubs, entries) = (functions(file), stubs(file), entries(file));
+    let imported = module.imported.functions as usize;
+    assert_eq!(functions.len(), module.functions.len());
+    let (of_imports, of_code) = functions.split_at(imported);
+    assert!(of_imports.iter().all(|row| row.code == CodeRange::default()));
+    assert!(of_code.iter().map(|row| &row.code).eq(&units[..of_code.len()]));
+    assert_eq!(stubs.len(), imported);
+    for (stubs, &ty) in stubs.iter().zip(&module.functions) {
+        assert!(units.contains(&stubs.array));
+        let native = module.func_type(ty).unwrap().is_native();
+        assert_eq!(units.contains(&stubs.native), native);
+        assert!(native || stubs.native == CodeRange::default());
+    }
+    assert_eq!(entries.len(), module.types.len());
+    for &function in &module.escaping {
+        let ty = module.functions[function as usize];
+        assert!(units.contains(&entries[ty as usize].0), "an escaping function without an entry");
+    }
+    let names = section(file, NAMES_SECTION);
+    for row in functions.iter().filter(|row| row.name != NO_NAME) {
+        assert!(name_at(names, row.name).is_some());
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn inspect_module(options: &Options, wasm: &[u8]) -> Result<(), Failure> {
     };
     let module = validate(wasm).map_err(refuse)?;
     let report = Report::of_module(
-        module.info(),
+        &module,
         proposals(wasm).map_err(refuse)?,
         sections(wasm).map_err(refuse)?,
         wasm.len(),

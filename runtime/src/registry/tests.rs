@@ -5,7 +5,8 @@ use super::*;
 fn record(registry: &Registry, wasm: &[u8]) -> Record {
     let digest = registry.put_wasm(wasm).unwrap();
     let object = Digest::of(b"object");
-    registry.put_object(object, b"sealed").unwrap();
+    let path = registry.root.join("objects").join(object.to_string());
+    fs::write(path, b"sealed").unwrap();
     Record {
         format: RECORD_FORMAT,
         wasm: digest,
@@ -27,12 +28,15 @@ fn what_was_committed_is_there_after_reopening_and_the_rest_is_swept() {
     registry.commit(&name("demo/kept"), &kept).unwrap();
     let orphan = registry.put_wasm(b"never committed").unwrap();
     fs::write(dir.path().join("tmp/99"), b"half written").unwrap();
+    fs::write(dir.path().join("objects/orphan"), b"never committed").unwrap();
     drop(registry);
 
     let registry = Registry::open(dir.path()).unwrap();
     assert_eq!(registry.records().unwrap(), [(name("demo/kept"), kept.clone())]);
     assert_eq!(registry.wasm(kept.wasm).unwrap(), b"kept");
-    assert_eq!(registry.object(kept.object).unwrap().as_deref(), Some(&b"sealed"[..]));
+    let objects = dir.path().join("objects");
+    assert_eq!(fs::read(objects.join(kept.object.to_string())).unwrap(), b"sealed");
+    assert!(!objects.join("orphan").exists());
     assert!(registry.wasm(orphan).is_err());
     assert!(!dir.path().join("tmp/99").exists());
     assert!(registry.remove(&name("demo/kept")).unwrap());

@@ -24,24 +24,24 @@ pub(super) fn show(
     wanted: &str,
     wasm: Option<&[u8]>,
 ) -> Result<(), Failure> {
-    let index = find(&object.info.module, wanted).map_err(|failure| failure.at(&options.file))?;
+    let index = find(object, wanted).map_err(|failure| failure.at(&options.file))?;
     let shown = disassemble(object, index, wasm)
         .map_err(|error| Failure::usage(explain(&error)).at(&options.file))?;
     if options.json { put(&json(&Function::of(index, &shown))?) } else { put(&text(&shown)) }
 }
 
 /// The function of this index or name; names are those of the name section and of exports.
-fn find(info: &ModuleInfo, wanted: &str) -> Result<u32, Failure> {
+fn find(object: &ObjectFile<'_>, wanted: &str) -> Result<u32, Failure> {
+    let (info, names) = (&object.info.module, object.function_names());
     let number = wanted.strip_prefix("func[").and_then(|rest| rest.strip_suffix(']'));
     if let Ok(index) = number.unwrap_or(wanted).parse::<u32>() {
         return defined(info, index);
     }
     let exports = info.exports.iter().filter_map(|export| match export.item {
-        ExportItem::Function(index) => Some((index, &export.name)),
+        ExportItem::Function(index) => Some((index, &*export.name)),
         _ => None,
     });
-    let named = info.function_names.iter().map(|(index, name)| (*index, name));
-    let all: Vec<(u32, &String)> = named.chain(exports).collect();
+    let all: Vec<(u32, &str)> = names.iter().copied().chain(exports).collect();
     let found = |test: &dyn Fn(&str) -> bool| {
         let mut found: Vec<u32> =
             all.iter().filter(|(_, name)| test(name)).map(|(index, _)| *index).collect();
@@ -55,13 +55,13 @@ fn find(info: &ModuleInfo, wanted: &str) -> Result<u32, Failure> {
         [index] => defined(info, index),
         [] => {
             let failure = Failure::not_found(format!("no function is called `{wanted}`"));
-            Err(match suggest::nearest(wanted, all.iter().map(|(_, name)| name.as_str())) {
+            Err(match suggest::nearest(wanted, all.iter().map(|(_, name)| *name)) {
                 Some(near) => failure.hint(&format!("Did you mean `{}`?", printable(near))),
                 None => failure
                     .hint("`faasm inspect FILE` shows the exports; indices count imports first."),
             })
         }
-        _ => Err(ambiguous(info, wanted, &candidates)),
+        _ => Err(ambiguous(&names, wanted, &candidates)),
     }
 }
 
@@ -80,8 +80,11 @@ fn defined(info: &ModuleInfo, index: u32) -> Result<u32, Failure> {
         .hint(&format!("The module defines functions {imported} to {last}.")))
 }
 
-fn ambiguous(info: &ModuleInfo, wanted: &str, candidates: &[u32]) -> Failure {
-    let name = |index: u32| printable(info.function_name(index).unwrap_or("-"));
+fn ambiguous(names: &[(u32, &str)], wanted: &str, candidates: &[u32]) -> Failure {
+    let name = |function: u32| {
+        let named = names.iter().find(|(index, _)| *index == function);
+        printable(named.map_or("-", |(_, name)| name))
+    };
     let listed = candidates.iter().take(MAX_LISTED);
     let listed: Vec<_> = listed.map(|&index| format!("{index} {}", name(index))).collect();
     let more = match candidates.len().saturating_sub(MAX_LISTED) {

@@ -1,6 +1,6 @@
 //! What `faasm inspect` says, as data; `--json` prints it as it is, so its names are kept.
 
-use faasm_compiler::{ObjectFile, Section};
+use faasm_compiler::{ObjectFile, Section, Validated};
 use faasm_vm::{ExportItem, ImportKind, ModuleInfo};
 use serde::Serialize;
 
@@ -95,30 +95,43 @@ pub(super) struct NamedSize {
 
 impl Report {
     pub(super) fn of_module(
-        info: &ModuleInfo,
+        module: &Validated<'_>,
         proposals: Vec<String>,
         sections: Vec<Section>,
         bytes: usize,
     ) -> Self {
-        Self { proposals: Some(proposals), ..Self::new("module", info, sections, bytes) }
+        let described = (module.info(), module.function_names());
+        Self { proposals: Some(proposals), ..Self::new("module", described, sections, bytes) }
     }
 
     pub(super) fn of_object(object: &ObjectFile<'_>, bytes: usize) -> Self {
         let info = &object.info;
         let texts = |list: &[String]| list.iter().map(|text| printable(text)).collect();
         let compiled = Compiled {
-            format: info.format,
+            format: ObjectFile::FORMAT,
             compiler: printable(&info.compiler),
             target: printable(&info.target),
             features: texts(&info.features),
             notes: texts(&object.notes),
         };
-        let report = Self::new("object", &info.module, object.sections.clone(), bytes);
+        let names = object.function_names();
+        let described = (&info.module, &*names);
+        let report = Self::new("object", described, object.sections.clone(), bytes);
         Self { object: Some(compiled), ..report }
     }
 
-    fn new(kind: &'static str, info: &ModuleInfo, sections: Vec<Section>, bytes: usize) -> Self {
+    /// Of a module with these names of functions.
+    fn new(
+        kind: &'static str,
+        (info, names): (&ModuleInfo, &[(u32, &str)]),
+        sections: Vec<Section>,
+        bytes: usize,
+    ) -> Self {
         let imported = info.imported;
+        let name = |function: u32| {
+            let at = names.binary_search_by_key(&function, |(index, _)| *index).ok()?;
+            Some(printable(names[at].1))
+        };
         Self {
             kind,
             bytes,
@@ -129,11 +142,9 @@ impl Report {
             functions: Counts {
                 imported: imported.functions,
                 defined: info.functions.len().saturating_sub(imported.functions as usize),
-                named: info.function_names.len(),
+                named: names.len(),
             },
-            start: info
-                .start
-                .map(|index| Function { index, name: info.function_name(index).map(printable) }),
+            start: info.start.map(|index| Function { index, name: name(index) }),
             imports: imports(info),
             exports: exports(info),
             memories: items(&info.memories, imported.memories),
