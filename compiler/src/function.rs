@@ -2,9 +2,13 @@
 
 use cranelift_codegen::ir::{ExternalName, UserExternalName};
 use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
-use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, binemit};
+use cranelift_codegen::{
+    CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
+    binemit,
+};
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
+use faasm_abi::handler::HandlerSite;
 use faasm_abi::lines::Line;
 use faasm_abi::stack_map::StackMap;
 use faasm_abi::trap::TrapSite;
@@ -21,6 +25,8 @@ pub(crate) struct Code {
     pub(crate) traps: Vec<TrapSite>,
     /// Of each call over which references live.
     pub(crate) stack_maps: Vec<StackMap>,
+    /// Offsets are from the start of this code.
+    pub(crate) handlers: Vec<HandlerSite>,
     /// Of a function: from which operators its code came.
     pub(crate) lines: Vec<Line>,
     pub(crate) unwind: Option<CfaUnwindInfo>,
@@ -72,6 +78,7 @@ impl Worker {
                 .ok_or_else(|| fail("it needs a library function".to_owned()))?,
             traps: traps(&compiled),
             stack_maps: stack_maps(&compiled),
+            handlers: handlers(&compiled),
             lines: lines(&compiled),
             unwind: unwind(env, &compiled).map_err(fail)?,
         };
@@ -154,6 +161,21 @@ fn stack_maps(compiled: &CompiledCode) -> Vec<StackMap> {
         roots: map.entries().map(|(_, at)| frame - at).collect(),
     })
     .collect()
+}
+
+/// The calls that have a landing pad, in the code's order.
+fn handlers(compiled: &CompiledCode) -> Vec<HandlerSite> {
+    let sites = compiled.buffer.call_sites().filter_map(|site| {
+        let landing = site.exception_handlers.iter().find_map(|handler| match handler {
+            FinalizedMachExceptionHandler::Default(landing) => Some(*landing),
+            _ => None,
+        })?;
+        let frame = site.frame_offset.expect("both backends tell where the frame lies");
+        Some(HandlerSite { ret: site.ret_addr, landing, frame })
+    });
+    let mut sites: Vec<_> = sites.collect();
+    sites.sort_by_key(|site| site.ret);
+    sites
 }
 
 /// The lines of code that knows its operators. What has none of its own, such as the prologue and spills, is its

@@ -2,11 +2,12 @@
 
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::CfaUnwindInfo;
+use faasm_abi::handler::{HandlerSite, encode_handlers};
 use faasm_abi::lines::{self, LINES_SECTION, Line};
 use faasm_abi::object::{
-    CodeRange, DATA_SECTION, ENTRIES_SECTION, FUNCTIONS_SECTION, INFO_SECTION, NAMES_SECTION,
-    NOTES_SECTION, ObjectInfo, SECTION_ALIGNMENT, SEGMENTS_SECTION, STACK_MAPS_SECTION,
-    STUBS_SECTION, TEXT_PAGE, TRAPS_SECTION,
+    CodeRange, DATA_SECTION, ENTRIES_SECTION, FUNCTIONS_SECTION, HANDLERS_SECTION, INFO_SECTION,
+    NAMES_SECTION, NOTES_SECTION, ObjectInfo, SECTION_ALIGNMENT, SEGMENTS_SECTION,
+    STACK_MAPS_SECTION, STUBS_SECTION, TEXT_PAGE, TRAPS_SECTION,
 };
 use faasm_abi::stack_map::{self, StackMap};
 use faasm_abi::trap::{TrapSite, encode_sites};
@@ -45,7 +46,7 @@ pub(crate) fn write(
 ) -> Result<Vec<u8>, CompileError> {
     let mut file = Object::new(BinaryFormat::Elf, architecture(env.isa)?, Endianness::Little);
     file.mangling = Mangling::None;
-    let Text { bytes, ranges, traps, stack_maps, lines, unwind } = text;
+    let Text { bytes, ranges, traps, stack_maps, handlers, lines, unwind } = text;
     let section = add_text(&mut file, bytes);
     add_unwind(&mut file, section, env, unwind)?;
     add_info(&mut file, env)?;
@@ -53,6 +54,7 @@ pub(crate) fn write(
     add_data(&mut file, contents.data);
     add_traps(&mut file, traps);
     add_stack_maps(&mut file, stack_maps);
+    add_handlers(&mut file, &handlers);
     if env.lines {
         add_lines(&mut file, env, &lines);
     }
@@ -174,6 +176,10 @@ fn add_traps(file: &mut Object<'_>, traps: Vec<TrapSite>) {
 
 fn add_stack_maps(file: &mut Object<'_>, maps: Vec<StackMap>) {
     add_section(file, STACK_MAPS_SECTION, stack_map::encode(&maps));
+}
+
+fn add_handlers(file: &mut Object<'_>, handlers: &[HandlerSite]) {
+    add_section(file, HANDLERS_SECTION, encode_handlers(handlers));
 }
 
 fn add_section(file: &mut Object<'_>, name: &str, bytes: Vec<u8>) {

@@ -104,7 +104,8 @@ impl<'f> Stub<'f> {
         self.builder.inst_results(call).to_vec()
     }
 
-    /// Abandons the guest's frames if a host function returned a status that is not 0.
+    /// Abandons the guest's frames if a host function returned a status that is not 0: up to the frame that catches
+    /// what was thrown, if something was, else all.
     fn raise_if(&mut self, status: Value) {
         let raise = self.builder.create_block();
         let next = self.builder.create_block();
@@ -113,8 +114,9 @@ impl<'f> Stub<'f> {
         self.builder.switch_to_block(raise);
         self.builder.seal_block(raise);
         let context = self.context();
-        let code = self.builtin_code(context, Builtin::Raise);
-        self.call_host(code, Signature::new(CallConv::SystemV), &[]);
+        let raise = self.builtin_code(context, Builtin::Raise);
+        let catch = self.builtin_code(context, Builtin::Catch);
+        self.call_host(raise, system_signature([types::I64; 2], &[]), &[catch, context]);
         // It does not return.
         self.builder.ins().trap(user_trap(TrapCode::Unreachable));
         self.builder.switch_to_block(next);

@@ -4,6 +4,7 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::UserExternalName;
 use cranelift_codegen::isa::unwind::CfaUnwindInfo;
 use cranelift_control::ControlPlane;
+use faasm_abi::handler::HandlerSite;
 use faasm_abi::lines::Line;
 use faasm_abi::object::{CodeRange, TEXT_PAGE};
 use faasm_abi::stack_map::StackMap;
@@ -28,6 +29,7 @@ pub(crate) struct Text {
     pub(crate) ranges: Vec<CodeRange>,
     pub(crate) traps: Vec<TrapSite>,
     pub(crate) stack_maps: Vec<StackMap>,
+    pub(crate) handlers: Vec<HandlerSite>,
     /// The lines of each piece, with offsets from its start.
     pub(crate) lines: Vec<Vec<Line>>,
     /// Unwind tables, with the offset of the code that each is of.
@@ -48,6 +50,7 @@ pub(crate) fn assemble(
     let mut builder = env.isa.text_section_builder(codes.len());
     let (mut ranges, mut traps, mut unwind) = (Vec::new(), Vec::new(), Vec::new());
     let mut stack_maps = Vec::new();
+    let mut handlers = Vec::new();
     let mut lines = Vec::with_capacity(codes.len());
     for code in codes {
         let at = builder.append(true, &code.bytes, ALIGNMENT, control);
@@ -65,12 +68,17 @@ pub(crate) fn assemble(
         );
         let placed = |map: StackMap| StackMap { offset: offset + map.offset, ..map };
         stack_maps.extend(code.stack_maps.into_iter().map(placed));
+        handlers.extend(code.handlers.iter().map(|site| HandlerSite {
+            ret: offset + site.ret,
+            landing: offset + site.landing,
+            ..*site
+        }));
         lines.push(code.lines);
         unwind.extend(code.unwind.map(|info| (offset, info)));
     }
     let mut bytes = builder.finish(control);
     bytes.resize(bytes.len().next_multiple_of(TEXT_PAGE as usize), filler(env));
-    Ok(Text { bytes, ranges, traps, stack_maps, lines, unwind })
+    Ok(Text { bytes, ranges, traps, stack_maps, handlers, lines, unwind })
 }
 
 /// What fills the last page: bytes that trap when they are run.

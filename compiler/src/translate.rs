@@ -4,7 +4,8 @@
 //!
 //! * Bodies are validated before they come here: what validation guarantees is not checked again.
 //! * Nothing here recurses on the nesting of the body.
-//! * The context pointer is never kept in a value over a call, except to restore it after a foreign call.
+//! * The context pointer is never kept in a value over a call, except to restore it: after a
+//!   foreign call, and where an exception lands.
 //! * A vector on the operand stack is an `I8X16`, a reference an `I32`.
 
 mod atomic;
@@ -12,6 +13,7 @@ mod bulk;
 mod calls;
 mod context;
 mod control;
+mod exception;
 mod gc;
 mod memory;
 mod numeric;
@@ -41,6 +43,7 @@ pub(crate) use trap::{from_ir, user_trap};
 use crate::env::{Env, ir_type};
 use crate::error::CompileError;
 use control::Frame;
+use exception::Try;
 
 /// What a translation allocates and the next one can use again.
 #[derive(Default)]
@@ -48,6 +51,7 @@ pub(crate) struct Scratch {
     builder: FunctionBuilderContext,
     stack: Vec<Value>,
     frames: Vec<Frame>,
+    tries: Vec<Try>,
     args: Vec<BlockArg>,
 }
 
@@ -59,6 +63,8 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     pub(crate) env: &'m Env<'m>,
     stack: &'f mut Vec<Value>,
     frames: &'f mut Vec<Frame>,
+    /// The `try_table`s that are open, innermost last.
+    tries: &'f mut Vec<Try>,
     args: &'f mut Vec<BlockArg>,
     /// Whether the current position can be reached; if not, operators are skipped.
     reachable: bool,
@@ -96,6 +102,7 @@ pub(crate) fn translate(
 ) -> Result<(), CompileError> {
     scratch.stack.clear();
     scratch.frames.clear();
+    scratch.tries.clear();
     let result = translate_with(env, scratch, func, ty, body);
     if result.is_err() {
         // What a translation leaves half done must not meet the next one.
@@ -111,12 +118,13 @@ fn translate_with(
     ty: &FuncType,
     body: &FunctionBody<'_>,
 ) -> Result<(), CompileError> {
-    let Scratch { builder, stack, frames, args } = scratch;
+    let Scratch { builder, stack, frames, tries, args } = scratch;
     let mut f = FuncTranslator {
         builder: FunctionBuilder::new(func, builder),
         env,
         stack,
         frames,
+        tries,
         args,
         reachable: true,
         skipped: 0,
@@ -190,11 +198,16 @@ impl FuncTranslator<'_, '_> {
             } else {
                 control::skip(self, &op);
             }
-            if self.n_args.max(self.builder.func.dfg.num_values()) > MAX_VALUES {
+            if self.is_too_large() {
                 return Err(CompileError::FunctionTooLarge);
             }
         }
         Ok(())
+    }
+
+    /// Whether there are more values or arguments of branches than a function may have.
+    fn is_too_large(&self) -> bool {
+        self.n_args.max(self.builder.func.dfg.num_values()) > MAX_VALUES
     }
 
     /// What is built from here on comes from the operator at this offset in the module.

@@ -1,7 +1,7 @@
 //! The spike on which decision 3 rests: an exception is thrown across a foreign call, and the landing pad has its own
 //! context again, although the context is pinned in a register.
 //!
-//! Three functions in Cranelift's IR, as issue B will make them of `try_table` and `throw`:
+//! Three functions in Cranelift's IR, much as `try_table` and `throw` are translated (decision 80):
 //! `entry` (from the host) calls `catcher` with its context; `catcher` sets a foreign context and calls `callee` inside a
 //! try; `callee` calls the host's `throw`, which abandons `callee`'s frame and resumes at `catcher`'s landing pad.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -12,7 +12,7 @@
 //!    front of what is then the thread's list.
 //! 4. Frames of guest code are abandoned, never unwound, and only down to the innermost activation: by the signal
 //!    handler at an instruction of guest code, and by [`raise`] when it is called from guest code. So no frame of the
-//!    host is ever jumped over.
+//!    host is ever jumped over. [`raise`] may abandon only some of them: then a [`Landing`] says where the others go on.
 //! 5. The base's interrupt knows the thread while its stack runs. It is looked at here before guest code runs; in
 //!    guest code the handler looks; whoever returns from the host into guest code asks [`is_interrupted`].
 
@@ -411,6 +411,24 @@ impl Suspendable {
         }
     }
 }
+
+/// Where guest code goes on when frames below it were abandoned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Landing {
+    /// The instruction.
+    pub pc: usize,
+    /// The frame pointer there.
+    pub fp: usize,
+    /// The stack pointer there.
+    pub sp: usize,
+    /// What the first payload register holds (x86-64 `rax`); other registers may hold anything.
+    pub value: u64,
+}
+
+/// Answers where guest code goes on, from the frame with this frame pointer outwards; null: nowhere. The landing must be
+/// valid until the caller has read it.
+pub type FindLanding = extern "C" fn(context: *mut u8, fp: usize) -> *const Landing;
 
 /// Records a raise; returns the stack pointer with which to land.
 extern "C" fn record_raise(pc: usize, fp: usize, sp: usize) -> usize {

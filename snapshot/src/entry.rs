@@ -69,7 +69,7 @@ impl Entry {
             }),
             Err(trap) => match trap.kind() {
                 TrapKind::Exit(code) => Ok(*code),
-                TrapKind::Code(_) | TrapKind::Host(_) => Err(trap),
+                TrapKind::Code(_) | TrapKind::Host(_) | TrapKind::Exception(_) => Err(trap),
             },
         }
     }

@@ -14,6 +14,7 @@ use faasm_abi::trap::TrapCode;
 use faasm_sfi::parking::Parked;
 use faasm_sfi::racing;
 
+use crate::exception;
 use crate::heap::{self, OnFull, arrays};
 use crate::host::record;
 use crate::segments;
@@ -52,6 +53,8 @@ static TABLE: Table = Table([
     atomic_wait32 as *const (),
     atomic_wait64 as *const (),
     atomic_notify as *const (),
+    throw as *const (),
+    exception::catch as *const (),
 ]);
 
 /// Address of the table of builtins, for contexts.
@@ -206,6 +209,11 @@ builtin! {
     fn elem_drop(guest, segment) -> HostReturn {
         segments::drop_elements(guest.core, guest.instance, small(segment));
         answer(0)
+    }
+
+    fn throw(guest, exception) -> HostReturn {
+        guest.core.thrown = Some(reference(exception));
+        HostReturn { status: 1, value: 0 }
     }
 
     fn is_subtype(guest, actual, expected) -> HostReturn {

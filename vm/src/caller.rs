@@ -13,12 +13,14 @@ use faasm_sfi::shared::SharedRegion;
 use faasm_sfi::slot::SlotError;
 pub use faasm_sfi::wait::WaitError;
 
-use crate::externs::{AccessError, Extern};
+use crate::externs::{AccessError, Extern, Tag};
 use crate::func::Func;
+use crate::gc_ref::GcRef;
 use crate::guest_memory::GuestMemory;
 use crate::instance::Instance;
 use crate::store::core::{CorePtr, StoreCore};
 use crate::store::{AsStore, Interrupt};
+use crate::trap::Trap;
 use crate::value::Val;
 
 /// The guest that calls a host function, for the time of the call.
@@ -211,6 +213,16 @@ impl<T: 'static> Caller<'_, T> {
         let index = self.memory_index().ok_or(AccessError::Limit)?;
         let old = self.core_mut().grow_memory(index, pages.into())?;
         u32::try_from(old).map_err(|_| AccessError::Limit)
+    }
+
+    /// Makes an exception with this tag and payload: as the host function's error it is thrown in the guest. If it cannot
+    /// be made the trap says why.
+    #[must_use]
+    pub fn throw(&mut self, tag: Tag, payload: &[Val]) -> Trap {
+        match GcRef::new_exception(self, tag, payload) {
+            Ok(exception) => Trap::uncaught(exception, None),
+            Err(error) => Trap::host(error),
+        }
     }
 
     /// A handle that ends the running call.

@@ -68,6 +68,18 @@ pub struct Tag {
 }
 
 impl Tag {
+    /// A tag of the store's own, for modules to import, whose exceptions carry values of these types.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::WrongType`] when a type is one of a module's own; [`StoreError::Sealed`], also in a store for one
+    /// module.
+    pub fn new<T: 'static>(store: &mut Store<T>, params: &[ValType]) -> Result<Self, StoreError> {
+        let core = store.core_mut();
+        let ty = FuncType { params: params.into(), results: Box::default() };
+        Ok(Self { store: core.id, index: place::own_tag(core, &ty)? })
+    }
+
     /// Its type: the parameters are what an exception with this tag carries.
     #[must_use]
     pub fn ty<'a>(&self, store: &'a impl AsStore) -> &'a FuncType {

@@ -58,6 +58,11 @@ impl GcRef {
         Self { store: core.id, position, stamp }
     }
 
+    /// Gives the handle back before its time, if it is the latest.
+    pub(crate) fn give_back(&self, core: &StoreCore) {
+        core.roots.borrow_mut().remove_last(self.position, self.stamp);
+    }
+
     /// The reference as compiled code has it.
     pub(crate) fn bits(&self, core: &StoreCore) -> Option<u32> {
         if self.store == core.id {
@@ -67,7 +72,7 @@ impl GcRef {
         }
     }
 
-    fn object(&self, core: &StoreCore) -> Result<usize, GcError> {
+    pub(crate) fn object(&self, core: &StoreCore) -> Result<usize, GcError> {
         let bits = self.bits(core).ok_or(GcError::Stale)?;
         heap::object(core, bits).ok_or(GcError::Kind)
     }
@@ -255,7 +260,7 @@ fn to_bits(core: &StoreCore, storage: StorageType, value: Val) -> Result<u128, G
 }
 
 /// The bits of values, after room for `bytes` bytes was made, which may move what they refer to.
-fn values_with_room(
+pub(crate) fn values_with_room(
     core: &mut StoreCore,
     bytes: u64,
     storages: &[StorageType],

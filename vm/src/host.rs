@@ -17,6 +17,7 @@ use faasm_abi::trap::TrapCode;
 use faasm_abi::types::{FuncType, ValType};
 
 use crate::caller::Caller;
+use crate::exception;
 use crate::store::AsStore as _;
 use crate::store::core::StoreCore;
 use crate::trap::Trap;
@@ -183,13 +184,18 @@ extern "C" fn array_thunk<T: 'static>(
     context: *mut u8,
     values: *mut u128,
 ) -> u64 {
+    // SAFETY: compiled code is the caller, and the borrow ends here.
+    let held = unsafe { StoreCore::current() }.roots.get_mut().len();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: as in the native thunks (`HostFunc::array`).
         let (environment, caller) = unsafe { (&*environment, Caller::<T>::new(context)) };
         // SAFETY: compiled code passes as many cells as the larger of parameters and results, its own stack's.
         unsafe { call_array(environment, caller, values) }
     }));
-    finish(outcome).status
+    let status = finish(outcome).status;
+    // SAFETY: as above.
+    unsafe { StoreCore::current() }.roots.get_mut().truncate(held);
+    status
 }
 
 /// # Safety
@@ -202,7 +208,6 @@ unsafe fn call_array<T: 'static>(
 ) -> Result<u64, Trap> {
     let ArrayEnvironment { ty, function } = environment;
     let core = caller.core_ptr();
-    let held = core.core().roots.borrow().len();
     let params: Vec<Val> = (0..ty.params.len())
         // SAFETY: by the caller's promise; cells need not be aligned for Rust's `u128`.
         .map(|at| (ty.params[at], unsafe { cells.add(at).read_unaligned() }))
@@ -216,7 +221,6 @@ unsafe fn call_array<T: 'static>(
         // SAFETY: by the caller's promise.
         unsafe { cells.add(at).write_unaligned(bits) };
     }
-    core.core().roots.borrow_mut().truncate(held);
     Ok(0)
 }
 
@@ -243,7 +247,9 @@ fn panicked(payload: Box<dyn Any + Send>) -> HostReturn {
 #[cold]
 pub(crate) fn record(trap: Trap) -> HostReturn {
     // SAFETY: thunks and builtins are called by compiled code, and have let go of the core.
-    unsafe { StoreCore::current() }.trap = Some(trap);
+    let core = unsafe { StoreCore::current() };
+    core.thrown = exception::thrown_by(core, &trap);
+    core.trap = Some(trap);
     HostReturn { status: 1, value: 0 }
 }
 

@@ -15,6 +15,7 @@
 //! * Memories never move, and a guest pointer is a number until [`GuestMemory`] has checked it.
 //! * Compiled code runs on the guest stack in its store; host functions run there too, after their stub has checked
 //!   that there is room.
+//! * What a guest or a host function throws leaves frames of compiled code behind, never one of the host's.
 //! * Handles ([`Func`], [`Instance`], [`Memory`], [`Table`], [`Global`]) are plain numbers that are checked against
 //!   the store they are used with.
 //!
@@ -29,6 +30,7 @@ mod capture;
 mod code_cache;
 mod debug;
 mod engine;
+mod exception;
 mod externs;
 mod func;
 mod gc_ref;

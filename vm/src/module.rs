@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use faasm_abi::handler::Handlers;
 use faasm_abi::layout::ContextLayout;
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::object::{CodeRange, SealError};
@@ -225,6 +226,15 @@ impl ModuleInner {
         let offset = pc.checked_sub(self.span.start()).and_then(|at| u32::try_from(at).ok());
         let maps = StackMaps::open(self.bytes(&self.sections.stack_maps));
         offset.zip(maps).into_iter().flat_map(|(offset, maps)| maps.at(offset))
+    }
+
+    /// Where an exception lands that leaves the call which returns to `pc`, and the bytes from the frame pointer down to
+    /// the stack pointer there; `None` if nothing covers the call.
+    pub(crate) fn landing_of(&self, pc: usize) -> Option<(usize, usize)> {
+        let offset = u32::try_from(pc.checked_sub(self.span.start())?).ok()?;
+        let site = Handlers::open(self.bytes(&self.sections.handlers))?.at(offset)?;
+        let inside = (site.landing as usize) < self.span.len();
+        inside.then(|| (self.span.start() + site.landing as usize, site.frame as usize))
     }
 
     /// The function that `pc` is in; `None` in stubs and entries.

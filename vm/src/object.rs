@@ -13,12 +13,13 @@ mod rows;
 
 use std::ops::Range;
 
+use faasm_abi::handler::Handlers;
 use faasm_abi::layout::ContextLayout;
 use faasm_abi::lines::LINES_SECTION;
 use faasm_abi::object::{
-    DATA_SECTION, ENTRIES_SECTION, FORMAT, FUNCTIONS_SECTION, INFO_SECTION, InfoError,
-    NAMES_SECTION, ObjectInfo, SEGMENTS_SECTION, STACK_MAPS_SECTION, STUBS_SECTION, TEXT_PAGE,
-    TEXT_SECTION, TRAPS_SECTION,
+    DATA_SECTION, ENTRIES_SECTION, FORMAT, FUNCTIONS_SECTION, HANDLERS_SECTION, INFO_SECTION,
+    InfoError, NAMES_SECTION, ObjectInfo, SEGMENTS_SECTION, STACK_MAPS_SECTION, STUBS_SECTION,
+    TEXT_PAGE, TEXT_SECTION, TRAPS_SECTION,
 };
 use faasm_abi::stack_map::StackMaps;
 use faasm_abi::tables::{EntryRow, FunctionRow, SegmentRow, StubsRow, Table};
@@ -50,6 +51,7 @@ pub(crate) struct Sections {
     /// With its header.
     pub(crate) traps: Range<usize>,
     pub(crate) stack_maps: Range<usize>,
+    pub(crate) handlers: Range<usize>,
     /// For debugging, each with its name; what is not there was left out.
     pub(crate) debug: Vec<(String, Range<usize>)>,
 }
@@ -97,6 +99,7 @@ impl Sections {
             data: section(DATA_SECTION)?,
             traps: section(TRAPS_SECTION)?,
             stack_maps: section(STACK_MAPS_SECTION)?,
+            handlers: section(HANDLERS_SECTION)?,
             debug: debug_sections(table, file),
         })
     }
@@ -119,7 +122,8 @@ impl Sections {
         fits(segments == Some(module.data_segments as usize), SEGMENTS_SECTION, wrong)?;
         let length = "has another length";
         fits(TrapTable::of(rows(&self.traps)).is_some(), TRAPS_SECTION, length)?;
-        fits(StackMaps::open(rows(&self.stack_maps)).is_some(), STACK_MAPS_SECTION, length)
+        fits(StackMaps::open(rows(&self.stack_maps)).is_some(), STACK_MAPS_SECTION, length)?;
+        fits(Handlers::open(rows(&self.handlers)).is_some(), HANDLERS_SECTION, length)
     }
 }
 

@@ -1,14 +1,14 @@
-//! Putting memories, tables and globals into a store: room, accessible pages, records, limits.
+//! Putting memories, tables, globals and tags into a store: room, accessible pages, records, limits.
 
 use faasm_abi::gc::{ROW, ROW_BYTES_LOG2};
 use faasm_abi::layout::{funcref, memory, table};
-use faasm_abi::types::{GlobalType, MemoryType, TableType};
+use faasm_abi::types::{FuncType, GlobalType, MemoryType, TableType};
 use faasm_sfi::HOST_PAGE;
 
 use crate::externs::put_global;
 use crate::shared_memory::{HEAD, SharedMemory};
 use crate::store::StoreError;
-use crate::store::contents::{GlobalRecord, MemoryRecord, TableRecord};
+use crate::store::contents::{GlobalRecord, MemoryRecord, TableRecord, TagRecord};
 use crate::store::core::StoreCore;
 use crate::store::plan::{memory_bytes, memory_reservation, pages, table_bytes, table_capacity};
 
@@ -84,6 +84,18 @@ pub(crate) fn own_global(
     let globals = &mut core.contents_mut()?.globals;
     globals.push(record);
     Ok(number(globals.len() - 1))
+}
+
+/// A tag of the store's own.
+pub(crate) fn own_tag(core: &mut StoreCore, ty: &FuncType) -> Result<u32, StoreError> {
+    let contents = core.contents_mut()?;
+    if contents.plan.context.is_some() {
+        // The plan has counted the module's own types only.
+        return Err(StoreError::Sealed);
+    }
+    let ty = contents.types.intern_func(ty).ok_or(StoreError::WrongType)?;
+    contents.tags.push(TagRecord { ty });
+    Ok(number(contents.tags.len() - 1))
 }
 
 /// Sixteen bytes for an entry or a value that belongs to no instance.

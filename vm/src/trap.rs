@@ -6,6 +6,7 @@ use std::fmt;
 use faasm_abi::trap::TrapCode;
 
 use crate::backtrace::Backtrace;
+use crate::gc_ref::GcRef;
 
 /// A call ended without results; `Display` says why, [`Trap::backtrace`] says where.
 ///
@@ -15,6 +16,8 @@ pub struct Trap(Box<Inner>);
 struct Inner {
     kind: TrapKind,
     backtrace: Backtrace,
+    /// Whether the kind is an exception whose handle is this trap's alone.
+    owns_exception: bool,
 }
 
 /// The reason of a [`Trap`].
@@ -26,13 +29,15 @@ pub enum TrapKind {
     Exit(i32),
     /// A host function failed, or the call could not be made.
     Host(Box<dyn Error + Send + Sync>),
+    /// An exception that nobody has caught yet. As a host function's error it is thrown in the frames that called it.
+    Exception(GcRef),
 }
 
 impl Trap {
     /// A trap for this reason; its backtrace is filled in when it leaves the guest.
     #[must_use]
     pub fn new(kind: TrapKind) -> Self {
-        Self(Box::new(Inner { kind, backtrace: Backtrace::default() }))
+        Self(Box::new(Inner { kind, backtrace: Backtrace::default(), owns_exception: false }))
     }
 
     /// What compiled code would raise for `code`.
@@ -53,6 +58,24 @@ impl Trap {
         Self::new(TrapKind::Host(error.into()))
     }
 
+    /// A host function throws this exception, again or for the first time (see [`GcRef::new_exception`]).
+    #[must_use]
+    pub fn throw(exception: GcRef) -> Self {
+        Self::new(TrapKind::Exception(exception))
+    }
+
+    /// An exception that is thrown on, in a trap that goes on from an earlier one, with a handle of its own.
+    pub(crate) fn uncaught(exception: GcRef, earlier: Option<Self>) -> Self {
+        let mut trap = earlier.unwrap_or_else(|| Self::throw(exception));
+        trap.0.kind = TrapKind::Exception(exception);
+        trap.0.owns_exception = true;
+        trap
+    }
+
+    pub(crate) fn owns_exception(&self) -> bool {
+        self.0.owns_exception
+    }
+
     /// Why.
     #[must_use]
     pub fn kind(&self) -> &TrapKind {
@@ -70,7 +93,7 @@ impl Trap {
     pub fn trap_code(&self) -> Option<TrapCode> {
         match self.0.kind {
             TrapKind::Code(code) => Some(code),
-            TrapKind::Exit(_) | TrapKind::Host(_) => None,
+            _ => None,
         }
     }
 
@@ -79,7 +102,16 @@ impl Trap {
     pub fn exit_code(&self) -> Option<i32> {
         match self.0.kind {
             TrapKind::Exit(code) => Some(code),
-            TrapKind::Code(_) | TrapKind::Host(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The exception, if nobody has caught it; its tag and payload can be read from the handle as long as that is good.
+    #[must_use]
+    pub fn exception(&self) -> Option<GcRef> {
+        match self.0.kind {
+            TrapKind::Exception(exception) => Some(exception),
+            _ => None,
         }
     }
 
@@ -100,6 +132,7 @@ impl fmt::Display for Trap {
             TrapKind::Code(code) => code.fmt(f),
             TrapKind::Exit(code) => write!(f, "the guest exited with code {code}"),
             TrapKind::Host(error) => error.fmt(f),
+            TrapKind::Exception(_) => f.write_str("uncaught exception"),
         }
     }
 }
@@ -117,7 +150,7 @@ impl Error for Trap {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0.kind {
             TrapKind::Host(error) => error.source(),
-            TrapKind::Code(_) | TrapKind::Exit(_) => None,
+            _ => None,
         }
     }
 }

@@ -10,6 +10,10 @@ mod calls;
 mod capture;
 #[path = "it/debug.rs"]
 mod debug;
+#[path = "it/exceptions.rs"]
+mod exceptions;
+#[path = "it/exceptions_hosts.rs"]
+mod exceptions_hosts;
 #[path = "it/gc.rs"]
 mod gc;
 #[path = "it/golden.rs"]

@@ -1,11 +1,11 @@
 //! The VM's functions that compiled code calls for what is too large to be inline.
 //!
 //! The context holds the address of a table of function pointers, indexed by [`Builtin`].
-//! Every entry but [`Builtin::Raise`] has the system's C convention
+//! Every entry but [`Builtin::Raise`] and [`Builtin::Catch`] has the system's C convention
 //! `fn(context, u64, …) -> HostReturn` (see [`crate::host::HostReturn`]), with [`Builtin::arity`] words after
 //! the context; integers are zero-extended.
-//! A non-zero status means that the VM has recorded a trap: the stub then calls [`Builtin::Raise`],
-//! which takes nothing and does not return.
+//! A non-zero status means that the VM has recorded a trap or an exception. The stub then calls [`Builtin::Raise`] with
+//! the address of [`Builtin::Catch`] and its context; it does not return.
 
 macro_rules! builtins {
     ($($(#[$doc:meta])* $name:ident = $index:literal, $arity:literal;)*) => {
@@ -32,7 +32,8 @@ macro_rules! builtins {
 }
 
 builtins! {
-    /// Abandons the guest's frames up to the innermost entry: the trap is recorded already.
+    /// `fn(catch, context)`: abandons the guest's frames up to the landing that `catch` finds from the stub's frame on,
+    /// or, if it finds none, up to the innermost entry.
     Raise = 0, 0;
     /// `(memory, delta pages) -> old pages, or u64::MAX`.
     MemoryGrow = 1, 2;
@@ -78,6 +79,11 @@ builtins! {
     AtomicWait64 = 20, 4;
     /// `(memory, address, count) -> how many were woken`.
     AtomicNotify = 21, 3;
+    /// `(exception)`: throws it; the status is never zero.
+    Throw = 22, 1;
+    /// `fn(context, frame pointer) -> landing or null`: looks for the frame, from this one outwards, that catches the
+    /// exception which was recorded; null when what was recorded is not an exception or nobody catches it.
+    Catch = 23, 0;
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! * [`lines`]: from which operator each piece of code came.
 //! * [`trap`]: why compiled code may stop, and the table of places where it can.
 //! * [`stack_map`]: where references are in frames of compiled code.
+//! * [`handler`]: the table of the places where exceptions land.
 //! * [`builtin`]: the VM's functions that compiled code calls.
 //! * [`host`]: how compiled code calls host functions and how the host enters compiled code.
 //! * [`object`]: the sections of an object file and its version; [`tables`]: its tables; [`seal`]: its seal.
@@ -20,6 +21,7 @@
 
 pub mod builtin;
 pub mod gc;
+pub mod handler;
 pub mod host;
 pub mod layout;
 pub mod lines;

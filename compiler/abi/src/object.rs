@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! ELF64:  .text  .eh_frame  .faasm.info  .faasm.functions  .faasm.stubs  .faasm.entries  .faasm.names
-//!         .faasm.segments  .faasm.data  .faasm.traps  .faasm.stackmaps  .rela.eh_frame  .symtab  .strtab
-//!         .shstrtab
+//!         .faasm.segments  .faasm.data  .faasm.traps  .faasm.stackmaps  .faasm.handlers  .rela.eh_frame
+//!         .symtab  .strtab  .shstrtab
 //!         for debugging, each only if there is something to say:
 //!         .faasm.lines  .faasm.notes  .debug_abbrev  .debug_info  .debug_line  .debug_line_str
 //!         .debug_rnglists  .debug_str
@@ -52,6 +52,8 @@ pub const DATA_SECTION: &str = ".faasm.data";
 pub const TRAPS_SECTION: &str = ".faasm.traps";
 /// Section of the stack maps (see [`crate::stack_map`]).
 pub const STACK_MAPS_SECTION: &str = ".faasm.stackmaps";
+/// Section of the calls that have landing pads (see [`crate::handler::encode_handlers`]).
+pub const HANDLERS_SECTION: &str = ".faasm.handlers";
 /// Section of remarks for people, UTF-8, one a line; only where there are any: what debugging information was dropped.
 pub const NOTES_SECTION: &str = ".faasm.notes";
 /// Section of the machine code.

@@ -75,6 +75,8 @@ trap_codes! {
     GcHeapExhausted = 20, "garbage-collected heap exhausted";
     /// `memory.atomic.wait` on a memory that is not shared.
     ExpectedSharedMemory = 21, "expected shared memory";
+    /// `throw_ref` of null.
+    NullException = 22, "null exception reference";
 }
 
 impl std::fmt::Display for TrapCode {

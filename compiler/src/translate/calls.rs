@@ -17,13 +17,14 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Signature,
+    ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, SigRef, Signature,
     UserExternalName, Value, types,
 };
 use faasm_abi::builtin::Builtin;
 use faasm_abi::layout::{funcref, header, imported_function};
 use faasm_abi::trap::TrapCode;
 
+use super::exception::Callee;
 use super::table::Element;
 use super::{FuncTranslator, user_trap};
 use crate::env::{Env, namespace};
@@ -41,10 +42,8 @@ pub(super) fn call(f: &mut FuncTranslator<'_, '_>, function: u32) {
         let foreign = f.imported_function(function);
         return f.foreign_call(ty, &foreign);
     };
-    let args = f.args_from(ty);
-    let call = f.builder.ins().call(callee, &f.stack[args..]);
+    f.call_on_stack(ty, Callee::Direct(callee));
     f.forget_context();
-    f.finish_call(ty, args, call);
 }
 
 /// `return_call`.
@@ -68,10 +67,8 @@ pub(super) fn call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32)
     }
     let code = f.code_of(descriptor);
     let signature = f.signature_ref(ty);
-    let args = f.args_from(ty);
-    let call = f.builder.ins().call_indirect(signature, code, &f.stack[args..]);
+    f.call_on_stack(ty, Callee::Indirect(signature, code));
     f.forget_context();
-    f.finish_call(ty, args, call);
 }
 
 /// `return_call_indirect`.
@@ -241,35 +238,18 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// Where on the operand stack the arguments of a call begin.
-    fn args_from(&self, ty: u32) -> usize {
+    pub(super) fn args_from(&self, ty: u32) -> usize {
         self.stack.len() - self.env.func_type(ty).params.len()
     }
 
-    /// The results of a call of a function of type `ty` take the place of its arguments.
-    fn finish_call(&mut self, ty: u32, args: usize, call: Inst) {
-        self.stack.truncate(args);
-        self.stack.extend_from_slice(self.builder.inst_results(call));
-        for (at, &ty) in self.env.func_type(ty).results.iter().enumerate() {
-            self.declare(self.stack[args + at], ty);
-        }
-    }
-
     /// Calls with the callee's context and restores the own.
-    fn foreign_call_inst(&mut self, ty: u32, foreign: &Foreign) -> Inst {
-        let own = self.context();
+    fn foreign_call(&mut self, ty: u32, foreign: &Foreign) {
+        let own = self.context_to_keep();
         let signature = self.signature_ref(ty);
-        let args = self.args_from(ty);
         self.builder.ins().set_pinned_reg(foreign.context);
-        let call = self.builder.ins().call_indirect(signature, foreign.code, &self.stack[args..]);
+        self.call_on_stack(ty, Callee::Indirect(signature, foreign.code));
         self.builder.ins().set_pinned_reg(own);
         self.forget_context();
-        call
-    }
-
-    fn foreign_call(&mut self, ty: u32, foreign: &Foreign) {
-        let args = self.args_from(ty);
-        let call = self.foreign_call_inst(ty, foreign);
-        self.finish_call(ty, args, call);
     }
 
     fn foreign_return_call(&mut self, ty: u32, foreign: &Foreign) {
@@ -284,7 +264,10 @@ impl FuncTranslator<'_, '_> {
         let args = self.args_from(ty);
         self.builder.ins().return_call_indirect(signature, foreign.code, &self.stack[args..]);
         self.fall_into(other);
-        let call = self.foreign_call_inst(ty, foreign);
+        // No `try_table` of this function covers it, as it stands for a tail call.
+        self.builder.ins().set_pinned_reg(foreign.context);
+        let call = self.builder.ins().call_indirect(signature, foreign.code, &self.stack[args..]);
+        self.builder.ins().set_pinned_reg(own);
         let results = self.builder.inst_results(call).to_vec();
         self.builder.ins().return_(&results);
         self.reachable = false;

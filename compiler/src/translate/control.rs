@@ -12,7 +12,7 @@ use faasm_abi::trap::TrapCode;
 use faasm_abi::types::{FuncType, ValType};
 use wasmparser::{BlockType, BrTable, Operator};
 
-use super::{FuncTranslator, user_trap, wasm_type};
+use super::{FuncTranslator, exception, user_trap, wasm_type};
 use crate::env::ir_type;
 use crate::error::CompileError;
 
@@ -47,6 +47,8 @@ enum Kind {
     },
     /// The second half.
     Else,
+    /// `try_table`.
+    Try,
 }
 
 impl Frame {
@@ -101,6 +103,11 @@ pub(super) fn loop_(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
     }
 }
 
+/// Opens the frame of a `try_table`.
+pub(super) fn open_try(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
+    f.open(Kind::Try, ty);
+}
+
 /// `if`.
 pub(super) fn if_(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
     let condition = f.pop();
@@ -143,6 +150,7 @@ pub(super) fn end(f: &mut FuncTranslator<'_, '_>) {
             }
         }
         Kind::If { otherwise, .. } => end_without_else(f, &mut frame, otherwise),
+        Kind::Try => end_try(f, &mut frame),
         Kind::Block | Kind::Else => {}
     }
     let base = frame.base();
@@ -173,6 +181,20 @@ fn end_without_else(f: &mut FuncTranslator<'_, '_>, frame: &mut Frame, otherwise
     f.builder.seal_block(otherwise);
     f.jump(exit, frame.n_params);
     f.reachable = false;
+}
+
+/// Behind the body of a `try_table` comes what its exceptions go to.
+fn end_try(f: &mut FuncTranslator<'_, '_>, frame: &mut Frame) {
+    let Some(ended) = f.tries.pop() else { return };
+    if !ended.is_used() {
+        return;
+    }
+    if f.reachable {
+        let exit = f.exit_of(frame);
+        f.jump(exit, frame.n_results);
+    }
+    f.truncate(frame.height);
+    exception::end_try(f, ended);
 }
 
 fn end_function(f: &mut FuncTranslator<'_, '_>, frame: &Frame) {
@@ -351,7 +373,7 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    fn append_params(&mut self, block: Block, types: &[ValType]) {
+    pub(super) fn append_params(&mut self, block: Block, types: &[ValType]) {
         for &ty in types {
             let param = self.builder.append_block_param(block, ir_type(ty));
             self.declare(param, ty);

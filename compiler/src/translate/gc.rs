@@ -30,7 +30,7 @@ pub(super) fn translate(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> bool {
 
 /// A place in an object: what a load or store instruction needs.
 #[derive(Clone, Copy)]
-struct ObjectPlace {
+pub(super) struct ObjectPlace {
     flags: MemFlagsData,
     base: Value,
     offset: i32,
@@ -38,7 +38,7 @@ struct ObjectPlace {
 
 impl ObjectPlace {
     /// The place so many bytes behind.
-    fn behind(self, offset: u32) -> Self {
+    pub(super) fn behind(self, offset: u32) -> Self {
         Self { offset: self.offset.saturating_add(signed(offset)), ..self }
     }
 }
@@ -61,7 +61,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// Where an object is of which it is known that there is one.
-    fn known_object(&mut self, reference: Value) -> ObjectPlace {
+    pub(super) fn known_object(&mut self, reference: Value) -> ObjectPlace {
         let place = self.object(reference, TrapCode::NullReference);
         ObjectPlace { flags: place.flags.with_notrap(), ..place }
     }
@@ -75,10 +75,15 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
-    /// Makes an object of `bytes` bytes (a 64-bit value, a multiple of the alignment) with its header; the rest is to be
-    /// initialised.
+    /// Makes an object of a type of this module, as [`Self::allocate_headed`].
     fn allocate(&mut self, ty: u32, bytes: Value) -> Value {
         let word = self.type_word(ty);
+        self.allocate_headed(word, bytes)
+    }
+
+    /// Makes an object of `bytes` bytes (a 64-bit value, a multiple of the alignment) with this type word in its header;
+    /// the rest is to be initialised.
+    pub(super) fn allocate_headed(&mut self, word: Value, bytes: Value) -> Value {
         let word = self.builder.ins().uextend(types::I64, word);
         let heap = self.gc_heap();
         let region = self.region(Region::HeapControl);
@@ -110,7 +115,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// Loads a field and pushes it; `sign` says how a packed one is widened.
-    fn load_field(&mut self, at: ObjectPlace, storage: StorageType, sign: Sign) {
+    pub(super) fn load_field(&mut self, at: ObjectPlace, storage: StorageType, sign: Sign) {
         let ObjectPlace { flags, base, offset } = at;
         let ins = self.builder.ins();
         let value = match (storage, sign) {
@@ -123,7 +128,7 @@ impl FuncTranslator<'_, '_> {
         self.push_typed(value, storage.unpacked());
     }
 
-    fn store_field(&mut self, at: ObjectPlace, storage: StorageType, value: Value) {
+    pub(super) fn store_field(&mut self, at: ObjectPlace, storage: StorageType, value: Value) {
         let ObjectPlace { flags, base, offset } = at;
         let ins = self.builder.ins();
         match storage {
@@ -146,7 +151,7 @@ impl FuncTranslator<'_, '_> {
 
 /// How a packed field is widened.
 #[derive(Clone, Copy)]
-enum Sign {
+pub(super) enum Sign {
     Signed,
     Unsigned,
 }

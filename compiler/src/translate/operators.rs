@@ -5,8 +5,8 @@ use wasmparser::Operator as Op;
 
 use super::memory::Sign::{Signed, Unsigned};
 use super::{
-    FuncTranslator, atomic, bulk, calls, control, gc, memory, numeric, reference, simd, table,
-    variable, wide,
+    FuncTranslator, atomic, bulk, calls, control, exception, gc, memory, numeric, reference, simd,
+    table, variable, wide,
 };
 use crate::error::CompileError;
 
@@ -14,6 +14,7 @@ use crate::error::CompileError;
 pub(super) fn translate(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> Result<(), CompileError> {
     match op {
         Op::BrTable { targets } => return control::br_table(f, targets),
+        Op::TryTable { try_table } => exception::try_table(f, try_table),
         _ if structured(f, op) || plain(f, op) || access(f, op) || numeric::translate(f, op) => {}
         _ if wide::translate(f, op) || atomic::translate(f, op) || gc::translate(f, op) => {}
         _ => return simd::translate(f, op),
@@ -46,6 +47,8 @@ fn structured(f: &mut FuncTranslator<'_, '_>, op: &Op<'_>) -> bool {
         Op::ReturnCallRef { type_index } => calls::return_call_ref(f, type_index),
         Op::BrOnNull { relative_depth } => control::br_on_null(f, relative_depth),
         Op::BrOnNonNull { relative_depth } => control::br_on_non_null(f, relative_depth),
+        Op::Throw { tag_index } => exception::throw(f, tag_index),
+        Op::ThrowRef => exception::throw_ref(f),
         Op::Drop => _ = f.pop(),
         Op::Select => control::select(f, None),
         Op::TypedSelect { ty } => control::select(f, Some(ty)),

@@ -49,6 +49,8 @@ const fn calls(op: &Operator<'_>) -> bool {
         Operator::Call { .. }
             | Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
             | Operator::MemoryGrow { .. }
             | Operator::MemoryCopy { .. }
             | Operator::MemoryFill { .. }
@@ -103,7 +105,9 @@ mod tests {
                 (loop (if (i32.const 0) (then (nop)) (else (drop (memory.grow (i32.const 1))))))
                 (loop (block (loop (br 0))))
                 (loop (drop (i32.atomic.load (i32.const 0))))
-                (loop (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))))",
+                (loop (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))
+                (loop (try_table (catch_all 0) (nop)))
+                (loop (try_table (catch_all 0) (loop (throw_ref (ref.null exn)))))))",
         )
         .unwrap();
         let body = Parser::new(0).parse_all(&wasm).find_map(|payload| match payload.unwrap() {
@@ -111,6 +115,7 @@ mod tests {
             _ => None,
         });
         let free = call_free_loops(&body.unwrap()).unwrap();
-        assert_eq!(free, [false, false, true, false, true, true, true, false]);
+        let expected = [false, false, true, false, true, true, true, false, true, false, false];
+        assert_eq!(free, expected);
     }
 }

@@ -1,9 +1,11 @@
 //! What every object must hold.
 
+use faasm_abi::handler::Handlers;
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::object::{
-    CodeRange, DATA_SECTION, ENTRIES_SECTION, FUNCTIONS_SECTION, INFO_SECTION, NAMES_SECTION,
-    ObjectInfo, SEGMENTS_SECTION, STUBS_SECTION, TEXT_PAGE, TEXT_SECTION, TRAPS_SECTION,
+    CodeRange, DATA_SECTION, ENTRIES_SECTION, FUNCTIONS_SECTION, HANDLERS_SECTION, INFO_SECTION,
+    NAMES_SECTION, ObjectInfo, SEGMENTS_SECTION, STUBS_SECTION, TEXT_PAGE, TEXT_SECTION,
+    TRAPS_SECTION,
 };
 use faasm_abi::tables::{EntryRow, FunctionRow, NO_NAME, SegmentRow, StubsRow, Table, name_at};
 use faasm_abi::trap::{TrapSite, TrapTable};
@@ -74,8 +76,25 @@ pub(crate) fn check(bytes: &[u8], module: &ModuleInfo) {
             |unit: &CodeRange| (unit.offset..unit.offset + unit.length).contains(&site.offset);
         assert!(units.iter().any(inside), "a trap site outside of all code: {site:?}");
     }
+    check_handlers(section(&file, HANDLERS_SECTION), &units);
     let unwind = file.section_by_name(".eh_frame").unwrap();
     assert_eq!(unwind.relocations().count(), units.len(), "all code can be unwound");
+}
+
+/// Each landing pad is in the function whose call it covers.
+fn check_handlers(bytes: &[u8], functions: &[CodeRange]) {
+    let handlers = Handlers::open(bytes).expect("the handler table is well-formed");
+    let count = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
+    for ret in bytes[4..][..4 * count].as_chunks::<4>().0 {
+        let site = handlers.at(u32::from_le_bytes(*ret)).expect("return offsets ascend");
+        let holds = |function: &CodeRange, at: u32| {
+            (function.offset..function.offset + function.length).contains(&at)
+        };
+        let inside =
+            |function: &CodeRange| holds(function, site.ret) && holds(function, site.landing);
+        assert!(functions.iter().any(inside), "a landing outside of its function: {site:?}");
+        assert!(site.frame > 0, "the kept context is in the frame");
+    }
 }
 
 fn check_ranges(units: &[CodeRange], text: u64) {
@@ -111,6 +130,21 @@ fn check_tables(file: &object::File<'_>, module: &ModuleInfo, units: &[CodeRange
     for row in functions.iter().filter(|row| row.name != NO_NAME) {
         assert!(name_at(names, row.name).is_some());
     }
+}
+
+#[test]
+fn each_covered_call_has_its_landing() {
+    let wasm = wat::parse_str(
+        r#"(module (import "m" "f" (func $f)) (tag $t) (func $g)
+            (func (call $g) (block $b (try_table (catch_all $b) (call $f) (call $g) (throw $t))))
+            (func (block $b (try_table (catch $t $b) (nop)))))"#,
+    )
+    .unwrap();
+    let module = faasm_compiler::validate(&wasm).unwrap();
+    let bytes = faasm_compiler::compile(&module, &Default::default()).unwrap();
+    check(&bytes, module.info());
+    let file = object::File::parse(&*bytes).unwrap();
+    assert_eq!(section(&file, HANDLERS_SECTION)[..4], 2_u32.to_le_bytes());
 }
 
 #[test]

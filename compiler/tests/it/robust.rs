@@ -113,6 +113,8 @@ fn nesting_may_be_deep() {
         (b"\x03\x40", b"\x0b"),
         (b"\x41\x00\x04\x40", b"\x05\x0b"),
         (b"\x02\x40\x41\x00\x0d\x00", b"\x0b"),
+        // `try_table` that catches all, with a call.
+        (b"\x1f\x40\x01\x02\x00\x10\x00", b"\x0b"),
     ] {
         let wasm = nested(open, close, 20_000);
         let module = validate(&wasm).unwrap();
@@ -132,6 +134,22 @@ fn large_tables_of_branches_compile() {
         "(module (func (param i32) (br_table {} (local.get 0))))",
         "0 ".repeat(60_000)
     ));
+}
+
+#[test]
+fn clauses_that_ask_for_too_many_values_are_refused() {
+    // Each clause takes a thousand values, in a few bytes.
+    let params = "i32 ".repeat(1000);
+    let compile = |clauses: &str| {
+        let text = format!(
+            "(module (tag $t (param {params})) (func $f (result {params})
+                (try_table (result {params}) {clauses} (call $f))))"
+        );
+        compile(&validate(&wat::parse_str(text).unwrap()).unwrap(), &quick())
+    };
+    assert!(compile(&"(catch $t 0)".repeat(10)).is_ok());
+    let error = compile(&"(catch $t 0)".repeat(10_000)).unwrap_err();
+    assert!(matches!(error, CompileError::FunctionTooLarge), "{error}");
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl<'a> Attack<'a> {
             TrapKind::Host(error) => self.function.module == FAASM && error.is::<HostError>(),
             TrapKind::Exit(_) => name == "proc_exit",
             TrapKind::Code(TrapCode::Interrupted) => name == "poll_oneoff",
-            TrapKind::Code(_) => false,
+            TrapKind::Code(_) | TrapKind::Exception(_) => false,
         };
         assert!(fair, "{name}{args:?}: {trap}");
         if self.guest.store.is_poisoned() {

@@ -87,6 +87,40 @@ fn raising_abandons_the_innermost_entry_only() {
     assert!(guest.walls.stack.contains(&inner.fp) && guest.walls.stack.contains(&inner.sp));
 }
 
+/// Answers the place behind the call of `raise` in `text::CALL`, whose stub-like frame is the one that is asked from.
+extern "C" fn land_behind_the_call(landing: *mut u8, fp: usize) -> *const Landing {
+    let landing = landing.cast::<Landing>();
+    // SAFETY: the test below passes its own landing as the context.
+    unsafe {
+        (*landing).fp = fp;
+        (*landing).sp = fp;
+    }
+    landing
+}
+
+#[test]
+fn a_landing_keeps_the_frames_outside_of_it() {
+    // `push rbp; mov rbp, rsp; push rbx; push rdx; mov rdi, [rdx]; mov rsi, [rdx + 8]; call [rdx + 16]`, then the landing
+    // at 16: `mov rdx, [rbp - 16]; mov [rdx + 24], rax; mov rbx, [rbp - 8]; pop rbp; ret`.
+    const RAISE: &[u8] = &[
+        0x55, 0x48, 0x89, 0xe5, 0x53, 0x52, 0x48, 0x8b, 0x3a, 0x48, 0x8b, 0x72, 0x08, 0xff, 0x52,
+        0x10, 0x48, 0x8b, 0x55, 0xf0, 0x48, 0x89, 0x42, 0x18, 0x48, 0x8b, 0x5d, 0xf8, 0x5d, 0xc3,
+    ];
+    let guest = Guest::new(&watchdog(), RAISE, &[]);
+    let pc = guest.walls.code[0].start() + 16;
+    let mut landing = Landing { pc, value: 42, ..Landing::default() };
+    let find: FindLanding = land_behind_the_call;
+    let raise: unsafe extern "C" fn(Option<FindLanding>, *mut u8) -> ! = raise;
+    let mut words = [find as usize, (&raw mut landing) as usize, raise as usize, 0];
+    let exit = guest.run(ptr::null(), words.as_mut_ptr().cast());
+    assert_eq!(exit, Exit::Returned, "the entry went on behind the landing");
+    assert_eq!(words[3], 42);
+    assert!(guest.walls.stack.contains(&landing.fp));
+    words[0] = 0;
+    let fault = fault(guest.run(ptr::null(), words.as_mut_ptr().cast()));
+    assert_eq!((fault.kind, fault.pc), (FaultKind::Raised, pc), "nobody is asked");
+}
+
 #[test]
 fn entries_nest_on_one_stack_and_across_stacks() {
     let watchdog = watchdog();

@@ -14,6 +14,7 @@
 //! 4. The signal handler needs nothing but [`redirect`]: the landing depends on `rsp` and `rax` only.
 
 use std::arch::{asm, naked_asm};
+use std::mem::offset_of;
 
 use libc::{REG_EFL, REG_RAX, REG_RBP, REG_RIP, REG_RSP, c_int, greg_t, ucontext_t};
 
@@ -169,27 +170,55 @@ unsafe extern "C" fn restore() {
     naked_asm!("pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret")
 }
 
-/// Abandons the frames up to the innermost entry, which returns [`Exit::Faulted`] with [`FaultKind::Raised`] and the
-/// caller's registers. Its address goes into the table of builtins; compiled stubs call it.
+/// Abandons the frames of guest code up to the landing that `find` answers for `context` and the caller's frame pointer.
+/// If it answers null, or is none itself, all are abandoned up to the innermost entry, which returns [`Exit::Faulted`]
+/// with [`FaultKind::Raised`] and the caller's registers. Its address goes into the table of builtins; compiled stubs
+/// call it.
 ///
 /// [`Exit::Faulted`]: super::Exit::Faulted
 /// [`FaultKind::Raised`]: crate::fault::FaultKind::Raised
 ///
 /// # Safety
 ///
-/// Called from guest code of the innermost activation, with no frame of the host between.
+/// Called from guest code of the innermost activation, with no frame of the host between. The landing is in guest code,
+/// its frame is one of the same activation, with none of the host's below it, and that code takes it up with the
+/// registers that [`Landing`] names.
+///
+/// [`Landing`]: super::Landing
 #[unsafe(naked)]
-pub unsafe extern "C" fn raise() -> ! {
+pub unsafe extern "C" fn raise(find: Option<super::FindLanding>, context: *mut u8) -> ! {
     naked_asm!(
-        "mov rdi, [rsp]",
-        "mov rsi, rbp",
-        "lea rdx, [rsp + 8]",
+        // No frame that goes on expects anything of the registers that calls preserve.
+        "mov rbx, [rsp]",
+        "lea r12, [rsp + 8]",
         "and rsp, -16",
+        "test rdi, rdi",
+        "jz 3f",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rbp",
+        "call rax",
+        "test rax, rax",
+        "jz 3f",
+        "mov rbp, [rax + {fp}]",
+        "mov rsp, [rax + {sp}]",
+        "mov rcx, [rax + {pc}]",
+        "mov rax, [rax + {value}]",
+        "cld",
+        "jmp rcx",
+        "3:",
+        "mov rdi, rbx",
+        "mov rsi, rbp",
+        "mov rdx, r12",
         "call {record}",
         "mov rsp, rax",
         "mov eax, {faulted}",
         "cld",
         "ret",
+        pc = const offset_of!(super::Landing, pc),
+        fp = const offset_of!(super::Landing, fp),
+        sp = const offset_of!(super::Landing, sp),
+        value = const offset_of!(super::Landing, value),
         record = sym super::record_raise,
         faulted = const EXIT_FAULTED,
     )

@@ -38,6 +38,14 @@ impl Roots {
         (*known == stamp).then_some(*reference)
     }
 
+    /// Gives the last one back, if it is the one at this position with this stamp.
+    pub(crate) fn remove_last(&mut self, position: u32, stamp: u32) {
+        let is_last = position as usize + 1 == self.list.len();
+        if is_last && self.get(position, stamp).is_some() {
+            self.list.pop();
+        }
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.list.len()

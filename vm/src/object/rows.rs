@@ -1,9 +1,10 @@
 //! Whether each row of an object's tables is what it must be.
 
+use faasm_abi::handler::Handlers;
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::object::{
-    CodeRange, ENTRIES_SECTION, FUNCTIONS_SECTION, NAMES_SECTION, SEGMENTS_SECTION, STUBS_SECTION,
-    TRAPS_SECTION,
+    CodeRange, ENTRIES_SECTION, FUNCTIONS_SECTION, HANDLERS_SECTION, NAMES_SECTION,
+    SEGMENTS_SECTION, STUBS_SECTION, TRAPS_SECTION,
 };
 use faasm_abi::tables::{
     EntryRow, FunctionRow, NO_NAME, SegmentMode, SegmentPlace, SegmentRow, StubsRow, Table, name_at,
@@ -22,7 +23,8 @@ pub(super) fn check(bytes: &[u8], opened: &Opened) -> Result<(), LoadError> {
     stubs(&bytes[sections.stubs.clone()], module, text)?;
     entries(&bytes[sections.entries.clone()], module, text)?;
     segments(&bytes[sections.segments.clone()], module, sections.data.len())?;
-    traps(&bytes[sections.traps.clone()], text)
+    traps(&bytes[sections.traps.clone()], text)?;
+    handlers(&bytes[sections.handlers.clone()], text)
 }
 
 /// Defined functions have code, which ascends; imported ones have none. Names are text.
@@ -59,6 +61,16 @@ fn stubs(table: &[u8], module: &ModuleInfo, text: usize) -> Result<(), LoadError
         fits(inside, STUBS_SECTION, "has a stub outside of the text")?;
     }
     Ok(())
+}
+
+/// Covered calls ascend, and their landing pads are in the text.
+fn handlers(table: &[u8], text: usize) -> Result<(), LoadError> {
+    let sites: Vec<_> =
+        Handlers::open(table).map(|table| table.sites().collect()).unwrap_or_default();
+    let inside = |offset: u32| (offset as usize) < text;
+    let valid = sites.iter().all(|site| inside(site.ret) && inside(site.landing))
+        && sites.is_sorted_by(|a, b| a.ret < b.ret);
+    fits(valid, HANDLERS_SECTION, "has a landing that cannot be")
 }
 
 /// The types of escaping functions have an entry; others may.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use faasm_abi::layout::{funcref, memory, table};
-use faasm_sfi::activation::{Activation, Suspension};
+use faasm_sfi::activation::{Activation, Landing, Suspension};
 use faasm_sfi::dirty::Known;
 use faasm_sfi::fault::{Fault, FaultKind};
 use faasm_sfi::interrupt::Interrupt;
@@ -76,6 +76,10 @@ pub(crate) struct StoreCore {
     pub(crate) deadline: Option<Instant>,
     /// Recorded by a host function or builtin, until the raise arrives.
     pub(crate) trap: Option<Trap>,
+    /// The reference of what was thrown, until the raise looks for who catches it.
+    pub(crate) thrown: Option<u32>,
+    /// Where the raise goes on, written and read by it.
+    pub(crate) landing: Landing,
     pub(crate) limits: StoreLimits,
     /// Of the limits, without shared memories.
     pub(crate) memory_used: u64,
@@ -148,6 +152,8 @@ impl StoreCore {
             interrupt_shared: Cell::new(false),
             deadline: None,
             trap: None,
+            thrown: None,
+            landing: Landing::default(),
             limits,
             memory_used: 0,
             elements_used: 0,
@@ -206,6 +212,7 @@ impl StoreCore {
         }
         self.deadline = None;
         self.trap = None;
+        self.thrown = None;
         self.poisoned = false;
         self.grown = false;
         self.refused = false;

@@ -281,6 +281,19 @@ fn stack_maps_are_all_there() {
 }
 
 #[test]
+fn every_landing_is_checked() {
+    fn site(ret: u32, landing: u32) -> Vec<u8> {
+        [1, ret, landing, 32].iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+    let words = "a landing that cannot be";
+    refuse(&[
+        ("count", |o| o.word(".faasm.handlers", 0, 1), ".faasm.handlers has another length"),
+        ("ret", |o| o.replace(".faasm.handlers", &site(u32::MAX, 5)), words),
+        ("landing", |o| o.replace(".faasm.handlers", &site(5, u32::MAX)), words),
+    ]);
+}
+
+#[test]
 fn every_data_segment_is_checked() {
     let words = "a segment that cannot be";
     refuse(&[
