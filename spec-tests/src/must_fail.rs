@@ -26,12 +26,8 @@ const fn entry(name: &'static str, directives: usize, reason: &'static str) -> M
 
 const FUNCTION_REFERENCES: &str = "typed function references are not built yet";
 const GC: &str = "garbage collection is not built yet";
-const EXCEPTIONS: &str = "exceptions are not built yet";
 const FUNCTION_REFERENCES_AND_GC: &str =
     "typed function references and garbage collection are not built yet";
-const EXCEPTIONS_AND_GC: &str = "exceptions and garbage collection are not built yet";
-const FUNCTION_REFERENCES_AND_EXCEPTIONS: &str =
-    "typed function references and exceptions are not built yet";
 const BRANCH_HINTS: &str = "an invalid section of branch hints is ignored, like any custom section";
 
 /// All of them, by name.
@@ -45,10 +41,6 @@ pub const MUST_FAIL: &[MustFail] = &[
     entry("core/call_ref.wast", 31, FUNCTION_REFERENCES),
     entry("core/data.wast", 2, GC),
     entry("core/elem.wast", 18, FUNCTION_REFERENCES_AND_GC),
-    entry("core/exceptions/tag.wast", 8, EXCEPTIONS_AND_GC),
-    entry("core/exceptions/throw.wast", 10, EXCEPTIONS),
-    entry("core/exceptions/throw_ref.wast", 13, EXCEPTIONS),
-    entry("core/exceptions/try_table.wast", 56, FUNCTION_REFERENCES_AND_EXCEPTIONS),
     entry("core/gc/array.wast", 48, GC),
     entry("core/gc/array_copy.wast", 31, GC),
     entry("core/gc/array_fill.wast", 27, GC),
@@ -66,8 +58,6 @@ pub const MUST_FAIL: &[MustFail] = &[
     entry("core/gc/struct.wast", 25, GC),
     entry("core/gc/type-subtyping.wast", 94, GC),
     entry("core/global.wast", 8, FUNCTION_REFERENCES_AND_GC),
-    entry("core/imports.wast", 20, EXCEPTIONS),
-    entry("core/instance.wast", 23, FUNCTION_REFERENCES_AND_EXCEPTIONS),
     entry("core/linking.wast", 30, FUNCTION_REFERENCES),
     entry("core/local_init.wast", 6, FUNCTION_REFERENCES),
     entry("core/memory64/table_init64.wast", 2, GC),
@@ -84,7 +74,6 @@ pub const MUST_FAIL: &[MustFail] = &[
     entry("core/type-rec.wast", 17, FUNCTION_REFERENCES_AND_GC),
     entry("core/unreached-valid.wast", 11, FUNCTION_REFERENCES),
     entry("custom/metadata.code.branch_hint/branch_hint.wast", 1, BRANCH_HINTS),
-    entry("custom/name/name_annot.wast", 1, EXCEPTIONS),
 ];
 
 #[cfg(test)]

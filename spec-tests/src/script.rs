@@ -147,6 +147,7 @@ fn calls(directive: &WastDirective<'_>) -> bool {
             | WastDirective::AssertTrap { .. }
             | WastDirective::AssertReturn { .. }
             | WastDirective::AssertExhaustion { .. }
+            | WastDirective::AssertException { .. }
     )
 }
 
@@ -186,7 +187,11 @@ fn run_directive(session: &mut Session, directive: &mut WastDirective<'_>) -> Re
             traps(invoke(session, call), message)
         }
         WastDirective::AssertUnlinkable { module, .. } => unlinkable(session, module),
-        WastDirective::AssertException { .. } => bail!("exceptions are not supported yet"),
+        WastDirective::AssertException { exec, .. } => match execute(session, exec) {
+            Err(Failure::Exception) => Ok(()),
+            Err(other) => bail!("expected an exception, got: {other}"),
+            Ok(values) => bail!("expected an exception, got {values:?}"),
+        },
         WastDirective::AssertSuspension { .. } => bail!("stack switching is not supported"),
         WastDirective::Thread(_) | WastDirective::Wait { .. } => {
             bail!("threads are the run's")
@@ -292,10 +297,12 @@ mod tests {
             (assert_trap (invoke "stop") "integer overflow")
             (assert_invalid (module (func)) "type mismatch")
             (assert_malformed (module quote "(func)") "unexpected token")
+            (assert_exception (invoke "one"))
+            (assert_exception (invoke "stop"))
             (invoke "none")
             (assert_exhaustion (invoke "one") "call stack exhausted")
             (assert_return (invoke "stop"))"#;
-        assert_eq!(failures(script), [3, 4, 6, 7, 8, 9, 10, 11]);
+        assert_eq!(failures(script), [3, 4, 6, 7, 8, 9, 10, 11, 12, 13]);
     }
 
     #[test]

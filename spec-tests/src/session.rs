@@ -22,6 +22,9 @@ pub(crate) enum Failure {
     /// The guest trapped, with this reason.
     #[error("trap: {0}")]
     Trap(String),
+    /// An exception that the guest did not catch.
+    #[error("uncaught exception")]
+    Exception,
     /// Imports do not fit.
     #[error("link error: {0}")]
     Unlinkable(String),
@@ -32,6 +35,9 @@ pub(crate) enum Failure {
 
 impl From<Trap> for Failure {
     fn from(trap: Trap) -> Self {
+        if trap.exception().is_some() {
+            return Self::Exception;
+        }
         match trap.trap_code() {
             Some(code) => Self::Trap(code.to_string()),
             None => Self::Other(trap.into()),
