@@ -1,8 +1,11 @@
 //! The driver: from a validated module to an object, function by function on all threads.
 
+use std::any::Any;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use cranelift_codegen::ir::UserExternalName;
 use faasm_abi::builtin::Builtin;
@@ -10,7 +13,8 @@ use faasm_abi::module::ModuleInfo;
 
 use crate::env::{Env, namespace};
 use crate::error::CompileError;
-use crate::function::{Code, Worker};
+use crate::function::{Code, OutOfTime, Worker, watch};
+use crate::limits::{Limit, LimitExceeded};
 use crate::options::{CompileOptions, DebugInfo};
 use crate::symbols::{self, Symbols};
 use crate::tables::{lowest_types, tables};
@@ -40,11 +44,11 @@ pub(crate) enum Unit {
 ///
 /// [`CompileError`] when the target is not supported or one of the code generator's limits is exceeded.
 pub fn compile(module: &Validated<'_>, options: &CompileOptions) -> Result<Vec<u8>, CompileError> {
-    let isa = isa::build(options)?;
-    let mut env = Env::new(module, &*isa, options).map_err(CompileError::Context)?;
+    let (isa, plain) = isa::both(options)?;
+    let mut env = Env::new(module, (&*isa, &*plain), options).map_err(CompileError::Context)?;
     env.lines = options.debug != DebugInfo::None;
     let units = plan(env.info);
-    let job = Job { env: &env, module, symbols: Symbols::new(module) };
+    let job = Job::new(&env, module);
     let codes = job.run(&units, options.threads)?;
     let text = text::assemble(&env, codes, |name| label(env.info, name))?;
     let tables = tables(module, &units, &text.ranges);
@@ -114,9 +118,17 @@ pub(crate) struct Job<'a> {
     pub(crate) env: &'a Env<'a>,
     pub(crate) module: &'a Validated<'a>,
     pub(crate) symbols: Symbols<'a>,
+    /// Values of all functions so far, and bytes of machine code.
+    n_values: AtomicU64,
+    n_bytes: AtomicU64,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    pub(crate) fn new(env: &'a Env<'a>, module: &'a Validated<'a>) -> Self {
+        let symbols = Symbols::new(module);
+        Self { env, module, symbols, n_values: AtomicU64::new(0), n_bytes: AtomicU64::new(0) }
+    }
+
     /// Generates all units; each thread takes the largest that is left.
     fn run(
         &self,
@@ -127,6 +139,7 @@ impl Job<'_> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::with_capacity(units.len()));
         let work = || {
+            watch(self.env.clock);
             let mut worker = Worker::new();
             let mut codes = Vec::new();
             while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -134,11 +147,18 @@ impl Job<'_> {
             }
             done.lock().unwrap_or_else(PoisonError::into_inner).extend(codes);
         };
-        on_threads(threads, work)?;
+        on_threads(self.n_threads(units, threads), work)?;
         let mut codes = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         codes.sort_unstable_by_key(|&(at, _)| at);
         // The first error in the module's order, whichever thread found its own first.
         codes.into_iter().map(|(_, code)| code).collect()
+    }
+
+    /// How many threads are worth their start.
+    fn n_threads(&self, units: &[Unit], threads: Option<NonZeroUsize>) -> usize {
+        let bytes: usize = self.module.bodies().iter().map(|body| body.as_bytes().len()).sum();
+        let most = (bytes / BYTES_PER_THREAD + 1).min(units.len());
+        threads.map_or_else(rayon::current_num_threads, NonZeroUsize::get).clamp(1, most)
     }
 
     /// The positions of the units: the largest functions first, so that no thread begins one when others are done.
@@ -155,9 +175,46 @@ impl Job<'_> {
         order
     }
 
+    /// Generates a unit; a panic on the way is an error like others.
     fn generate(&self, worker: &mut Worker, unit: Unit) -> Result<Code, CompileError> {
+        let attempt = AssertUnwindSafe(|| self.try_generate(worker, unit));
+        catch_unwind(attempt).unwrap_or_else(|payload| {
+            // What was half done must not meet the next unit.
+            *worker = Worker::new();
+            Err(self.panicked(unit, &*payload))
+        })
+    }
+
+    fn try_generate(&self, worker: &mut Worker, unit: Unit) -> Result<Code, CompileError> {
+        let Env { limits, clock, .. } = *self.env;
+        clock.check(limits).map_err(|error| self.about(unit, error))?;
         self.translate(worker, unit)?;
-        worker.generate(self.env, || self.symbols.of(unit))
+        let count = |total: &AtomicU64, n: usize, limit| {
+            let n = u64::try_from(n).unwrap_or(u64::MAX);
+            let all = total.fetch_add(n, Ordering::Relaxed).saturating_add(n);
+            limits.check(limit, all)
+        };
+        count(&self.n_values, worker.context.func.dfg.num_values(), Limit::ModuleValues)?;
+        let code = worker.generate(self.env, || self.symbols.of(unit))?;
+        count(&self.n_bytes, code.bytes.len(), Limit::CodeBytes)?;
+        Ok(code)
+    }
+
+    fn panicked(&self, unit: Unit, payload: &(dyn Any + Send)) -> CompileError {
+        if payload.is::<OutOfTime>() {
+            return self.about(unit, self.env.limits.exceeded(Limit::Time)).into();
+        }
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        let message = text.unwrap_or("it did not say why").to_owned();
+        CompileError::Panicked { function: self.symbols.of(unit), message }
+    }
+
+    fn about(&self, unit: Unit, error: LimitExceeded) -> LimitExceeded {
+        match unit {
+            Unit::Function(index) => error.in_function(self.module.function_names(), index),
+            _ => error,
+        }
     }
 
     /// Leaves the unit's IR in the worker's context.
@@ -170,7 +227,12 @@ impl Job<'_> {
                 let ty = env.info.functions[index as usize];
                 let body = &self.module.bodies()[(index - env.info.imported.functions) as usize];
                 func.signature = env.signatures[ty as usize].clone();
-                translate::translate(env, &mut worker.scratch, func, env.func_type(ty), body)?;
+                let ty = env.func_type(ty);
+                let done = translate::translate(env, &mut worker.scratch, func, ty, body);
+                done.map_err(|error| match error {
+                    CompileError::Limit(error) => self.about(unit, error).into(),
+                    error => error,
+                })?;
             }
             Unit::Builtin(builtin) => stubs::builtin(env, scratch, func, builtin),
             Unit::HostArray(index) => stubs::array(env, scratch, func, imported(env, index)),
@@ -181,27 +243,32 @@ impl Job<'_> {
     }
 }
 
-/// Runs `work` once on each of so many threads, and returns when all have returned.
-fn on_threads(threads: Option<NonZeroUsize>, work: impl Fn() + Sync) -> Result<(), CompileError> {
-    let on_each = || {
-        rayon::scope(|scope| {
-            for _ in 0..rayon::current_num_threads() {
-                scope.spawn(|_| work());
+/// Bytes of code for which another thread is started.
+const BYTES_PER_THREAD: usize = 16 << 10;
+
+/// Bytes of stack of a thread that compiles. Nothing here or in the code generator recurses on what a module holds, so
+/// it is many times what is used, whatever the stack of the thread that asks for a compilation.
+const STACK_BYTES: usize = 8 << 20;
+
+/// Runs `work` once on each of so many new threads, and returns when all have returned.
+fn on_threads(threads: usize, work: impl Fn() + Sync) -> Result<(), CompileError> {
+    thread::scope(|scope| {
+        for started in 0..threads {
+            let builder = thread::Builder::new().name("compile".to_owned()).stack_size(STACK_BYTES);
+            match builder.spawn_scoped(scope, &work) {
+                Ok(_) => {}
+                Err(_) if started == 0 => return Err(CompileError::Threads(threads)),
+                // Those that run do all the work.
+                Err(_) => break,
             }
-        });
-    };
-    match threads.map(NonZeroUsize::get) {
-        Some(1) => work(),
-        Some(threads) => rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|_| CompileError::Threads(threads))?
-            .install(on_each),
-        None => on_each(),
-    }
-    Ok(())
+        }
+        Ok(())
+    })
 }
 
 fn imported<'a>(env: &Env<'a>, function: u32) -> (u32, &'a faasm_abi::types::FuncType) {
     (function, env.func_type(env.info.functions[function as usize]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use faasm_abi::module::{ModuleInfo, Shape};
 use faasm_abi::types::{FuncType, SubType, ValType};
 
 use crate::isa;
+use crate::limits::{Clock, Limits};
 use crate::options::{CompileOptions, RelaxedSimd};
 use crate::validate::Validated;
 
@@ -24,6 +25,8 @@ pub(crate) struct Env<'a> {
     pub(crate) layout: ContextLayout,
     pub(crate) shape: Shape,
     pub(crate) isa: &'a dyn TargetIsa,
+    /// The same target with the least effort, which takes linear time: for functions of unusual shape.
+    pub(crate) plain: &'a dyn TargetIsa,
     /// The signature of each function type in compiled code.
     pub(crate) signatures: Vec<Signature>,
     /// For each table, whether it holds functions of the same instance only.
@@ -32,6 +35,9 @@ pub(crate) struct Env<'a> {
     pub(crate) relaxed: Option<Relaxed>,
     /// Whether code is to know its operators.
     pub(crate) lines: bool,
+    /// What the module may ask for, and until when.
+    pub(crate) limits: &'a Limits,
+    pub(crate) clock: Clock,
 }
 
 /// What a machine is fastest at.
@@ -55,8 +61,8 @@ impl Relaxed {
 impl<'a> Env<'a> {
     pub(crate) fn new(
         module: &'a Validated<'_>,
-        isa: &'a dyn TargetIsa,
-        options: &CompileOptions,
+        (isa, plain): (&'a dyn TargetIsa, &'a dyn TargetIsa),
+        options: &'a CompileOptions,
     ) -> Result<Self, ContextTooLarge> {
         let info = module.info();
         Ok(Self {
@@ -64,10 +70,13 @@ impl<'a> Env<'a> {
             layout: ContextLayout::of(info)?,
             shape: info.shape(),
             isa,
+            plain,
             signatures: info.types.iter().map(signature_of).collect(),
             closed_tables: module.closed_tables(),
             relaxed: Relaxed::of(isa, options.relaxed_simd),
             lines: false,
+            limits: &options.limits,
+            clock: options.limits.clock(),
         })
     }
 }

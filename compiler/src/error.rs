@@ -2,6 +2,8 @@
 
 use faasm_abi::layout::ContextTooLarge;
 
+use crate::limits::LimitExceeded;
+
 /// A module that we do not accept.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidateError {
@@ -20,6 +22,9 @@ pub enum ValidateError {
     /// It validates, but its description cannot express what it uses.
     #[error("the module uses {0}, which is not supported yet")]
     Unknown(String),
+    /// It asks for more than a limit allows.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// A limit of ours is smaller than the specification's.
     #[error("the module has more than 4 GiB of {0}")]
     TooLarge(&'static str),
@@ -53,9 +58,19 @@ pub enum CompileError {
         /// What it said.
         reason: String,
     },
-    /// A function needs too many values at once.
-    #[error("a function has too many values: {} is the limit", 1 << 23)]
-    FunctionTooLarge,
+    /// The code generator panicked on a function, which is a bug of its or ours; nothing else is harmed.
+    #[error(
+        "the code generator panicked on {function}: {message}; please report it with the module"
+    )]
+    Panicked {
+        /// Which function or stub.
+        function: String,
+        /// What it said.
+        message: String,
+    },
+    /// The module asks for more than a limit allows.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// The machine code is larger than an object can hold.
     #[error("the machine code is too large: 2 GiB is the limit")]
     TextTooLarge,

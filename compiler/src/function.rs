@@ -1,10 +1,13 @@
 //! From IR to machine code, one function or stub at a time.
 
-use cranelift_codegen::ir::{ExternalName, UserExternalName};
+use std::any::Any;
+use std::panic::resume_unwind;
+
+use cranelift_codegen::ir::{ExternalName, Function, UserExternalName};
 use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use cranelift_codegen::{
     CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
-    binemit,
+    binemit, timing,
 };
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
@@ -15,7 +18,29 @@ use faasm_abi::trap::TrapSite;
 
 use crate::env::Env;
 use crate::error::CompileError;
+use crate::limits::Clock;
 use crate::translate::{self, Scratch};
+
+/// What unwinds out of the code generator when the time is over: it offers no other way out.
+pub(crate) struct OutOfTime;
+
+/// Looks at the clock whenever a pass of the code generator begins.
+struct Watch(Clock);
+
+impl timing::Profiler for Watch {
+    fn start_pass(&self, _: timing::Pass) -> Box<dyn Any> {
+        if self.0.is_over() {
+            // Not a panic: nothing is wrong, and nothing is printed.
+            resume_unwind(Box::new(OutOfTime));
+        }
+        Box::new(())
+    }
+}
+
+/// Has passes on this thread end with [`OutOfTime`] when the time is over.
+pub(crate) fn watch(clock: Clock) {
+    drop(timing::set_thread_profiler(Box::new(Watch(clock))));
+}
 
 /// Machine code that is not placed yet.
 pub(crate) struct Code {
@@ -92,7 +117,8 @@ impl Worker {
         name: impl Fn() -> String,
     ) -> Result<CompiledCode, CompileError> {
         let fail = |reason: String| CompileError::Codegen { function: name(), reason };
-        if let Err(error) = self.context.compile(env.isa, &mut self.control) {
+        let isa = if is_unusual(&self.context.func) { env.plain } else { env.isa };
+        if let Err(error) = self.context.compile(isa, &mut self.control) {
             return Err(fail(format!("{:?}", error.inner)));
         }
         self.context.take_compiled_code().ok_or_else(|| fail("it made no code".to_owned()))
@@ -125,6 +151,19 @@ impl Worker {
         let lines = text.lines().filter(|line| !line.starts_with("  unwind "));
         Ok(lines.collect::<Vec<_>>().join("\n"))
     }
+}
+
+/// Blocks, and values that blocks take from those before them, from which on a function gets the least effort.
+///
+/// The optimiser looks at all dominators of each block, and the register allocator's merging at all ranges of each
+/// value that is passed on: 20,000 of either take a second, ten times as many two minutes. Toolchains make no such
+/// functions but of tables and initialisers.
+const UNUSUAL: usize = 20_000;
+
+fn is_unusual(func: &Function) -> bool {
+    let passed =
+        || func.layout.blocks().map(|block| func.dfg.num_block_params(block)).sum::<usize>();
+    func.dfg.num_blocks() > UNUSUAL || passed() > UNUSUAL
 }
 
 /// The call that a relocation is of; `None` for what has no place in an object.

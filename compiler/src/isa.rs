@@ -33,8 +33,11 @@ const SETTINGS: &[(&str, &str)] = &[
 /// What every x86-64 processor has that we support, as the code generator's settings: the level x86-64-v2.
 const X86_BASELINE: &[&str] = &["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
 
+/// A code generator for a target.
+type Isa = Arc<dyn TargetIsa>;
+
 /// Builds the code generator for the options' target.
-pub(crate) fn build(options: &CompileOptions) -> Result<Arc<dyn TargetIsa>, CompileError> {
+pub(crate) fn build(options: &CompileOptions) -> Result<Isa, CompileError> {
     let triple = triple(&options.target)?;
     let refuse = |reason: String| CompileError::Target { target: triple.to_string(), reason };
     let flags = shared_flags(options.opt).map_err(|error| refuse(error.to_string()))?;
@@ -51,6 +54,15 @@ pub(crate) fn build(options: &CompileOptions) -> Result<Arc<dyn TargetIsa>, Comp
         return Err(refuse("only x86-64 and AArch64 are supported".to_owned()));
     }
     if has_baseline(&*isa) { Ok(isa) } else { Err(refuse("x86-64-v2 is required".to_owned())) }
+}
+
+/// The options' code generator, and the one of least effort for the same target.
+pub(crate) fn both(options: &CompileOptions) -> Result<(Isa, Isa), CompileError> {
+    let isa = build(options)?;
+    if options.opt == OptLevel::None {
+        return Ok((Arc::clone(&isa), isa));
+    }
+    Ok((isa, build(&CompileOptions { opt: OptLevel::None, ..options.clone() })?))
 }
 
 trait Supported {

@@ -6,7 +6,6 @@ use crate::error::CompileError;
 use crate::function::Worker;
 use crate::isa;
 use crate::options::CompileOptions;
-use crate::symbols::Symbols;
 use crate::validate::Validated;
 
 /// What a listing shows.
@@ -31,9 +30,9 @@ pub fn listing(
     emit: Emit,
     stubs: Stubs,
 ) -> Result<String, CompileError> {
-    let isa = isa::build(options)?;
-    let env = Env::new(module, &*isa, options).map_err(CompileError::Context)?;
-    let job = Job { env: &env, module, symbols: Symbols::new(module) };
+    let (isa, plain) = isa::both(options)?;
+    let env = Env::new(module, (&*isa, &*plain), options).map_err(CompileError::Context)?;
+    let job = Job::new(&env, module);
     let mut worker = Worker::new();
     let mut text = String::new();
     for unit in plan(env.info) {

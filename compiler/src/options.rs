@@ -2,6 +2,8 @@
 
 use std::num::NonZeroUsize;
 
+use crate::limits::Limits;
+
 /// For which machine to compile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Target {
@@ -69,4 +71,6 @@ pub struct CompileOptions {
     pub debug: DebugInfo,
     /// How many threads compile; `None` is as many as there are cores. The object does not depend on it.
     pub threads: Option<NonZeroUsize>,
+    /// What the module may ask for.
+    pub limits: Limits,
 }

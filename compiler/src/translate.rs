@@ -42,6 +42,7 @@ pub(crate) use trap::{from_ir, user_trap};
 
 use crate::env::{Env, ir_type};
 use crate::error::CompileError;
+use crate::limits::Limit;
 use control::Frame;
 use exception::Try;
 
@@ -78,6 +79,8 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     call_free: Vec<bool>,
     /// Loops met so far.
     n_loops: usize,
+    /// Loops that are open.
+    open_loops: u64,
     /// The jump into the outermost open loop that calls nothing, and the context pointer if it was read there.
     region: Option<(ir::Inst, Option<Value>)>,
     functions: HashMap<(u32, u32), ir::FuncRef>,
@@ -88,9 +91,8 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     n_args: usize,
 }
 
-/// Most values, or arguments of branches, of a function. An operator of two bytes can ask for a thousand of each, so
-/// the body's size alone does not bound them.
-const MAX_VALUES: usize = 1 << 23;
+/// Operators between two looks at the clock.
+const OPERATORS_PER_LOOK: u32 = 4096;
 
 /// Translates `body`, a function of type `ty`, into `func`, which is empty.
 pub(crate) fn translate(
@@ -132,6 +134,7 @@ fn translate_with(
         context: None,
         call_free: regions::call_free_loops(body).map_err(CompileError::Body)?,
         n_loops: 0,
+        open_loops: 0,
         region: None,
         functions: HashMap::new(),
         signatures: HashMap::new(),
@@ -190,6 +193,7 @@ impl FuncTranslator<'_, '_> {
 
     fn operators(&mut self, body: &FunctionBody<'_>) -> Result<(), CompileError> {
         let mut reader = body.get_operators_reader().map_err(CompileError::Body)?;
+        let mut until_look = OPERATORS_PER_LOOK;
         while !reader.eof() {
             self.locate(reader.original_position());
             let op = reader.read().map_err(CompileError::Body)?;
@@ -198,16 +202,14 @@ impl FuncTranslator<'_, '_> {
             } else {
                 control::skip(self, &op);
             }
-            if self.is_too_large() {
-                return Err(CompileError::FunctionTooLarge);
+            self.check_size()?;
+            until_look -= 1;
+            if until_look == 0 {
+                until_look = OPERATORS_PER_LOOK;
+                self.env.clock.check(self.env.limits)?;
             }
         }
         Ok(())
-    }
-
-    /// Whether there are more values or arguments of branches than a function may have.
-    fn is_too_large(&self) -> bool {
-        self.n_args.max(self.builder.func.dfg.num_values()) > MAX_VALUES
     }
 
     /// What is built from here on comes from the operator at this offset in the module.
@@ -217,6 +219,15 @@ impl FuncTranslator<'_, '_> {
         {
             self.builder.set_srcloc(ir::SourceLoc::new(offset));
         }
+    }
+
+    /// An operator of two bytes can ask for a thousand values and as many arguments of a branch, so the body's size
+    /// alone does not bound them.
+    fn check_size(&self) -> Result<(), CompileError> {
+        let dfg = &self.builder.func.dfg;
+        let size = dfg.num_values() + dfg.num_blocks() + self.n_args;
+        self.env.limits.check(Limit::Loops, self.open_loops)?;
+        Ok(self.env.limits.check(Limit::Values, u64::try_from(size).unwrap_or(u64::MAX))?)
     }
 
     fn zero(&mut self, ty: Type) -> Value {

@@ -14,10 +14,11 @@ mod tables;
 
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::tables::SegmentRow;
-use wasmparser::{FunctionBody, Parser, ValidPayload, Validator};
+use wasmparser::{FunctionBody, Parser, Payload, ValidPayload, Validator};
 
 use crate::debug::GuestDwarf;
 use crate::error::ValidateError;
+use crate::limits::{Limit, LimitExceeded, Limits};
 pub(crate) use convert::{heap_type, ref_type, val_type};
 use describe::{Described, Description};
 
@@ -82,12 +83,22 @@ impl<'a> Validated<'a> {
     }
 }
 
-/// Validates a module and describes it.
+/// Validates a module and describes it, within the default [`Limits`].
 ///
 /// # Errors
 ///
-/// [`ValidateError`] when the bytes are no valid module, or use what is not supported yet.
+/// [`ValidateError`] when the bytes are no valid module, or use what is not supported yet, or ask for too much.
 pub fn validate(wasm: &[u8]) -> Result<Validated<'_>, ValidateError> {
+    validate_with(wasm, &Limits::default())
+}
+
+/// Validates a module and describes it, within these limits.
+///
+/// # Errors
+///
+/// As [`validate`].
+pub fn validate_with<'a>(wasm: &'a [u8], limits: &Limits) -> Result<Validated<'a>, ValidateError> {
+    let clock = limits.clock();
     let mut validator = Validator::new_with_features(features::FEATURES);
     let mut parser = Parser::new(0);
     parser.set_features(features::FEATURES);
@@ -96,6 +107,9 @@ pub fn validate(wasm: &[u8]) -> Result<Validated<'_>, ValidateError> {
     let mut functions = Vec::new();
     for payload in parser.parse_all(wasm) {
         let payload = payload.map_err(features::refuse)?;
+        // Before the validator takes the section: what is refused costs nothing.
+        check_counts(&payload, limits)?;
+        clock.check(limits)?;
         if let ValidPayload::Func(function, body) =
             validator.payload(&payload).map_err(features::refuse)?
         {
@@ -105,11 +119,29 @@ pub fn validate(wasm: &[u8]) -> Result<Validated<'_>, ValidateError> {
         dwarf.add(&payload);
     }
     let Described { mut info, names, segments, data } = description.finish();
-    let bodies = bodies::validate(functions)?;
+    let bodies = bodies::Bounds { names: &names, limits, clock }.validate(functions)?;
     let tables = tables::uses(&info, &bodies).map_err(features::refuse)?;
     info.growable_tables = tables::growable(&info, &tables);
     let closed_tables = tables.iter().map(|table| !table.shared && !table.foreign).collect();
     Ok(Validated { info, names, bodies, segments, data, closed_tables, dwarf })
+}
+
+/// Checks how many items a section says it has.
+fn check_counts(payload: &Payload<'_>, limits: &Limits) -> Result<(), LimitExceeded> {
+    let (limit, count) = match payload {
+        Payload::TypeSection(section) => (Limit::Types, section.count()),
+        Payload::ImportSection(section) => (Limit::Imports, section.count()),
+        Payload::FunctionSection(section) => (Limit::Functions, section.count()),
+        Payload::TableSection(section) => (Limit::Items, section.count()),
+        Payload::MemorySection(section) => (Limit::Items, section.count()),
+        Payload::GlobalSection(section) => (Limit::Items, section.count()),
+        Payload::TagSection(section) => (Limit::Items, section.count()),
+        Payload::ExportSection(section) => (Limit::Exports, section.count()),
+        Payload::ElementSection(section) => (Limit::ElementSegments, section.count()),
+        Payload::DataSection(section) => (Limit::DataSegments, section.count()),
+        _ => return Ok(()),
+    };
+    limits.check(limit, count.into())
 }
 
 #[cfg(test)]

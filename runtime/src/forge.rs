@@ -65,7 +65,10 @@ impl Problem for ForgeError {
         match self {
             Self::Validate(_) | Self::Imports(_) | Self::Entry(_) => ProblemType::InvalidModule,
             Self::Compile(
-                CompileError::Operator(_) | CompileError::Context(_) | CompileError::TextTooLarge,
+                CompileError::Operator(_)
+                | CompileError::Context(_)
+                | CompileError::Limit(_)
+                | CompileError::TextTooLarge,
             ) => ProblemType::InvalidModule,
             Self::Compile(CompileError::Target { .. }) => ProblemType::InvalidRequest,
             Self::Compile(_) | Self::Load(_) | Self::Registry(_) | Self::Host(_) => {

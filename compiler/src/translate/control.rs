@@ -91,6 +91,7 @@ pub(super) fn loop_(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
     f.append_params(header, &f.param_types(ty));
     let call_free = f.call_free.get(f.n_loops).copied().unwrap_or(false);
     f.n_loops += 1;
+    f.open_loops += 1;
     let region = call_free && f.region.is_none();
     f.open(Kind::Loop { header, region }, ty);
     let n_params = f.frame(0).n_params;
@@ -145,6 +146,7 @@ pub(super) fn end(f: &mut FuncTranslator<'_, '_>) {
         Kind::Function => return end_function(f, &frame),
         Kind::Loop { header, region } => {
             f.builder.seal_block(header);
+            f.open_loops -= 1;
             if region {
                 f.region = None;
             }

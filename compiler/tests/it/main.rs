@@ -2,5 +2,7 @@
 
 mod disas;
 mod golden;
+mod limits;
 mod objects;
 mod robust;
+mod slow;

@@ -122,6 +122,10 @@ fn put(f: &mut FuncTranslator<'_, '_>, ty: u32, array: Value, index: u64, value:
 }
 
 fn length_of(f: &mut FuncTranslator<'_, '_>, array: Value) -> Value {
+    if !f.env.info.needs_gc_heap() {
+        // A store of this module alone has no heap, whose first page would fault.
+        f.builder.ins().trapz(array, user_trap(TrapCode::NullArray));
+    }
     let place = f.object(array, TrapCode::NullArray);
     f.builder.ins().load(types::I32, place.flags, place.base, signed(gc::ARRAY_LENGTH))
 }
