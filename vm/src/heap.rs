@@ -197,6 +197,9 @@ pub(crate) fn new_struct(
     Ok(made)
 }
 
+/// Elements of a new array between two looks at the deadline.
+const PIECE: usize = 1 << 16;
+
 /// Makes an array of a type by the store's number, its elements' bits given in order.
 pub(crate) fn new_array(
     core: &mut StoreCore,
@@ -213,6 +216,10 @@ pub(crate) fn new_array(
         core.put(object + ARRAY_LENGTH as usize, length);
         let first = object + gc::array_elements(bytes) as usize;
         for (at, bits) in (0..length as usize).zip(values) {
+            // An initial value's array is made before any guest code runs that could be interrupted.
+            if at % PIECE == PIECE - 1 && core.is_over() {
+                return Err(TrapCode::Interrupted);
+            }
             store(core, first + at * bytes as usize, storage, bits);
         }
     }

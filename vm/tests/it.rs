@@ -8,6 +8,8 @@ mod bounds;
 mod calls;
 #[path = "it/capture.rs"]
 mod capture;
+#[path = "it/crash.rs"]
+mod crash;
 #[path = "it/debug.rs"]
 mod debug;
 #[path = "it/exceptions.rs"]
@@ -18,10 +20,14 @@ mod exceptions_hosts;
 mod gc;
 #[path = "it/golden.rs"]
 mod golden;
+#[path = "it/growth.rs"]
+mod growth;
 #[path = "it/guest_memory.rs"]
 mod guest_memory;
 #[path = "it/hosts.rs"]
 mod hosts;
+#[path = "it/interrupts.rs"]
+mod interrupts;
 #[path = "it/kernels.rs"]
 mod kernels;
 #[path = "it/linking.rs"]
@@ -30,11 +36,15 @@ mod linking;
 mod loading;
 #[path = "it/memories.rs"]
 mod memories;
+#[path = "it/recursion.rs"]
+mod recursion;
 #[path = "it/support.rs"]
 mod support;
 #[path = "it/suspension.rs"]
 mod suspension;
 #[path = "it/threads.rs"]
 mod threads;
+#[path = "it/trap_sites.rs"]
+mod trap_sites;
 #[path = "it/traps.rs"]
 mod traps;

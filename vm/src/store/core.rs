@@ -357,6 +357,14 @@ impl StoreCore {
         crate::value::from_bits(self, ty, bits)
     }
 
+    /// Whether the deadline has passed while the host makes something for a guest that does not run; the store is
+    /// poisoned then.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let over = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        self.poisoned |= over;
+        over
+    }
+
     /// What the end of an activation by `fault` means.
     pub(crate) fn trap_of(&mut self, fault: &Fault) -> Trap {
         use faasm_abi::trap::TrapCode;

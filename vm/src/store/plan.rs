@@ -206,7 +206,9 @@ impl Places {
                 false => Ok(None),
             })
             .collect::<Result<_, StoreError>>()?;
-        if info.needs_gc_heap() && plan.gc_heap.is_none() {
+        // In a store for several modules, one that makes no objects may be given another's later.
+        let needed = info.needs_gc_heap() || plan.context.is_none();
+        if needed && plan.gc_heap.is_none() {
             plan.gc_heap = Some(plan.take(GC_RESERVATION)?);
         }
         Ok(Self { context, memories, tables, element_values })
