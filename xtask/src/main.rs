@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod guests;
 mod shell;
 mod test;
@@ -38,6 +39,12 @@ enum Verb {
     },
     /// Measure against the rival engine in the same run, and print the ratios.
     Bench(bench::Options),
+    /// Fuzz a target, or each for a minute; differential execution needs no nightly toolchain.
+    Fuzz(fuzz::Options),
+    /// Run under Miri what can run there (needs the nightly toolchain and its component `miri`).
+    Miri,
+    /// Run what is concurrent with the thread sanitizer (needs the nightly toolchain and its component `rust-src`).
+    Tsan,
     /// Install the guest toolchain and rebuild the guests.
     Guests(guests::Options),
     /// Accept what the golden tests print now.
@@ -54,6 +61,9 @@ fn main() -> Result<()> {
         Verb::Deny => check::deny(),
         Verb::Spec { files } => test::spec(&files),
         Verb::Bench(options) => bench::run_benches(&options),
+        Verb::Fuzz(options) => fuzz::fuzz(&options),
+        Verb::Miri => fuzz::miri(),
+        Verb::Tsan => fuzz::tsan(),
         Verb::Guests(options) => guests::build(&options),
         Verb::Bless => test::bless(),
         Verb::Doc => check::doc(),
