@@ -73,6 +73,12 @@ const KINDS: &[(&str, TrapCode, &str)] = &[
         TrapCode::InvalidConversion,
         "(drop (i64.trunc_f32_u (f32.div (f32.convert_i32_s (local.get 0)) (f32.const 0))))",
     ),
+    ("unaligned", TrapCode::UnalignedAtomic, "(drop (i32.atomic.load (i32.const 1)))"),
+    (
+        "unshared",
+        TrapCode::ExpectedSharedMemory,
+        "(drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const 0)))",
+    ),
     (
         "null reference",
         TrapCode::NullReference,
@@ -137,11 +143,8 @@ fn every_code_is_raised_in_its_function_at_its_instruction() {
         seen.push(found);
     }
     for code in (0..=u8::MAX).filter_map(TrapCode::from_u8) {
-        // Interrupts and the heap have their own tests; unaligned atomics come with threads.
-        let elsewhere = matches!(
-            code,
-            TrapCode::UnalignedAtomic | TrapCode::Interrupted | TrapCode::GcHeapExhausted
-        );
+        // Interrupts and the heap have their own tests.
+        let elsewhere = matches!(code, TrapCode::Interrupted | TrapCode::GcHeapExhausted);
         assert!(elsewhere || seen.contains(&code), "{code:?} is not tested");
     }
 }

@@ -123,6 +123,7 @@ fn ended(error: &Error) -> Result<Outcome, Stop> {
         Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
         Trap::BadConversionToInteger => TrapCode::InvalidConversion,
         Trap::HeapMisaligned => TrapCode::UnalignedAtomic,
+        Trap::AtomicWaitNonSharedMemory => TrapCode::ExpectedSharedMemory,
         Trap::NullReference => TrapCode::NullReference,
         Trap::ArrayOutOfBounds => TrapCode::ArrayOutOfBounds,
         Trap::CastFailure => TrapCode::CastFailure,
