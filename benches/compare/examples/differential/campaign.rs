@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use wasm_shrink::WasmShrink;
 
 use crate::case::Case;
@@ -165,6 +165,8 @@ impl Campaign<'_> {
             Ok(Said::Ended(k)) => {
                 let worker = &mut workers[usize::try_from(k)?];
                 let status = worker.child.wait()?;
+                // An error of its own, not of a case: a panic has another code, and a fault a signal.
+                ensure!(status.code() != Some(1), "a worker cannot work: {status}");
                 self.found(worker.seed, &format!("the worker died: {status}"))?;
                 *worker = self.start(k, worker.seed.wrapping_add(self.step))?;
             }

@@ -39,7 +39,6 @@ impl Rival {
             .shared_memory(true)
             .wasm_wide_arithmetic(true)
             .collector(Collector::DeferredReferenceCounting)
-            .max_wasm_stack(4 << 20)
             .parallel_compilation(false)
             .epoch_interruption(true);
         let engine = Engine::new(&config)?;
