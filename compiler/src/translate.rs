@@ -223,7 +223,7 @@ impl FuncTranslator<'_, '_> {
 
     /// An operator of two bytes can ask for a thousand values and as many arguments of a branch, so the body's size
     /// alone does not bound them.
-    fn check_size(&self) -> Result<(), CompileError> {
+    pub(super) fn check_size(&self) -> Result<(), CompileError> {
         let dfg = &self.builder.func.dfg;
         let size = dfg.num_values() + dfg.num_blocks() + self.n_args;
         self.env.limits.check(Limit::Loops, self.open_loops)?;

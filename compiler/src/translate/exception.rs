@@ -215,7 +215,8 @@ impl FuncTranslator<'_, '_> {
     /// Branches to the label of the first clause that matches.
     fn dispatch(&mut self, clauses: &[Catch], exception: Value) {
         for clause in clauses {
-            if self.is_too_large() {
+            // The operators' loop tells of it.
+            if self.check_size().is_err() {
                 break;
             }
             match *clause {

@@ -148,7 +148,8 @@ fn clauses_that_ask_for_too_many_values_are_refused() {
     };
     assert!(compile(&"(catch $t 0)".repeat(10)).is_ok());
     let error = compile(&"(catch $t 0)".repeat(10_000)).unwrap_err();
-    assert!(matches!(error, CompileError::FunctionTooLarge), "{error}");
+    let CompileError::Limit(exceeded) = error else { panic!("{error}") };
+    assert_eq!(exceeded.limit, Limit::Values);
 }
 
 #[test]
