@@ -185,6 +185,30 @@ impl Scanner {
         Ok(found)
     }
 
+    /// The pages of `range`, offsets in `slot`, that were written since they became accessible: whole pages, ascending.
+    /// What an image or a region shows is not among them.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`].
+    pub fn written_in(
+        &self,
+        slot: &Slot,
+        range: Range<usize>,
+    ) -> Result<Vec<Range<usize>>, RestoreError> {
+        let fits = range.end <= slot.len() && range.start <= range.end;
+        if !fits || !range.start.is_multiple_of(HOST_PAGE) || !range.end.is_multiple_of(HOST_PAGE) {
+            let (offset, image) = (range.start, range.len());
+            return Err(RestoreError::OutOfBounds { offset, image, slot: slot.len() });
+        }
+        let base = slot.address();
+        let mut found = Vec::new();
+        self.written(base + range.start..base + range.end, |dirty| {
+            found.push(dirty.start - base..dirty.end - base);
+        })?;
+        Ok(found)
+    }
+
     /// Calls `each` with ranges of addresses of written pages, ascending.
     fn written(
         &self,
