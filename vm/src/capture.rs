@@ -24,6 +24,7 @@ use faasm_abi::types::{HeapType, ValType};
 use faasm_sfi::code::CodeSpan;
 use faasm_sfi::dirty::RestoreError;
 use faasm_sfi::image::{Image, ImageBuilder, ImageError};
+use faasm_sfi::shared::RegionError;
 use faasm_sfi::slot::SlotError;
 
 use crate::externs::global_bits;
@@ -95,6 +96,20 @@ pub enum CaptureError {
     /// The system refused memory for the image.
     #[error("the image cannot be made")]
     Image(#[from] ImageError),
+    /// The system does not tell which pages were written.
+    #[error("the written pages cannot be found")]
+    Scan(#[from] RestoreError),
+    /// The system does not tell which pages of a shared memory were written.
+    #[error("the written pages of a shared memory cannot be found")]
+    Region(#[from] RegionError),
+    /// Another store has made a shared memory grow.
+    #[error(
+        "the store's memories have {bytes} bytes, which is over its limit, as another store has made a shared one grow: make the store with a larger limit"
+    )]
+    OverLimit {
+        /// Of all memories together.
+        bytes: u64,
+    },
 }
 
 /// Why a store cannot be born.
@@ -231,16 +246,13 @@ fn map_shared(core: &StoreCore, position: usize) -> Result<(), SlotError> {
     core.slot.map_growing(at, memory.region(), HEAD)
 }
 
-/// Captures the store; see the file's page.
-pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
+/// Makes sure that the store is at rest, and all in its slot and in its shared memories.
+pub(crate) fn settle(core: &mut StoreCore) -> Result<(), CaptureError> {
     if core.poisoned {
         return Err(CaptureError::Poisoned);
     }
     if !core.regions.is_empty() {
         return Err(CaptureError::MappedRegion);
-    }
-    if !core.shared.iter_mut().all(|(_, memory)| memory.is_alone()) {
-        return Err(CaptureError::SharedMemory);
     }
     // Where the host was called from last depends on where the slot lies, and on who was called.
     for at in 0..core.contents.instances.len() {
@@ -249,7 +261,16 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
     }
     // Objects that nothing refers to are not captured, and what is left lies together.
     heap::collect(core);
-    if holds_externref(core) || heap::refers_to_host(core) {
+    Ok(())
+}
+
+/// Captures the store; see the file's page.
+pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
+    settle(core)?;
+    if !core.shared.iter_mut().all(|(_, memory)| memory.is_alone()) {
+        return Err(CaptureError::SharedMemory);
+    }
+    if refers_to_host(core) {
         return Err(CaptureError::ExternRef);
     }
     let pieces = ranges(core)
@@ -307,9 +328,13 @@ fn extents(core: &StoreCore) -> Vec<Extent> {
 }
 
 /// All accessible ranges of the slot, joined where they touch.
-fn ranges(core: &StoreCore) -> Vec<Range<usize>> {
+pub(crate) fn ranges(core: &StoreCore) -> Vec<Range<usize>> {
     let growing = extents(core).into_iter().map(|e| e.base..e.base + e.accessible);
-    let mut all: Vec<_> = core.contents.committed.iter().cloned().chain(growing).collect();
+    joined(core.contents.committed.iter().cloned().chain(growing).collect())
+}
+
+/// What the ranges cover, ascending, joined where they touch.
+pub(crate) fn joined(mut all: Vec<Range<usize>>) -> Vec<Range<usize>> {
     all.retain(|range| !range.is_empty());
     all.sort_by_key(|range| range.start);
     let mut joined: Vec<Range<usize>> = Vec::new();
@@ -361,7 +386,12 @@ fn is_extern(ty: ValType) -> bool {
     matches!(ty, ValType::Ref(ty) if matches!(ty.heap, HeapType::Extern | HeapType::Any))
 }
 
-/// Whether a global or table holds a reference to something of the host's.
+/// Whether anything in the store refers to something of the host's.
+pub(crate) fn refers_to_host(core: &mut StoreCore) -> bool {
+    holds_externref(core) || heap::refers_to_host(core)
+}
+
+/// Whether a global or table does.
 fn holds_externref(core: &StoreCore) -> bool {
     let of_host = |reference: u32| reference & gc::TAG_BITS == gc::EXTERN_TAG;
     let globals = core.contents.globals.iter().zip(0..);

@@ -1,11 +1,13 @@
 //! What all modules and stores of a process share: the seal's key, sizes, the fault handler and the watchdog.
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use faasm_abi::object::SealKey;
+use faasm_abi::object::{SealError, SealKey};
 use faasm_sfi::dirty::Scanner;
 use faasm_sfi::watchdog::Watchdog;
 
@@ -58,6 +60,30 @@ impl EngineConfig {
     }
 }
 
+/// Bytes whose seal held. Only [`Engine::unseal`] makes them, so who asks for them asks that the seal was checked.
+#[derive(Clone, Copy)]
+pub struct Trusted<'a>(&'a [u8]);
+
+impl<'a> Trusted<'a> {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Some of them; `None` where there are none.
+    #[must_use]
+    pub fn get(self, range: Range<usize>) -> Option<Self> {
+        self.0.get(range).map(Self)
+    }
+}
+
+impl fmt::Debug for Trusted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trusted").field("len", &self.0.len()).finish()
+    }
+}
+
 /// Why an [`Engine`] cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -99,6 +125,15 @@ impl Engine {
 
     pub(crate) fn profiling(&self) -> Profiling {
         self.inner.config.profiling
+    }
+
+    /// Checks the seal of a file, which from then on is believed as our own writing.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError`].
+    pub fn unseal<'a>(&self, file: &'a [u8]) -> Result<Trusted<'a>, SealError> {
+        self.inner.config.seal.open(file).map(Trusted)
     }
 
     pub(crate) fn next_store(&self) -> u64 {

@@ -62,7 +62,7 @@ pub(crate) fn open(core: &mut StoreCore) -> Result<(), StoreError> {
 pub(crate) fn accessible(core: &StoreCore) -> Option<(usize, usize)> {
     let heap = base(core)?;
     let usable: u32 = core.get(heap + USABLE as usize);
-    Some((heap + NULL_PAGE as usize, (usable - NULL_PAGE) as usize))
+    Some((heap + NULL_PAGE as usize, usable.saturating_sub(NULL_PAGE) as usize))
 }
 
 /// Bytes that objects take.
@@ -259,4 +259,18 @@ pub(crate) fn heap_type(core: &StoreCore, reference: u32) -> HeapType {
         Some(word) => HeapType::Concrete(word & !ARRAY),
         None => HeapType::Extern,
     }
+}
+
+/// Makes so many bytes accessible, as a heap of a snapshot had; 0 without one.
+pub(crate) fn grow_to(core: &mut StoreCore, wanted: u64) -> Result<(), StoreError> {
+    let full = StoreError::Limit { what: "heap" };
+    let Some((base, len)) = accessible(core) else {
+        return if wanted == 0 { Ok(()) } else { Err(full) };
+    };
+    let usable = u32::try_from(wanted).ok().and_then(|wanted| wanted.checked_add(NULL_PAGE));
+    let more = usize::try_from(wanted).ok().and_then(|wanted| wanted.checked_sub(len));
+    let (Some(usable), Some(more)) = (usable, more) else { return Err(full) };
+    core.slot.commit(base + len, more)?;
+    set_usable(core, base - NULL_PAGE as usize, usable);
+    Ok(())
 }

@@ -17,6 +17,12 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Its position among the store's instances: see [`crate::Store::instances`].
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
     /// The export with this name; `None` also when the instance is of another store.
     #[must_use]
     pub fn export(&self, store: &impl AsStore, name: &str) -> Option<Extern> {

@@ -35,6 +35,7 @@ use crate::store::contents::{
     FuncRecord, GlobalRecord, InstanceRecord, MemoryRecord, TableRecord, TagRecord,
 };
 use crate::store::core::StoreCore;
+use crate::store::creation::{Creation, Source};
 use crate::store::plan::{Places, pages, table_bytes};
 use crate::store::{AsStore, Store, StoreError};
 use crate::trap::Trap;
@@ -57,12 +58,24 @@ pub enum InstantiateError {
 #[derive(Clone)]
 pub(crate) enum Resolved {
     Host(Arc<HostFunc>),
-    Func(FuncRecord),
+    Func(u32),
     Memory(u32),
-    Shared(SharedMemory),
     Table(u32),
     Global(u32),
     Tag(u32),
+}
+
+impl Resolved {
+    fn source(&self) -> Source {
+        match *self {
+            Self::Host(_) => Source::Host,
+            Self::Func(reference) => Source::Func(reference),
+            Self::Memory(index) => Source::Memory(index),
+            Self::Table(index) => Source::Table(index),
+            Self::Global(index) => Source::Global(index),
+            Self::Tag(index) => Source::Tag(index),
+        }
+    }
 }
 
 /// A module whose imports are known to match, with the store's numbers of its types.
@@ -86,7 +99,7 @@ pub(crate) fn instantiate<T: 'static>(
 }
 
 /// Step 2.
-fn build(core: &mut StoreCore, linked: Linked<'_>) -> Result<u32, StoreError> {
+pub(crate) fn build(core: &mut StoreCore, linked: Linked<'_>) -> Result<u32, StoreError> {
     let Linked { module, imports, types } = linked;
     let limits = core.limits;
     let info = module.info();
@@ -96,9 +109,13 @@ fn build(core: &mut StoreCore, linked: Linked<'_>) -> Result<u32, StoreError> {
     if (one && !contents.instances.is_empty()) || !fits {
         return Err(StoreError::Sealed);
     }
+    let creation = Creation::Instance {
+        module: contents.module_position(module),
+        imports: imports.iter().map(Resolved::source).collect(),
+    };
+    contents.creations.push(creation);
     let places = Places::of(&mut contents.plan, info, &module.inner.layout, &limits)?;
     heap::open(core)?;
-    place::put_supertypes(core)?;
     if !one {
         let room = pages(module.inner.layout.size.unsigned_abs() as usize);
         place::commit(core, places.context - room, room)?;
@@ -197,17 +214,16 @@ impl Builder<'_> {
                 let function = self.host_record(record, host)?;
                 self.write_function(record, function);
             }
-            // A host function that another instance re-exports is called through an own stub.
-            Resolved::Func(FuncRecord { host: Some(host), .. }) => {
-                let function = self.host_record(record, host)?;
+            Resolved::Func(reference) => {
+                let found = self.core.contents.funcs[reference as usize].clone();
+                let function = match found.host {
+                    // A host function that another instance re-exports is called through an own stub.
+                    Some(host) => self.host_record(record, host)?,
+                    None => found,
+                };
                 self.write_function(record, function);
             }
-            Resolved::Func(function) => self.write_function(record, function),
             Resolved::Memory(index) => self.write_imported_memory(record, index),
-            Resolved::Shared(memory) => {
-                let index = place::shared_memory(self.core, &memory)?;
-                self.write_imported_memory(record, index);
-            }
             Resolved::Table(index) => {
                 let found = self.core.contents.tables[index as usize].clone();
                 if let Place::Imported(entry) = layout.tables[record.tables.len()] {
@@ -292,7 +308,7 @@ impl Builder<'_> {
                 self.core.put(at + shared_memory::BASE as usize, delta);
                 self.core.put(at + shared_memory::DEFINITION as usize, definition);
                 let memory = SharedMemory::with_room(ty, reserved)?;
-                place::put_shared(self.core, memory, base)?
+                place::put_shared(self.core, memory, ty, base)?
             } else {
                 let memory = MemoryRecord { ty, base, reserved, definition: at };
                 place::put_memory(self.core, memory, delta)?

@@ -3,7 +3,8 @@
 //! ```text
 //! sealed object ─Module::load→ Module ─Linker::instantiate→ Instance in a Store ─Func::call→ values or a Trap
 //!                                                               │
-//!                                                Store::capture └→ Captured ─birth→ Store ─recycle→ (back)
+//!                                                Store::capture ├→ Captured ─birth→ Store ─recycle→ (back)
+//!                                               Store::snapshot └→ StoreSnapshot ─restore→ Store, elsewhere
 //! ```
 //!
 //! # Invariants
@@ -44,9 +45,11 @@ mod module;
 mod object;
 mod place;
 mod profiling;
+mod restore;
 mod run;
 mod segments;
 mod shared_memory;
+mod snapshot;
 mod store;
 mod trap;
 mod value;
@@ -56,10 +59,10 @@ pub use caller::{Caller, MapError, WaitError};
 pub use capture::{BirthError, CaptureError, Captured};
 pub use code_cache::{CacheError, Check, CodeCache};
 pub use debug::SourceLocation;
-pub use engine::{Engine, EngineConfig, EngineError};
+pub use engine::{Engine, EngineConfig, EngineError, Trusted};
 pub use externs::{AccessError, Extern, Global, Memory, Table, Tag};
 pub use faasm_abi::module::{Export, ExportItem, Import, ImportKind, ModuleInfo};
-pub use faasm_abi::object::SealKey;
+pub use faasm_abi::object::{Digest, SealError, SealKey};
 pub use faasm_abi::trap::TrapCode;
 pub use faasm_abi::types::{
     CompositeType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
@@ -76,8 +79,10 @@ pub use instantiate::InstantiateError;
 pub use linker::{LinkError, Linker, MissingImport};
 pub use module::{LoadError, Module};
 pub use profiling::Profiling;
+pub use restore::RestoreError;
 pub use run::{Run, Suspended};
 pub use shared_memory::{SharedMemory, SharedMemoryError};
+pub use snapshot::{ExternRefs, PageRun, SNAPSHOT_PAGE, SnapshotError, StoreSnapshot};
 #[doc(hidden)]
 pub use store::CorePtr;
 pub use store::{AsStore, Interrupt, Store, StoreError, StoreLimits};

@@ -15,10 +15,11 @@ use crate::host::{HostFunc, IntoHostFunc};
 use crate::instance::Instance;
 use crate::instantiate::{self, InstantiateError, Linked, Resolved};
 use crate::module::Module;
+use crate::place;
 use crate::shared_memory::SharedMemory;
 use crate::store::core::StoreCore;
 use crate::store::types::Types;
-use crate::store::{AsStore, Store};
+use crate::store::{AsStore, Store, StoreError};
 use crate::trap::Trap;
 use crate::value::Val;
 
@@ -198,7 +199,7 @@ impl<T: 'static> Linker<T> {
         module: &Module,
     ) -> Result<Instance, InstantiateError> {
         let info = module.info();
-        // Types are numbered first, as matching is a matter of the store's numbers. It leaves no trace in the slot.
+        // Types are numbered first, as matching is a matter of the store's numbers.
         let core = store.core_mut();
         let types = core.contents_mut()?.types.intern_module(info);
         let imports = info
@@ -208,8 +209,27 @@ impl<T: 'static> Linker<T> {
                 self.resolve(core, &types, import)
                     .ok_or_else(|| InstantiateError::Import(self.missing_import(import)))
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, _>>();
+        // Also what a failed link has made known has its row: a snapshot tells nobody when a type came.
+        place::put_supertypes(core)?;
+        let imports =
+            imports?.into_iter().map(|found| found.place(core)).collect::<Result<_, _>>()?;
         instantiate::instantiate(store, Linked { module, imports, types })
+    }
+
+    /// The host function that an import of a module with these types asks for.
+    pub(crate) fn host_function(
+        &self,
+        known: &mut Types,
+        types: &[u32],
+        import: &Import,
+    ) -> Result<Arc<HostFunc>, MissingImport> {
+        match self.find(import) {
+            Some(Definition::Host(host)) if host_fits(known, types, import.kind, host) => {
+                Ok(Arc::clone(host))
+            }
+            _ => Err(self.missing_import(import)),
+        }
     }
 
     fn find(&self, import: &Import) -> Option<&Definition> {
@@ -224,19 +244,36 @@ impl<T: 'static> Linker<T> {
         }
     }
 
-    fn resolve(&self, core: &mut StoreCore, types: &[u32], import: &Import) -> Option<Resolved> {
+    fn resolve(&self, core: &mut StoreCore, types: &[u32], import: &Import) -> Option<Found> {
         match self.find(import)? {
             Definition::Host(host) => {
                 let known = &mut core.contents_mut().ok()?.types;
-                host_fits(known, types, import.kind, host).then(|| Resolved::Host(Arc::clone(host)))
+                host_fits(known, types, import.kind, host)
+                    .then(|| Found::Here(Resolved::Host(Arc::clone(host))))
             }
             Definition::Item(item) if item.store() == core.id => {
-                resolve_item(core, types, import.kind, item)
+                resolve_item(core, types, import.kind, item).map(Found::Here)
             }
             Definition::Item(_) => None,
             Definition::Shared(memory) => {
-                shared_fits(import.kind, memory).then(|| Resolved::Shared(memory.clone()))
+                shared_fits(import.kind, memory).then(|| Found::Shared(memory.clone()))
             }
+        }
+    }
+}
+
+/// What an import is, before anything of the store is changed.
+enum Found {
+    Here(Resolved),
+    /// Perhaps not in the store yet.
+    Shared(SharedMemory),
+}
+
+impl Found {
+    fn place(self, core: &mut StoreCore) -> Result<Resolved, StoreError> {
+        match self {
+            Self::Here(resolved) => Ok(resolved),
+            Self::Shared(memory) => place::imported_memory(core, memory).map(Resolved::Memory),
         }
     }
 }
@@ -277,7 +314,7 @@ fn same_kind(kind: ImportKind, item: &Extern) -> bool {
 
 /// Matches an item of this store with what an import asks for (specification, section 4.5.3 *External typing* and
 /// 3.3.18 *Matching*); `types` are the store's numbers of the importer's types.
-fn resolve_item(
+pub(crate) fn resolve_item(
     core: &StoreCore,
     types: &[u32],
     kind: ImportKind,
@@ -289,7 +326,7 @@ fn resolve_item(
         (ImportKind::Function(asked), Extern::Func(func)) => {
             let record = contents.func(func.index)?;
             let fits = contents.types.is_subtype(record.ty, number(asked));
-            fits.then(|| Resolved::Func(record.clone()))
+            fits.then_some(Resolved::Func(func.index))
         }
         (ImportKind::Memory(asked), Extern::Memory(memory)) => {
             let found = externs::memory_type(core, contents.memories.get(memory.index as usize)?);

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use faasm_abi::handler::Handlers;
 use faasm_abi::layout::ContextLayout;
 use faasm_abi::module::ModuleInfo;
-use faasm_abi::object::{CodeRange, SealError};
+use faasm_abi::object::{CodeRange, Digest, SealError};
 use faasm_abi::stack_map::StackMaps;
 use faasm_abi::tables::{EntryRow, FunctionRow, NO_NAME, SegmentRow, StubsRow, Table, name_at};
 use faasm_abi::trap::TrapTable;
@@ -38,6 +38,8 @@ pub struct Module {
 }
 
 pub(crate) struct ModuleInner {
+    /// Of the object.
+    pub(crate) digest: Digest,
     pub(crate) info: ModuleInfo,
     pub(crate) layout: ContextLayout,
     pub(crate) span: Arc<CodeSpan>,
@@ -136,6 +138,7 @@ impl Module {
 
     /// Loads a file that was verified before and has not changed since.
     pub(crate) fn of_file(engine: &Engine, file: MappedFile) -> Result<Self, LoadError> {
+        let digest = engine.seal().digest(file.bytes())?;
         let Opened { info, layout, sections } =
             object::open(engine.seal().recognise(file.bytes())?)?;
         let mut file = Arc::new(file);
@@ -144,17 +147,32 @@ impl Module {
         let span = Arc::new(CodeSpan::new(image, Sites::of_file(&file, sites)?));
         let debug = Arc::new(DebugInfo::of(&file, &sections.debug));
         let profiled = Profiled { file: file.bytes(), text: sections.text.clone(), debug: &debug };
-        let registration = engine.profiling().announce(&profiled, span.start())?;
+        let _registration = engine.profiling().announce(&profiled, span.start())?;
         let (info, debug) = (info.module, Arc::clone(&debug));
-        let inner =
-            ModuleInner { info, layout, span, file, sections, debug, _registration: registration };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(ModuleInner {
+                digest,
+                info,
+                layout,
+                span,
+                file,
+                sections,
+                debug,
+                _registration,
+            }),
+        })
     }
 
     /// The module's description.
     #[must_use]
     pub fn info(&self) -> &ModuleInfo {
         &self.inner.info
+    }
+
+    /// What tells it apart from modules of other objects: the digest that the object's seal carries.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.inner.digest
     }
 
     /// The name of function `index`, if the module gives one.

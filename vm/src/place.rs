@@ -10,6 +10,7 @@ use crate::shared_memory::{HEAD, SharedMemory};
 use crate::store::StoreError;
 use crate::store::contents::{GlobalRecord, MemoryRecord, TableRecord, TagRecord};
 use crate::store::core::StoreCore;
+use crate::store::creation::Creation;
 use crate::store::plan::{memory_bytes, memory_reservation, pages, table_bytes, table_capacity};
 
 const TOO_MUCH_MEMORY: StoreError = StoreError::Limit { what: "memory" };
@@ -18,43 +19,59 @@ const TOO_MANY_ELEMENTS: StoreError = StoreError::Limit { what: "table elements"
 /// A memory of the store's own.
 pub(crate) fn own_memory(core: &mut StoreCore, ty: MemoryType) -> Result<u32, StoreError> {
     let limits = core.limits;
+    core.contents_mut()?.creations.push(Creation::Memory(ty));
     let (reserved, guard) = memory_reservation(&ty, &limits)?;
     if ty.shared {
-        return shared_memory(core, &SharedMemory::with_room(ty, reserved)?);
+        return shared_memory(core, SharedMemory::with_room(ty, reserved)?, ty);
     }
     let base = core.contents_mut()?.plan.take_memory(&ty, (reserved, guard))?;
     let definition = take_cell(core)?;
     put_memory(core, MemoryRecord { ty, base, reserved, definition }, 0)
 }
 
-/// A shared memory in the store: at a place of its own, if it has none yet.
-pub(crate) fn shared_memory(
+/// A shared memory that was made outside of the store: at a place of its own, if it has none yet.
+pub(crate) fn imported_memory(
     core: &mut StoreCore,
-    memory: &SharedMemory,
+    memory: SharedMemory,
 ) -> Result<u32, StoreError> {
-    if let Some((index, _)) = core.shared.iter().find(|(_, known)| known.same_as(memory)) {
+    if let Some((index, _)) = core.shared.iter().find(|(_, known)| known.same_as(&memory)) {
         return Ok(*index);
     }
-    let (ty, room) = (memory.ty(), memory.reserved());
+    // Read once: others can make it grow at any time.
+    let ty = memory.ty();
+    let room = memory.reserved() as u64;
+    core.contents_mut()?.creations.push(Creation::Shared { ty, room });
+    shared_memory(core, memory, ty)
+}
+
+/// A shared memory that the store does not have yet; `ty` has its size as minimum.
+fn shared_memory(
+    core: &mut StoreCore,
+    memory: SharedMemory,
+    ty: MemoryType,
+) -> Result<u32, StoreError> {
     let (reserved, guard) = memory_reservation(&ty, &core.limits)?;
-    let base = core.contents_mut()?.plan.take_memory(&ty, (reserved.max(room), guard))?;
-    put_shared(core, memory.clone(), base)
+    let room = (reserved.max(memory.reserved()), guard);
+    let base = core.contents_mut()?.plan.take_memory(&ty, room)?;
+    put_shared(core, memory, ty, base)
 }
 
 /// Maps a shared memory whose place is known, and makes its record.
 pub(crate) fn put_shared(
     core: &mut StoreCore,
     memory: SharedMemory,
+    ty: MemoryType,
     base: usize,
 ) -> Result<u32, StoreError> {
-    if memory.byte_len() > core.memory_room() {
+    let bytes = memory_bytes(&ty, ty.limits.min);
+    if bytes.is_none_or(|bytes| bytes > core.memory_room()) {
         return Err(TOO_MUCH_MEMORY);
     }
     let definition = base - HEAD;
     core.slot.map_growing(definition, memory.region(), HEAD)?;
     let memories = &mut core.contents_mut()?.memories;
     let index = number(memories.len());
-    memories.push(MemoryRecord { ty: memory.ty(), base, reserved: memory.reserved(), definition });
+    memories.push(MemoryRecord { ty, base, reserved: memory.reserved(), definition });
     core.shared.push((index, memory));
     Ok(index)
 }
@@ -65,6 +82,7 @@ pub(crate) fn own_table(
     ty: TableType,
     element: u32,
 ) -> Result<u32, StoreError> {
+    core.contents_mut()?.creations.push(Creation::Table(ty));
     let capacity = table_capacity(&ty, &core.limits)?;
     let base = core.contents_mut()?.plan.take(table_bytes(capacity)?)?;
     let definition = take_cell(core)?;
@@ -78,6 +96,7 @@ pub(crate) fn own_global(
     ty: GlobalType,
     bits: u128,
 ) -> Result<u32, StoreError> {
+    core.contents_mut()?.creations.push(Creation::Global(ty));
     let value = take_cell(core)?;
     let record = GlobalRecord { ty, value };
     put_global(core, &record, bits);

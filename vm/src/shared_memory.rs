@@ -16,6 +16,7 @@
 //!   by growth alone, under a lock, after the file has grown.
 //! * The host touches the bytes through relaxed atomic copies only.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -31,7 +32,7 @@ use crate::engine::Engine;
 use crate::externs::AccessError;
 use crate::guest_memory::GuestMemoryError;
 use crate::store::StoreLimits;
-use crate::store::plan::{memory_bytes, memory_reservation};
+use crate::store::plan::{memory_bytes, memory_reservation, pages};
 
 /// Bytes of the region before the memory's first.
 pub(crate) const HEAD: usize = HOST_PAGE;
@@ -222,6 +223,24 @@ impl SharedMemory {
         let len = usize::try_from(self.byte_len()).unwrap_or(usize::MAX);
         let page = |at| Some((at, self.inner.region.read_vec(HEAD + at, HOST_PAGE).ok()?));
         (0..len).step_by(HOST_PAGE).filter_map(page).collect()
+    }
+
+    /// The pages of the host among its first `len` bytes that anybody has touched; all others are zero.
+    pub(crate) fn touched(&self, len: usize) -> Result<Vec<Range<usize>>, RegionError> {
+        let (mut touched, mut from, end) = (Vec::new(), HEAD, HEAD + pages(len));
+        while let Some(range) = self.inner.region.next_touched(from)?
+            && range.start < end
+        {
+            from = range.end;
+            touched.push(range.start - HEAD..range.end.min(end) - HEAD);
+        }
+        Ok(touched)
+    }
+
+    /// Copies the page of the host at byte `at`, which is there.
+    pub(crate) fn read_page(&self, at: usize, page: &mut [u8; HOST_PAGE]) {
+        let read = self.inner.region.read(HEAD + at, page);
+        debug_assert!(read.is_ok(), "inside the memory");
     }
 
     /// Whether this is the only handle; then what was written by way of others is there.

@@ -7,20 +7,28 @@ use std::ptr::NonNull;
 use std::time::Instant;
 
 use faasm_sfi::slot::SlotError;
+use serde::{Deserialize, Serialize};
 
 use crate::capture::{self, CaptureError, Captured};
 use crate::engine::Engine;
+use crate::instance::Instance;
+use crate::linker::Linker;
 use crate::module::Module;
+use crate::place::number;
+use crate::restore::{self, RestoreError};
 use crate::shared_memory::SharedMemoryError;
+use crate::snapshot::{self, ExternRefs, StoreSnapshot};
 
 pub(crate) mod contents;
 pub(crate) mod core;
+pub(crate) mod creation;
 pub(crate) mod plan;
 pub(crate) mod types;
 
 use contents::Contents;
 pub use core::CorePtr;
 use core::StoreCore;
+use creation::Room;
 use plan::SlotPlan;
 
 /// One reservation with everything that is instantiated in it, and the embedder's `T`.
@@ -39,7 +47,7 @@ pub struct Store<T: 'static> {
 unsafe impl<T: Send + 'static> Send for Store<T> {}
 
 /// Upper limits of what guests of a store may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreLimits {
     /// Bytes of all memories together. A shared memory counts in each store that has it, once; other stores can make
     /// it grow over this store's limit, and then this store can grow no more.
@@ -115,7 +123,12 @@ impl<T: 'static> Store<T> {
     ///
     /// [`StoreError::Slot`].
     pub fn new(engine: &Engine, limits: StoreLimits, data: T) -> Result<Self, StoreError> {
-        Self::with_plan(engine, SlotPlan::arena(&engine.inner.config), limits, data)
+        let config = &engine.inner.config;
+        let room = Room::Arena {
+            stack_bytes: config.stack_bytes as u64,
+            arena_bytes: config.arena_bytes as u64,
+        };
+        Self::with_room(engine, room, Vec::new(), limits, data)
     }
 
     /// A store that has exactly the room that one instance of `module` needs: a Faaslet's.
@@ -129,17 +142,20 @@ impl<T: 'static> Store<T> {
         limits: StoreLimits,
         data: T,
     ) -> Result<Self, StoreError> {
-        let plan = SlotPlan::for_module(&engine.inner.config, &module.inner, &limits)?;
-        Self::with_plan(engine, plan, limits, data)
+        let room = Room::Module { stack_bytes: engine.inner.config.stack_bytes as u64 };
+        Self::with_room(engine, room, vec![module.clone()], limits, data)
     }
 
-    fn with_plan(
+    /// An empty store with this room, which is for the first of `modules` if it is for one.
+    pub(crate) fn with_room(
         engine: &Engine,
-        plan: SlotPlan,
+        room: Room,
+        modules: Vec<Module>,
         limits: StoreLimits,
         data: T,
     ) -> Result<Self, StoreError> {
-        let contents = Contents::new(engine, plan, TypeId::of::<T>());
+        let plan = SlotPlan::of(room, modules.first(), &limits)?;
+        let contents = Contents::new(engine, (room, plan), modules, TypeId::of::<T>());
         Ok(Self::from_core(Box::new(StoreCore::new(contents, limits)?), data))
     }
 
@@ -253,6 +269,47 @@ impl<T: 'static> Store<T> {
     /// [`CaptureError`].
     pub fn capture(&mut self) -> Result<Captured, CaptureError> {
         capture::capture(self.core_mut())
+    }
+
+    /// A snapshot of everything in the store, which goes on as before.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError`].
+    pub fn snapshot(&mut self, externs: ExternRefs) -> Result<StoreSnapshot, CaptureError> {
+        snapshot::snapshot(self.core_mut(), externs)
+    }
+
+    /// A store that is as the one of the snapshot was, in a slot of its own: `modules` are what was instantiated there
+    /// (and perhaps others), `linker` has the host functions under the names by which they were imported.
+    ///
+    /// Handles of the old store are not this one's: take new ones from [`Self::instances`].
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`].
+    pub fn restore(
+        engine: &Engine,
+        snapshot: &StoreSnapshot,
+        modules: &[Module],
+        linker: &Linker<T>,
+        data: T,
+    ) -> Result<Self, RestoreError> {
+        restore::restore(engine, snapshot, modules, linker, data)
+    }
+
+    /// The instances, in the order in which they were made, which is the same in a restored store.
+    pub fn instances(&self) -> impl ExactSizeIterator<Item = Instance> + use<T> {
+        let store = self.core().id;
+        (0..number(self.core().contents.instances.len()))
+            .map(move |index| Instance { store, index })
+    }
+
+    /// Address of the slot. For tests that restore elsewhere.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn slot_address(&self) -> usize {
+        self.core().slot.address()
     }
 
     /// Every accessible page of the slot: its offset and its bytes. For tests that compare stores.

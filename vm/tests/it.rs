@@ -38,6 +38,8 @@ mod loading;
 mod memories;
 #[path = "it/recursion.rs"]
 mod recursion;
+#[path = "it/snapshot.rs"]
+mod snapshot;
 #[path = "it/support.rs"]
 mod support;
 #[path = "it/suspension.rs"]

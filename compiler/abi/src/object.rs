@@ -29,7 +29,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::module::ModuleInfo;
-pub use crate::seal::{SEAL_BYTES, SealError, SealKey};
+pub use crate::seal::{Digest, SEAL_BYTES, SealError, SealKey};
 
 /// Version of the format; an object of another version is refused.
 pub const FORMAT: u32 = 2;

@@ -16,6 +16,8 @@
 //!   depend on the file: it says that this file was sealed with the key *if* it is as it was then. It is for files
 //!   that were opened once and which nobody else can have changed since.
 
+use serde::{Deserialize, Serialize};
+
 /// The first bytes of a seal.
 pub const SEAL_MAGIC: [u8; 8] = *b"FAASMSEA";
 /// Bytes that a seal adds to a file.
@@ -26,6 +28,22 @@ const CODED: usize = 48;
 
 /// From so many bytes on, several threads are faster than one.
 const PARALLEL_BYTES: usize = 1 << 20;
+
+/// What tells sealed files apart: the BLAKE3 of what is sealed, which the seal carries.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Digest([u8; 32]);
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        blake3::Hash::from_bytes(self.0).fmt(f)
+    }
+}
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
 
 /// A secret key with which objects and snapshots are sealed.
 #[derive(Clone)]
@@ -76,6 +94,15 @@ impl SealKey {
     /// [`SealError`] when there is no seal, or not this key's, or the file has another length.
     pub fn recognise<'a>(&self, file: &'a [u8]) -> Result<&'a [u8], SealError> {
         Ok(self.split(file)?.0)
+    }
+
+    /// The digest in the seal, which is as true as what [`Self::recognise`] says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::recognise`].
+    pub fn digest(&self, file: &[u8]) -> Result<Digest, SealError> {
+        Ok(Digest(*self.split(file)?.1.as_bytes()))
     }
 
     /// What is sealed, and what its digest was.

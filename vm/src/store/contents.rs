@@ -14,6 +14,7 @@ use faasm_abi::types::{GlobalType, MemoryType, TableType};
 use crate::engine::Engine;
 use crate::host::HostFunc;
 use crate::module::Module;
+use crate::store::creation::{Creation, Room};
 use crate::store::plan::SlotPlan;
 use crate::store::types::Types;
 
@@ -25,6 +26,12 @@ pub(crate) struct Contents {
     pub(crate) data_type: TypeId,
     /// Nothing may be added any more.
     pub(crate) sealed: bool,
+    /// What the plan was made of.
+    pub(crate) room: Room,
+    /// What was put in, in order; the rest of this value follows from it.
+    pub(crate) creations: Vec<Creation>,
+    /// The modules of the room and of the instances, each object's once.
+    pub(crate) modules: Vec<Module>,
     pub(crate) plan: SlotPlan,
     pub(crate) types: Types,
     /// By function reference; 0 is null's.
@@ -122,7 +129,12 @@ pub(crate) struct TagRecord {
 
 impl Contents {
     /// Nothing but room.
-    pub(crate) fn new(engine: &Engine, plan: SlotPlan, data_type: TypeId) -> Self {
+    pub(crate) fn new(
+        engine: &Engine,
+        (room, plan): (Room, SlotPlan),
+        modules: Vec<Module>,
+        data_type: TypeId,
+    ) -> Self {
         let null = FuncRecord {
             ty: faasm_abi::layout::funcref::NO_TYPE,
             code: 0,
@@ -135,6 +147,9 @@ impl Contents {
             engine: engine.clone(),
             data_type,
             sealed: false,
+            room,
+            creations: Vec::new(),
+            modules,
             plan,
             types: Types::default(),
             funcs: vec![null],
@@ -153,6 +168,16 @@ impl Contents {
     /// What function `reference` refers to; `None` for null and for numbers that no function has.
     pub(crate) fn func(&self, reference: u32) -> Option<&FuncRecord> {
         if reference == 0 { None } else { self.funcs.get(reference as usize) }
+    }
+
+    /// The position of `module` among the store's modules, a new one if it has none yet.
+    pub(crate) fn module_position(&mut self, module: &Module) -> u32 {
+        let same = |known: &Module| known.digest() == module.digest();
+        let position = self.modules.iter().position(same).unwrap_or_else(|| {
+            self.modules.push(module.clone());
+            self.modules.len() - 1
+        });
+        crate::place::number(position)
     }
 
     /// The module whose code `pc` is in.

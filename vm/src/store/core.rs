@@ -320,8 +320,9 @@ impl StoreCore {
         }
         self.elements_used += delta;
         self.put(record.definition + table::LENGTH as usize, new);
-        for at in old..new {
-            self.put_element(&record, at, element);
+        // Behind a table's end all is zero: null, already.
+        if element != 0 {
+            (old..new).for_each(|at| self.put_element(&record, at, element));
         }
         Ok(old)
     }

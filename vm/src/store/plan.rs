@@ -17,10 +17,10 @@ use faasm_abi::module::{ImportKind, ModuleInfo, Shape};
 use faasm_abi::types::{MemoryType, TableType};
 use faasm_sfi::HOST_PAGE;
 
-use crate::engine::EngineConfig;
-use crate::module::ModuleInner;
+use crate::module::{Module, ModuleInner};
 use crate::segments;
 use crate::shared_memory::HEAD;
+use crate::store::creation::Room;
 use crate::store::{StoreError, StoreLimits};
 
 /// Inaccessible bytes below the guest stack.
@@ -33,6 +33,9 @@ const ARENA_FUNCREFS: usize = 64 << 20;
 const ARENA_SUPERTYPES: usize = 32 << 20;
 /// Bytes reserved for a garbage-collected heap: all that references reach, and the largest structure behind it.
 const GC_RESERVATION: usize = (4 << 30) + (1 << 20);
+
+/// The most bytes of a stack or a slot: half of what a process can address.
+const MAX_ROOM: usize = 1 << 46;
 
 /// Offsets in a slot, in bytes.
 #[derive(Clone, Debug)]
@@ -58,9 +61,26 @@ pub(crate) struct SlotPlan {
 }
 
 impl SlotPlan {
+    /// A slot with this room, which is for `module` if it is for one.
+    pub(crate) fn of(
+        room: Room,
+        module: Option<&Module>,
+        limits: &StoreLimits,
+    ) -> Result<Self, StoreError> {
+        match (room, module) {
+            (Room::Arena { stack_bytes, arena_bytes }, _) => {
+                Ok(Self::arena(room_bytes(stack_bytes)?, room_bytes(arena_bytes)?))
+            }
+            (Room::Module { stack_bytes }, Some(module)) => {
+                Self::for_module(room_bytes(stack_bytes)?, &module.inner, limits)
+            }
+            (Room::Module { .. }, None) => Err(StoreError::Limit { what: "modules" }),
+        }
+    }
+
     /// A slot for any number of modules.
-    pub(crate) fn arena(config: &EngineConfig) -> Self {
-        let funcrefs = pages(STACK_GUARD + config.stack_bytes.max(MIN_STACK));
+    fn arena(stack_bytes: usize, arena_bytes: usize) -> Self {
+        let funcrefs = pages(STACK_GUARD + stack_bytes.max(MIN_STACK));
         Self {
             stack: STACK_GUARD..funcrefs,
             funcrefs,
@@ -70,13 +90,13 @@ impl SlotPlan {
             gc_heap: None,
             context: None,
             next: funcrefs + ARENA_FUNCREFS + ARENA_SUPERTYPES,
-            len: config.arena_bytes.max(1 << 30),
+            len: arena_bytes.max(funcrefs + (1 << 30)),
         }
     }
 
     /// A slot for one instance of `module`.
-    pub(crate) fn for_module(
-        config: &EngineConfig,
+    fn for_module(
+        stack_bytes: usize,
         module: &ModuleInner,
         limits: &StoreLimits,
     ) -> Result<Self, StoreError> {
@@ -85,7 +105,7 @@ impl SlotPlan {
         let max_supertypes = n_supertypes(&module.info);
         let descriptors = context_bytes + max_funcrefs * funcref::SIZE as usize;
         let below = descriptors + (max_supertypes << ROW_BYTES_LOG2);
-        let context = pages(STACK_GUARD + config.stack_bytes.max(below + MIN_STACK));
+        let context = pages(STACK_GUARD + stack_bytes.max(below + MIN_STACK));
         let mut plan = Self {
             stack: STACK_GUARD..context - below,
             funcrefs: context - descriptors,
@@ -218,6 +238,14 @@ impl Places {
 /// How many rows of supertypes an instance in a slot of its own needs: none if no type can have subtypes.
 fn n_supertypes(info: &ModuleInfo) -> usize {
     if info.types.iter().all(|ty| ty.is_final) { 0 } else { info.types.len() }
+}
+
+/// Bytes of a stack or slot, if they are not beyond all address spaces.
+fn room_bytes(bytes: u64) -> Result<usize, StoreError> {
+    usize::try_from(bytes)
+        .ok()
+        .filter(|&bytes| bytes <= MAX_ROOM)
+        .ok_or(StoreError::Limit { what: "address space" })
 }
 
 /// Bytes of a number of pages of this memory.

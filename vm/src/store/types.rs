@@ -19,6 +19,9 @@ use crate::heap::ObjectLayout;
 /// Marks a position in the own recursion group, in the keys of [`Types::groups`].
 const OWN_GROUP: u32 = 1 << 31;
 
+/// The most supertypes above a type (specification, appendix *Implementation Limitations*).
+const MAX_DEPTH: usize = 63;
+
 /// See the file's page.
 #[derive(Debug, Default)]
 pub(crate) struct Types {
@@ -89,6 +92,54 @@ impl Types {
         }
         self.groups.insert(key, first);
         first
+    }
+
+    /// The groups, in the order of their numbers, as [`Self::restore_group`] takes them.
+    pub(crate) fn groups(&self) -> Vec<Box<[SubType]>> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        // A group may be empty, and has the number of the next one then.
+        groups.sort_by_key(|(group, first)| (**first, group.len()));
+        groups.into_iter().map(|(group, _)| group.clone()).collect()
+    }
+
+    /// Makes a group known that another store's [`Self::groups`] had behind the ones that are known; false if it is
+    /// none of theirs.
+    pub(crate) fn restore_group(&mut self, group: &[SubType]) -> bool {
+        let good = !self.groups.contains_key(group) && self.is_sound(group);
+        if good {
+            self.intern_group(group.into());
+        }
+        good
+    }
+
+    /// Whether a group refers to its own members and known types only, and no type has too many ancestors.
+    fn is_sound(&self, group: &[SubType]) -> bool {
+        let all_known = std::cell::Cell::new(true);
+        let look = |index: u32| {
+            let (position, len) = match index & OWN_GROUP {
+                0 => (index, self.list.len()),
+                _ => (index & !OWN_GROUP, group.len()),
+            };
+            all_known.set(all_known.get() && (position as usize) < len);
+            index
+        };
+        let mut depths: Vec<usize> = Vec::with_capacity(group.len());
+        for ty in group {
+            drop(ty.map_indices(look));
+            let depth = match ty.supertype {
+                None => Some(0),
+                Some(index) if index & OWN_GROUP == 0 => {
+                    self.list.get(index as usize).map(|ty| ty.ancestors.len())
+                }
+                // A member's supertype is an earlier one.
+                Some(index) => depths.get((index & !OWN_GROUP) as usize).map(|depth| depth + 1),
+            };
+            match depth {
+                Some(depth) if depth <= MAX_DEPTH => depths.push(depth),
+                _ => return false,
+            }
+        }
+        all_known.get()
     }
 
     /// The type with this number.
