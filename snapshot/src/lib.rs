@@ -1,9 +1,10 @@
 //! Proto-Faaslets: modules that are instantiated and initialised once, captured, and then given birth from.
 //!
-//! Here they live in memory; their form at rest and the port for chunks come with the file format.
+//! Here they live in memory; [`mod@file`] is a store's form at rest, for tests, until the format of chunks comes.
 #![forbid(unsafe_code)]
 
 mod entry;
+pub mod file;
 mod proto;
 
 pub use entry::{Entry, EntryError};
