@@ -9,7 +9,7 @@ use faasm_abi::types::{FuncType, SubType, ValType};
 use crate::isa;
 use crate::limits::{Clock, Limits};
 use crate::options::{CompileOptions, RelaxedSimd};
-use crate::validate::Validated;
+use crate::validate::{Hint, Validated};
 
 /// Namespaces of the names by which code calls other code.
 pub(crate) mod namespace {
@@ -31,6 +31,8 @@ pub(crate) struct Env<'a> {
     pub(crate) signatures: Vec<Signature>,
     /// For each table, whether it holds functions of the same instance only.
     pub(crate) closed_tables: &'a [bool],
+    /// Of all functions, by position in the module.
+    pub(crate) hints: &'a [Hint],
     /// What relaxed vector operators may use, unless they are to be deterministic.
     pub(crate) relaxed: Option<Relaxed>,
     /// Whether code is to know its operators.
@@ -77,6 +79,7 @@ impl<'a> Env<'a> {
             lines: false,
             limits: &options.limits,
             clock: options.limits.clock(),
+            hints: module.hints(),
         })
     }
 }

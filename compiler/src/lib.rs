@@ -36,4 +36,4 @@ pub use inspect::{ObjectError, ObjectFile, Section, proposals, sections};
 pub use limits::{FunctionId, Limit, LimitExceeded, Limits};
 pub use listing::{Emit, Stubs, listing};
 pub use options::{CompileOptions, Cpu, DebugInfo, OptLevel, RelaxedSimd, Target};
-pub use validate::{Validated, validate, validate_with};
+pub use validate::{Validated, check_custom_sections, validate, validate_with};

@@ -43,6 +43,7 @@ pub(crate) use trap::{from_ir, user_trap};
 use crate::env::{Env, ir_type};
 use crate::error::CompileError;
 use crate::limits::Limit;
+use crate::validate::Hint;
 use control::Frame;
 use exception::Try;
 
@@ -89,6 +90,10 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     ty: &'f FuncType,
     /// Arguments of branches so far.
     n_args: usize,
+    /// The branch hints that are still to come.
+    hints: &'m [Hint],
+    /// Whether the condition of the present operator is likely true, if there is a hint.
+    likely: Option<bool>,
 }
 
 /// Operators between two looks at the clock.
@@ -140,6 +145,8 @@ fn translate_with(
         signatures: HashMap::new(),
         ty,
         n_args: 0,
+        hints: &env.hints[env.hints.partition_point(|hint| hint.position < body.range().start)..],
+        likely: None,
     };
     f.prologue(body).map_err(CompileError::Body)?;
     f.operators(body)?;
@@ -196,6 +203,7 @@ impl FuncTranslator<'_, '_> {
         let mut until_look = OPERATORS_PER_LOOK;
         while !reader.eof() {
             self.locate(reader.original_position());
+            self.take_hint(reader.original_position());
             let op = reader.read().map_err(CompileError::Body)?;
             if self.reachable {
                 operators::translate(self, &op)?;
@@ -228,6 +236,17 @@ impl FuncTranslator<'_, '_> {
         let size = dfg.num_values() + dfg.num_blocks() + self.n_args;
         self.env.limits.check(Limit::Loops, self.open_loops)?;
         Ok(self.env.limits.check(Limit::Values, u64::try_from(size).unwrap_or(u64::MAX))?)
+    }
+
+    /// Takes the hint for the operator at `position`, leaving out those of nothing.
+    fn take_hint(&mut self, position: u64) {
+        self.likely = None;
+        while let [hint, rest @ ..] = self.hints
+            && hint.position <= position
+        {
+            self.likely = (hint.position == position).then_some(hint.likely);
+            self.hints = rest;
+        }
     }
 
     fn zero(&mut self, ty: Type) -> Value {

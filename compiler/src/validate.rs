@@ -10,6 +10,7 @@ mod bodies;
 mod convert;
 mod describe;
 pub(crate) mod features;
+mod hints;
 mod tables;
 
 use faasm_abi::module::ModuleInfo;
@@ -21,6 +22,8 @@ use crate::error::ValidateError;
 use crate::limits::{Limit, LimitExceeded, Limits};
 pub(crate) use convert::{heap_type, ref_type, val_type};
 use describe::{Described, Description};
+pub(crate) use hints::Hint;
+pub use hints::check_custom_sections;
 
 /// A module that is valid WebAssembly and uses only what we support.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub struct Validated<'a> {
     data: Vec<&'a [u8]>,
     closed_tables: Vec<bool>,
     dwarf: GuestDwarf<'a>,
+    hints: Vec<Hint>,
 }
 
 impl<'a> Validated<'a> {
@@ -77,6 +81,11 @@ impl<'a> Validated<'a> {
         &self.segments
     }
 
+    /// The branch hints, by position.
+    pub(crate) fn hints(&self) -> &[Hint] {
+        &self.hints
+    }
+
     /// The bytes of each data segment.
     pub(crate) fn data(&self) -> &[&'a [u8]] {
         &self.data
@@ -118,12 +127,13 @@ pub fn validate_with<'a>(wasm: &'a [u8], limits: &Limits) -> Result<Validated<'a
         description.add(&payload)?;
         dwarf.add(&payload);
     }
-    let Described { mut info, names, segments, data } = description.finish();
+    let Described { mut info, names, segments, data, hints } = description.finish();
     let bodies = bodies::Bounds { names: &names, limits, clock }.validate(functions)?;
+    let hints = hints.place(info.imported.functions, &bodies);
     let tables = tables::uses(&info, &bodies).map_err(features::refuse)?;
     info.growable_tables = tables::growable(&info, &tables);
     let closed_tables = tables.iter().map(|table| !table.shared && !table.foreign).collect();
-    Ok(Validated { info, names, bodies, segments, data, closed_tables, dwarf })
+    Ok(Validated { info, names, bodies, segments, data, closed_tables, dwarf, hints })
 }
 
 /// Checks how many items a section says it has.

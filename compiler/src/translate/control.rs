@@ -115,6 +115,9 @@ pub(super) fn if_(f: &mut FuncTranslator<'_, '_>, ty: BlockType) {
     let then = f.builder.create_block();
     let otherwise = f.builder.create_block();
     f.builder.ins().brif(condition, then, &[], otherwise, &[]);
+    if let Some(likely) = f.likely {
+        f.builder.set_cold_block(if likely { otherwise } else { then });
+    }
     let n_params = f.param_types(ty).len();
     f.stack.extend_from_within(f.stack.len() - n_params..);
     f.open(Kind::If { otherwise, context: f.context }, ty);
@@ -223,11 +226,29 @@ pub(super) fn br(f: &mut FuncTranslator<'_, '_>, depth: u32) {
 
 /// `br_if`.
 pub(super) fn br_if(f: &mut FuncTranslator<'_, '_>, depth: u32) {
+    if f.likely == Some(false) {
+        return br_if_unlikely(f, depth);
+    }
     let condition = f.pop();
     let (target, n_args) = f.branch_target(depth);
     let next = f.builder.create_block();
     f.take_args(n_args);
     f.builder.ins().brif(condition, target, f.args.iter(), next, &[]);
+    if f.likely == Some(true) {
+        f.builder.set_cold_block(next);
+    }
+    f.fall_into(next);
+}
+
+/// A `br_if` that is hinted not to branch. Others may well go to its target: only the way there is cold.
+fn br_if_unlikely(f: &mut FuncTranslator<'_, '_>, depth: u32) {
+    let condition = f.pop();
+    let (target, n_args) = f.branch_target(depth);
+    let (edge, next) = (f.builder.create_block(), f.builder.create_block());
+    f.builder.ins().brif(condition, edge, &[], next, &[]);
+    f.builder.set_cold_block(edge);
+    f.fall_into(edge);
+    f.jump(target, n_args);
     f.fall_into(next);
 }
 

@@ -10,8 +10,8 @@ use wasmparser::{
     NameSectionReader, Payload, Table, TableInit, TypeRef,
 };
 
-use super::convert;
 use super::features::refuse;
+use super::{convert, hints};
 use crate::error::ValidateError;
 
 /// A module's description while its sections are read, and the bytes of its data segments.
@@ -22,6 +22,7 @@ pub(super) struct Description<'a> {
     segments: Vec<SegmentRow>,
     data: Vec<&'a [u8]>,
     data_bytes: u32,
+    hints: hints::Section,
 }
 
 /// What the sections say.
@@ -34,6 +35,8 @@ pub(super) struct Described<'a> {
     pub(super) segments: Vec<SegmentRow>,
     /// Their bytes.
     pub(super) data: Vec<&'a [u8]>,
+    /// The branch hints.
+    pub(super) hints: hints::Section,
 }
 
 type Done = Result<(), ValidateError>;
@@ -70,9 +73,11 @@ impl<'a> Description<'a> {
             }
             Payload::DataSection(data) => each(data.clone(), |segment| self.segment(&segment)),
             Payload::CustomSection(custom) => {
-                if let KnownCustom::Name(names) = custom.as_known() {
-                    // A malformed name section is no reason to refuse a module (specification, appendix 7.4).
-                    let _ = self.names(names);
+                // What is malformed here is no reason to refuse a module (specification, appendix 7.4).
+                match custom.as_known() {
+                    KnownCustom::Name(names) => drop(self.names(names)),
+                    KnownCustom::BranchHints(section) => self.hints = hints::Section::read(section),
+                    _ => {}
                 }
                 Ok(())
             }
@@ -81,10 +86,10 @@ impl<'a> Description<'a> {
     }
 
     pub(super) fn finish(self) -> Described<'a> {
-        let Self { mut info, mut names, segments, data, .. } = self;
+        let Self { mut info, mut names, segments, data, data_bytes: _, hints } = self;
         names.retain(|(index, _)| (*index as usize) < info.functions.len());
         info.escaping = escaping(&info);
-        Described { info, names, segments, data }
+        Described { info, names, segments, data, hints }
     }
 
     fn rec_group(&mut self, group: &wasmparser::RecGroup) -> Done {

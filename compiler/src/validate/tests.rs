@@ -111,3 +111,34 @@ fn tables_are_closed_unless_others_or_code_can_put_foreign_functions_there() {
     let closed = validate(&wasm).unwrap().closed_tables().to_vec();
     assert_eq!(closed, [false, true, true, false, false, false, false, false]);
 }
+
+#[test]
+fn hints_that_are_wrong_are_ignored_and_told_only_when_asked() {
+    // The body: no locals at 0, `local.get` at 1, `if` at 3.
+    let module = |section: &str| {
+        let text = format!(
+            "(module (func (param i32) local.get 0 if end)
+               (@custom \"metadata.code.branch_hint\" (before code) \"{section}\"))"
+        );
+        wat::parse_str(text).unwrap()
+    };
+    let good = module(r"\01\00\01\03\01\01");
+    assert_eq!(validate(&good).unwrap().hints().len(), 1);
+    assert!(check_custom_sections(&good).is_ok());
+    for (section, placed) in [
+        (r"\01\00\01\01\01\01", 1),          // of another operator
+        (r"\01\00\01\02\01\01", 1),          // between operators
+        (r"\01\00\01\63\01\01", 0),          // behind the body
+        (r"\01\07\01\03\01\01", 0),          // of no function
+        (r"\01\00\02\03\01\01\03\01\00", 2), // twice
+        (r"\01\00\01\03\01\02", 0),          // neither likely nor unlikely
+        (r"\01\00\01\03", 0),                // cut
+        (r"\ff\ff\ff\ff\0f\00", 0),          // of more functions than bytes
+    ] {
+        let wasm = module(section);
+        let validated = validate(&wasm).unwrap();
+        assert_eq!(validated.hints().len(), placed, "{section}");
+        assert!(crate::compile(&validated, &crate::CompileOptions::default()).is_ok(), "{section}");
+        assert!(check_custom_sections(&wasm).is_err(), "{section}");
+    }
+}
