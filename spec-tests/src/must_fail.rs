@@ -28,7 +28,6 @@ const FUNCTION_REFERENCES: &str = "typed function references are not built yet";
 const GC: &str = "garbage collection is not built yet";
 const FUNCTION_REFERENCES_AND_GC: &str =
     "typed function references and garbage collection are not built yet";
-const BRANCH_HINTS: &str = "an invalid section of branch hints is ignored, like any custom section";
 
 /// All of them, by name.
 #[rustfmt::skip]
@@ -73,7 +72,6 @@ pub const MUST_FAIL: &[MustFail] = &[
     entry("core/type-equivalence.wast", 29, FUNCTION_REFERENCES_AND_GC),
     entry("core/type-rec.wast", 17, FUNCTION_REFERENCES_AND_GC),
     entry("core/unreached-valid.wast", 11, FUNCTION_REFERENCES),
-    entry("custom/metadata.code.branch_hint/branch_hint.wast", 1, BRANCH_HINTS),
 ];
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub struct Tally {
     pub passed: usize,
     /// The others.
     pub failures: Vec<DirectiveFailure>,
+    /// How often the store went through a file into another slot.
+    pub moves: usize,
 }
 
 /// A directive that failed.
@@ -38,8 +40,9 @@ pub struct Mode {
     pub opt: OptLevel,
     /// The processor features that code may use.
     pub cpu: Cpu,
-    /// Whether the store is captured once nothing more is instantiated, and the rest of the script runs in stores
-    /// born from the capture: first all calls in one, then, after that was reset, the directives that count.
+    /// Whether the store, whenever something was instantiated in it, goes through a snapshot file into another slot
+    /// before anything else happens. Then also what the script expects behind its last instantiation is asked once
+    /// more, of a slot that was reset.
     pub restored: bool,
 }
 
@@ -54,7 +57,8 @@ pub fn run(text: &str, mode: Mode) -> Result<Tally> {
     std::thread::scope(|scope| {
         let session = Session::new(mode.opt, mode.cpu)?;
         let mut run = Run::new(text, session, Threads::new(scope, mode));
-        run.script(&mut directives, mode)?;
+        run.moves = mode.restored;
+        run.script(&mut directives)?;
         Ok(run.into_tally())
     })
 }
@@ -71,54 +75,87 @@ pub(crate) struct Run<'scope, 'env> {
     text: &'env str,
     session: Session,
     threads: Threads<'scope, 'env>,
+    /// Whether the store moves when something was instantiated: until a thread has its shared memories.
+    moves: bool,
     tally: Tally,
 }
 
 impl<'scope, 'env> Run<'scope, 'env> {
     pub(crate) fn new(text: &'env str, session: Session, threads: Threads<'scope, 'env>) -> Self {
-        Self { text, session, threads, tally: Tally::default() }
+        Self { text, session, threads, moves: false, tally: Tally::default() }
     }
 
     pub(crate) fn into_tally(self) -> Tally {
         self.tally
     }
 
-    fn script(&mut self, directives: &mut [WastDirective<'env>], mode: Mode) -> Result<()> {
+    fn script(&mut self, directives: &mut [WastDirective<'env>]) -> Result<()> {
         let instantiated = directives.iter().rposition(instantiates).map_or(0, |at| at + 1);
         let (setup, rest) = directives.split_at_mut(instantiated);
         self.all(setup);
-        if mode.restored && self.session.capture()? {
-            self.session.begin_life()?;
-            self.rehearse(rest);
-            self.session.begin_life()?;
+        let captured = self.moves && self.session.capture()?;
+        let passed = self.all(rest);
+        if captured && self.moves {
+            self.ask_again(rest, &passed)?;
         }
-        self.all(rest);
         Ok(())
     }
 
-    pub(crate) fn all(&mut self, directives: &mut [WastDirective<'env>]) {
+    /// Runs all of them, and tells which passed.
+    pub(crate) fn all(&mut self, directives: &mut [WastDirective<'env>]) -> Vec<bool> {
+        let mut passed = Vec::with_capacity(directives.len());
         for directive in directives {
-            match self.one(directive) {
+            let result = self.one(directive);
+            passed.push(result.is_ok());
+            match result {
                 Ok(()) => self.tally.passed += 1,
                 Err(error) => self.fail(directive, &error),
             }
         }
+        passed
     }
 
     fn one(&mut self, directive: &mut WastDirective<'env>) -> Result<()> {
         match directive {
-            WastDirective::Thread(thread) => self.threads.start(self.text, &self.session, thread),
+            WastDirective::Thread(thread) => {
+                self.moves = false;
+                self.threads.start(self.text, &self.session, thread)
+            }
             WastDirective::Wait { thread, .. } => self.threads.wait(thread.name()),
-            _ => run_caught(&mut self.session, directive),
+            _ => self.in_store(directive),
         }
     }
 
-    /// Makes the calls of these directives, so that the reset after them has something to undo.
-    fn rehearse(&mut self, directives: &mut [WastDirective<'_>]) {
+    fn in_store(&mut self, directive: &mut WastDirective<'_>) -> Result<()> {
+        run_caught(&mut self.session, directive)?;
+        if self.moves && instantiates(directive) {
+            self.session.move_store().context("the store cannot go through a file")?;
+            self.tally.moves += 1;
+        }
+        Ok(())
+    }
+
+    /// Makes the calls of these directives in a store born from the capture, and again after that was reset. What has
+    /// passed must pass again.
+    fn ask_again(&mut self, directives: &mut [WastDirective<'_>], passed: &[bool]) -> Result<()> {
+        self.session.begin_life()?;
         for directive in directives.iter_mut().filter(|directive| calls(directive)) {
-            // One that fails here fails once more when it counts.
+            // This life is there to leave something to undo.
             drop(run_caught(&mut self.session, directive));
         }
+        self.session.begin_life()?;
+        for (directive, &passed) in directives.iter_mut().zip(passed) {
+            if !calls(directive) {
+                continue;
+            }
+            if let Err(error) = run_caught(&mut self.session, directive)
+                && passed
+            {
+                self.tally.passed -= 1;
+                self.fail(directive, &error.context("after a reset"));
+            }
+        }
+        Ok(())
     }
 
     fn fail(&mut self, directive: &WastDirective<'_>, error: &anyhow::Error) {
@@ -171,9 +208,9 @@ fn run_directive(session: &mut Session, directive: &mut WastDirective<'_>) -> Re
             Ok(session.instantiate(instance.map(|id| id.name()), &module)?)
         }
         WastDirective::AssertMalformed { module, .. }
-        | WastDirective::AssertInvalid { module, .. }
-        | WastDirective::AssertMalformedCustom { module, .. }
-        | WastDirective::AssertInvalidCustom { module, .. } => refused(module),
+        | WastDirective::AssertInvalid { module, .. } => refused(module),
+        WastDirective::AssertMalformedCustom { module, .. }
+        | WastDirective::AssertInvalidCustom { module, .. } => refused_custom(module),
         WastDirective::Register { name, module, .. } => {
             session.register(name, module.map(|id| id.name()))
         }
@@ -220,6 +257,14 @@ fn refused(module: &mut QuoteWat<'_>) -> Result<()> {
     match module.encode() {
         Err(_) => Ok(()),
         Ok(wasm) => Session::refuses(&wasm),
+    }
+}
+
+/// Refuses only what is in a custom section: as text, or behind a module that is valid.
+fn refused_custom(module: &mut QuoteWat<'_>) -> Result<()> {
+    match module.encode() {
+        Err(_) => Ok(()),
+        Ok(wasm) => Session::refuses_custom(&wasm),
     }
 }
 
@@ -281,10 +326,13 @@ fn traps(outcome: Result<Vec<Val>, Failure>, expected: &str) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn tally(text: &str, restored: bool) -> Tally {
+        let mode = Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored };
+        run(text, mode).expect("the script can be run")
+    }
+
     fn failures(text: &str) -> Vec<usize> {
-        let mode = Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: true };
-        let tally = run(text, mode).expect("the script can be run");
-        tally.failures.into_iter().map(|failure| failure.line).collect()
+        tally(text, true).failures.into_iter().map(|failure| failure.line).collect()
     }
 
     #[test]
@@ -312,6 +360,28 @@ mod tests {
             (module (import "spectest" "nothing" (func)))
             (invoke "f")"#;
         assert_eq!(failures(script), [1, 3, 4]);
+    }
+
+    #[test]
+    fn what_came_before_a_move_is_there_behind_it() {
+        let script = r#"(module $a (global $g (mut i32) (i32.const 0)) (table (export "t") 2 externref)
+              (func (export "set") (param externref) (table.set (i32.const 1) (local.get 0)))
+              (func (export "get") (result externref) (table.get (i32.const 1)))
+              (func (export "count") (result i32)
+                (global.set $g (i32.add (global.get $g) (i32.const 1))) (global.get $g)))
+            (register "a" $a)
+            (assert_return (invoke "count") (i32.const 1))
+            (invoke "set" (ref.extern 5))
+            (module $b (import "a" "count" (func $count (result i32)))
+              (func (export "twice") (result i32) (i32.add (call $count) (call $count))))
+            (assert_return (invoke "twice") (i32.const 5))
+            (assert_return (invoke $a "count") (i32.const 4))
+            (assert_return (invoke $a "get") (ref.extern 5))
+            (assert_trap (module (data (i32.const 0) "x") (memory 0)) "out of bounds memory access")
+            (module (import "a" "t" (table 2 externref)))
+            (assert_return (invoke $b "twice") (i32.const 11))"#;
+        assert_eq!(failures(script), [0; 0]);
+        assert_eq!((tally(script, true).moves, tally(script, false).moves), (4, 0));
     }
 
     #[test]

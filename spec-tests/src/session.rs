@@ -1,15 +1,19 @@
 //! What the directives of one script share: a store, its linker, and the modules and instances by name.
 
 use std::collections::HashMap;
+use std::fs;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use faasm_abi::object::SealKey;
-use faasm_compiler::{CompileOptions, Cpu, OptLevel, compile, validate};
+use faasm_compiler::{CompileOptions, Cpu, OptLevel, check_custom_sections, compile, validate};
+use faasm_snapshot::file;
 use faasm_vm::{
-    CaptureError, Captured, Engine, EngineConfig, Extern, GcRef, HeapType, Instance,
+    CaptureError, Captured, Engine, EngineConfig, Extern, ExternRefs, GcRef, HeapType, Instance,
     InstantiateError, Linker, Module, SharedMemory, Store, StoreLimits, Trap, Val,
 };
+use tempfile::TempDir;
 
 use crate::spectest;
 
@@ -53,6 +57,12 @@ pub(crate) struct Session {
     linker: Linker<()>,
     store: Store<()>,
     captured: Option<Captured>,
+    /// What was instantiated.
+    modules: Vec<Module>,
+    /// What `linker` has besides the host functions, the latest last.
+    registered: Vec<(String, Instance)>,
+    /// Where snapshots are.
+    folder: Option<TempDir>,
     definitions: HashMap<String, Module>,
     last_definition: Option<Module>,
     instances: HashMap<String, Instance>,
@@ -64,12 +74,20 @@ impl Session {
     pub(crate) fn new(opt: OptLevel, cpu: Cpu) -> Result<Self> {
         let key = SealKey::new([7; 32]);
         let engine = Engine::new(EngineConfig::new(key.clone()))?;
-        let mut linker = Linker::new(&engine);
-        spectest::define_functions(&mut linker)?;
+        let linker = spectest::functions(&engine)?;
         let mut session = Self {
             store: Store::new(&engine, StoreLimits::default(), ())?,
             captured: None,
-            options: CompileOptions { opt, cpu, ..CompileOptions::default() },
+            modules: Vec::new(),
+            registered: Vec::new(),
+            folder: None,
+            // Scripts run on all processors, their modules are small.
+            options: CompileOptions {
+                opt,
+                cpu,
+                threads: NonZeroUsize::new(1),
+                ..Default::default()
+            },
             engine,
             key,
             linker,
@@ -96,6 +114,13 @@ impl Session {
     /// Checks that validation refuses a module; what for is not compared, as texts differ between validators.
     pub(crate) fn refuses(wasm: &[u8]) -> Result<()> {
         ensure!(validate(wasm).is_err(), "expected an invalid module, but it validates");
+        Ok(())
+    }
+
+    /// Checks that a module is valid and that one of its custom sections is not.
+    pub(crate) fn refuses_custom(wasm: &[u8]) -> Result<()> {
+        validate(wasm)?;
+        ensure!(check_custom_sections(wasm).is_err(), "expected an invalid custom section");
         Ok(())
     }
 
@@ -127,6 +152,7 @@ impl Session {
         name: Option<&str>,
         module: &Module,
     ) -> Result<(), Failure> {
+        self.modules.push(module.clone());
         let instance =
             self.linker.instantiate(&mut self.store, module).map_err(|error| match error {
                 InstantiateError::Trap(trap) => trap.into(),
@@ -144,6 +170,7 @@ impl Session {
     pub(crate) fn register(&mut self, name: &str, instance: Option<&str>) -> Result<()> {
         let instance = self.instance(instance)?;
         self.linker.instance(&self.store, name, instance);
+        self.registered.push((name.to_owned(), instance));
         Ok(())
     }
 
@@ -189,6 +216,44 @@ impl Session {
     /// Makes a memory of another store importable.
     pub(crate) fn define_shared_memory(&mut self, module: &str, name: &str, memory: SharedMemory) {
         self.linker.define_shared_memory(module, name, memory);
+    }
+
+    /// Writes the store to a snapshot file, restores it from there in another slot, and goes on in that store.
+    pub(crate) fn move_store(&mut self) -> Result<()> {
+        let snapshot = self.store.snapshot(ExternRefs::Keep)?;
+        let file = self.write(&file::write(&snapshot, &self.key))?;
+        let snapshot = file::read(&self.engine, &file)?;
+        let linker = spectest::functions(&self.engine)?;
+        let store = Store::restore(&self.engine, &snapshot, &self.modules, &linker, ())?;
+        ensure!(store.slot_address() != self.store.slot_address(), "restored in the same slot");
+        (self.store, self.linker) = (store, linker);
+        self.store.set_deadline(Some(Instant::now() + TIME_LIMIT));
+        self.renew_handles()
+    }
+
+    /// Has these bytes in a file, and back.
+    fn write(&mut self, bytes: &[u8]) -> Result<Vec<u8>> {
+        let folder = match &self.folder {
+            Some(folder) => folder,
+            None => self.folder.insert(TempDir::new()?),
+        };
+        let path = folder.path().join("store.snapshot");
+        fs::write(&path, bytes)?;
+        Ok(fs::read(&path)?)
+    }
+
+    /// Takes the handles of the present store's instances for those of the one before.
+    fn renew_handles(&mut self) -> Result<()> {
+        let instances: Vec<_> = self.store.instances().collect();
+        let named = self.instances.values_mut().chain(&mut self.last_instance);
+        for handle in named.chain(self.registered.iter_mut().map(|(_, handle)| handle)) {
+            let renewed = instances.get(handle.index());
+            *handle = *renewed.context("the restored store lacks an instance")?;
+        }
+        for (name, instance) in &self.registered {
+            self.linker.instance(&self.store, name, *instance);
+        }
+        Ok(())
     }
 
     /// Captures the store; false if it holds references of the host's, which no capture can.

@@ -1,7 +1,7 @@
 //! The module `spectest` that scripts import from (WebAssembly specification's interpreter, section *Spectest host module*).
 
 use anyhow::Result;
-use faasm_vm::{Caller, Linker};
+use faasm_vm::{Caller, Engine, Linker};
 
 type Host<'a> = Caller<'a, ()>;
 
@@ -16,8 +16,9 @@ pub(crate) const DEFINITIONS: &str = r#"(module
     (memory (export "memory") 1 2)
     (memory (export "shared_memory") 1 2 shared))"#;
 
-/// Defines the functions of `spectest`: they print nothing, since nobody reads it.
-pub(crate) fn define_functions(linker: &mut Linker<()>) -> Result<()> {
+/// A linker with the functions of `spectest`: they print nothing, since nobody reads it.
+pub(crate) fn functions(engine: &Engine) -> Result<Linker<()>> {
+    let mut linker = Linker::new(engine);
     linker.func_wrap("spectest", "print", |_: Host<'_>| {})?;
     linker.func_wrap("spectest", "print_i32", |_: Host<'_>, _: i32| {})?;
     linker.func_wrap("spectest", "print_i64", |_: Host<'_>, _: i64| {})?;
@@ -25,5 +26,5 @@ pub(crate) fn define_functions(linker: &mut Linker<()>) -> Result<()> {
     linker.func_wrap("spectest", "print_f64", |_: Host<'_>, _: f64| {})?;
     linker.func_wrap("spectest", "print_i32_f32", |_: Host<'_>, _: i32, _: f32| {})?;
     linker.func_wrap("spectest", "print_f64_f64", |_: Host<'_>, _: f64, _: f64| {})?;
-    Ok(())
+    Ok(linker)
 }

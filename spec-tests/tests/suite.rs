@@ -1,5 +1,5 @@
-//! One test per script of the suite and mode: optimised or not, on fresh instances or on restored ones;
-//! and one that its modules compile for another machine.
+//! One test per script of the suite and column: optimised or not, in fresh stores or in ones that went through a
+//! snapshot file; and one that its modules compile for another machine.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The optimised columns use all that this processor has, the others only the baseline.
 const COLUMNS: [(&str, Mode); 4] = [
-    ("optimised", Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: false }),
-    ("optimised_restored", Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: true }),
-    ("unoptimised", Mode { opt: OptLevel::None, cpu: Cpu::Baseline, restored: false }),
-    ("unoptimised_restored", Mode { opt: OptLevel::None, cpu: Cpu::Baseline, restored: true }),
+    ("optimised/fresh", Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: false }),
+    ("optimised/restored", Mode { opt: OptLevel::Speed, cpu: Cpu::Native, restored: true }),
+    ("unoptimised/fresh", Mode { opt: OptLevel::None, cpu: Cpu::Baseline, restored: false }),
+    ("unoptimised/restored", Mode { opt: OptLevel::None, cpu: Cpu::Baseline, restored: true }),
 ];
 
 /// What is compiled only, as it cannot run here.
-const FOREIGN: (&str, &str) = ("compiled_for_aarch64", "aarch64-unknown-linux-gnu");
+const FOREIGN: (&str, &str) = ("optimised/compiled_for_aarch64", "aarch64-unknown-linux-gnu");
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -44,7 +44,7 @@ fn trial(
     check: impl FnOnce(&Script) -> Result<(), Failed> + Send + 'static,
 ) -> Trial {
     let script = Arc::clone(script);
-    Trial::test(format!("{column}::{}", script.name), move || check(&script))
+    Trial::test(format!("{column}/{}", script.name), move || check(&script))
 }
 
 fn check(script: &Script, mode: Mode) -> Result<(), Failed> {
