@@ -3,6 +3,7 @@
 //! * [`layout`]: what objects of each type look like.
 //! * [`collect`]: the collector.
 //! * [`roots`]: from where it starts.
+//! * [`check`]: whether what comes from a file is a heap.
 //!
 //! # Invariants
 //!
@@ -11,6 +12,7 @@
 //! * Objects lie one behind the other from [`OBJECTS`] to the next free byte, so they can be walked.
 
 pub(crate) mod arrays;
+mod check;
 mod collect;
 mod layout;
 mod roots;
@@ -23,6 +25,7 @@ use faasm_abi::gc::{
 use faasm_abi::trap::TrapCode;
 use faasm_abi::types::{HeapType, StorageType};
 
+pub(crate) use check::is_sound;
 pub(crate) use collect::{collect, refers_to_host};
 pub(crate) use layout::ObjectLayout;
 pub(crate) use roots::{Roots, leave_frames, return_to_frames};

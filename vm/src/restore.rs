@@ -8,6 +8,7 @@
 //!    as they are there.
 //! 3. The description of what came out must be the snapshot's.
 //! 4. The pages replace what is in the slot. The addresses of this process, which step 2 has written, are put back.
+//! 5. Sizes must be those that are described, and references must be of something of their types.
 //!
 //! Nothing runs and no initial value is computed: all values are in the pages.
 
@@ -94,6 +95,7 @@ pub(crate) fn restore<T: 'static>(
     ensure(snapshot::describe(core) == *description, "what it describes has another form")?;
     overlay(core, runs, &description.sizes)?;
     ensure(snapshot::sizes(core) == description.sizes, "a size is not as described")?;
+    ensure(heap::is_sound(core), "a reference is of nothing, or of another type")?;
     core.grown = false;
     core.refused = false;
     Ok(store)
@@ -204,8 +206,9 @@ impl<T: 'static> Maker<'_, T> {
         let wrong = || damaged("a memory or table is of another size");
         for at in memories..self.core.contents.memories.len() {
             let wanted = *sizes.memories.get(at).ok_or_else(wrong)?;
-            let now = snapshot::memory_pages(self.core, &self.core.contents.memories[at]);
-            let more = wanted.checked_sub(now).ok_or_else(wrong)?;
+            let memory = &self.core.contents.memories[at];
+            let more = wanted.checked_sub(self.core.memory_len(memory)).ok_or_else(wrong)?;
+            let more = more >> memory.ty.page_size_log2;
             self.core.grow_memory(place::number(at), more).map_err(|_| wrong())?;
         }
         for at in tables..self.core.contents.tables.len() {

@@ -24,7 +24,7 @@ use crate::engine::Trusted;
 use crate::heap;
 use crate::shared_memory::SharedMemory;
 use crate::store::StoreLimits;
-use crate::store::contents::{Contents, MemoryRecord};
+use crate::store::contents::Contents;
 use crate::store::core::StoreCore;
 use crate::store::creation::{Creation, Room};
 use crate::store::plan::pages;
@@ -91,7 +91,7 @@ pub(crate) struct Description {
 /// What has grown since it was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sizes {
-    /// Of each memory, in its own pages.
+    /// Of each memory, in bytes.
     pub(crate) memories: Vec<u64>,
     /// Of each table, in elements.
     pub(crate) tables: Vec<u64>,
@@ -233,15 +233,10 @@ pub(crate) fn sizes(core: &StoreCore) -> Sizes {
     let contents = &core.contents;
     let memories = contents.memories.iter();
     Sizes {
-        memories: memories.map(|memory| memory_pages(core, memory)).collect(),
+        memories: memories.map(|memory| core.memory_len(memory)).collect(),
         tables: contents.tables.iter().map(|table| core.table_len(table)).collect(),
         heap: heap::accessible(core).map_or(0, |(_, len)| len as u64),
     }
-}
-
-/// The size of a memory in its own pages.
-pub(crate) fn memory_pages(core: &StoreCore, memory: &MemoryRecord) -> u64 {
-    core.memory_len(memory) >> memory.ty.page_size_log2
 }
 
 fn outline(core: &StoreCore) -> Outline {
