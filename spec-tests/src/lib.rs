@@ -3,11 +3,9 @@
 //! * [`suite`]: where the scripts come from.
 //! * [`script`]: runs one script and tallies its directives.
 //! * [`cross`]: compiles one script's modules for another machine.
-//! * [`must_fail`]: the scripts that cannot pass yet, each with its reason.
 #![forbid(unsafe_code)]
 
 pub mod cross;
-pub mod must_fail;
 pub mod script;
 mod session;
 mod spectest;
