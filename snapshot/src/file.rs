@@ -21,7 +21,7 @@
 //!   not touch.
 //! * The pages are those of all runs, in order, 4096 bytes each. They hold the guests' memories, tables, globals and
 //!   contexts; the fields of contexts and descriptors that hold addresses of a process are zero, and whatever they are
-//!   they are overwritten.
+//!   they are overwritten. Shared memories are at the offsets where the store's slot shows them.
 //!
 //! # Invariants
 //!

@@ -6,7 +6,7 @@ use std::path::Path;
 use faasm_compiler::{CompileOptions, compile, validate};
 use faasm_vm::{
     EngineConfig, ExternRefs, Global, GlobalType, Limits, Linker, Memory, MemoryType, Module,
-    RefType, Store, StoreLimits, Table, TableType, Val, ValType,
+    RefType, SharedMemory, Store, StoreLimits, Table, TableType, Val, ValType,
 };
 
 use super::*;
@@ -19,6 +19,11 @@ fn engine() -> Engine {
     let mut config = EngineConfig::new(key());
     config.arena_bytes = 64 << 30;
     Engine::new(config).unwrap()
+}
+
+fn memory_type(min: u64, max: u64, shared: bool) -> MemoryType {
+    let limits = Limits { min, max: Some(max) };
+    MemoryType { limits, memory64: false, shared, page_size_log2: 16 }
 }
 
 /// A store and what restores it.
@@ -36,6 +41,8 @@ impl World {
         let mut linker = Linker::new(&engine);
         linker.func_wrap("h", "f", |_: faasm_vm::Caller<'_, ()>, x: i32| x + 1).unwrap();
         let mut host = linker.clone();
+        let ty = memory_type(1, 2, true);
+        host.define_shared_memory("h", "s", SharedMemory::new(&engine, ty).unwrap());
         let mut store = Store::new(&engine, StoreLimits::default(), ()).unwrap();
         let texts = [
             r#"(module (import "h" "f" (func $f (param i32) (result i32)))
@@ -43,9 +50,9 @@ impl World {
               (elem (i32.const 1) $f) (export "f" (func $f))
               (func (export "run") (drop (memory.grow (i32.const 1)))
                 (i32.store (i32.const 70000) (call $f (i32.const 1))) (global.set $g (i64.const -1))))"#,
-            r#"(module (import "m" "m" (memory 2)) (import "m" "f" (func $f (param i32) (result i32)))
+            r#"(module (import "m" "m" (memory 2)) (import "h" "s" (memory $s 1 2 shared)) (import "m" "f" (func $f (param i32) (result i32)))
               (data $d "passive") (table 2 funcref) (elem declare func $f)
-              (func (export "run") (result i32) (data.drop $d) (call $f (i32.load (i32.const 70000)))))"#,
+              (func (export "run") (result i32) (data.drop $d) (i32.store $s (i32.const 8) (i32.const 6)) (call $f (i32.load (i32.const 70000)))))"#,
             r#"(module (type $s (struct (field (mut i32)) (field (mut anyref)) (field (ref null func))))
               (type $a (array (mut (ref null $s)))) (table (export "t") 2 anyref)
               (global $g (mut (ref null $a)) (ref.null $a)) (elem declare func $f) (func $f)
@@ -151,10 +158,9 @@ fn what_is_not_sealed_with_the_engines_key_is_not_looked_at() {
 fn plain() -> (Engine, Store<()>) {
     let engine = engine();
     let mut store = Store::new(&engine, StoreLimits::default(), ()).unwrap();
-    let limits = Limits { min: 1, max: Some(3) };
-    let memory = MemoryType { limits, memory64: false, shared: false, page_size_log2: 16 };
-    let memory = Memory::new(&mut store, memory).unwrap();
+    let memory = Memory::new(&mut store, memory_type(1, 3, false)).unwrap();
     memory.view(&store).write(5000, b"in the second page").unwrap();
+    let limits = Limits { min: 1, max: Some(3) };
     let table = TableType { element: RefType::EXTERNREF, limits, table64: false };
     let table = Table::new(&mut store, table, Val::ExternRef(Some(8))).unwrap();
     table.grow(&mut store, 1, Val::ExternRef(Some(9))).unwrap();

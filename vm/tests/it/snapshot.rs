@@ -2,8 +2,8 @@
 
 use faasm_vm::{
     Caller, CaptureError, Engine, Extern, ExternRefs, Global, GlobalType, Instance, Limits, Linker,
-    Memory, MemoryType, Module, RefType, RestoreError, Store, StoreLimits, StoreSnapshot, Table,
-    TableType, TrapCode, Val, ValType,
+    Memory, MemoryType, Module, RefType, RestoreError, SharedMemory, Store, StoreLimits,
+    StoreSnapshot, Table, TableType, TrapCode, Val, ValType,
 };
 use proptest::prelude::*;
 
@@ -252,6 +252,109 @@ fn external_references_are_refused_or_kept() {
     let instance = there.instances().next().unwrap();
     let Some(Extern::Table(table)) = instance.export(&there, "t") else { panic!() };
     assert_eq!(table.get(&there, 1), Ok(Val::ExternRef(Some(7))));
+}
+
+/// A module that imports a shared memory and has one of its own.
+const SHARES: &str = r#"(module (import "env" "memory" (memory $theirs 1 8 shared))
+  (memory $mine (export "mine") 1 4 shared) (memory $plain 1)
+  (func (export "grow") (param i32) (result i32) (memory.grow $theirs (local.get 0)))
+  (func (export "grow_mine") (param i32) (result i32) (memory.grow $mine (local.get 0)))
+  (func (export "store") (param i32 i32)
+    (i32.store $theirs (local.get 0) (local.get 1)) (i32.store $mine (i32.const 8) (local.get 1))
+    (i32.store $plain (i32.const 8) (local.get 1)))
+  (func (export "add") (param i32) (result i32) (i32.atomic.rmw.add $theirs (i32.const 64) (local.get 0)))
+  (func (export "load") (param i32) (result i32)
+    (i32.add (i32.atomic.load $theirs (local.get 0))
+      (i32.add (i32.load $mine (i32.const 8)) (i32.load $plain (i32.const 8))))))"#;
+
+fn shared_memory(engine: &Engine) -> SharedMemory {
+    let limits = Limits { min: 1, max: Some(8) };
+    let ty = MemoryType { limits, memory64: false, shared: true, page_size_log2: 16 };
+    SharedMemory::new(engine, ty).unwrap()
+}
+
+fn sharing(engine: &Engine, module: &Module, memory: &SharedMemory, pages: u64) -> Store<()> {
+    let limits = StoreLimits { memory_bytes: pages << 16, ..StoreLimits::default() };
+    let mut store = Store::new(engine, limits, ()).unwrap();
+    let mut linker = Linker::new(engine);
+    linker.define_shared_memory("env", "memory", memory.clone());
+    linker.instantiate(&mut store, module).unwrap();
+    store
+}
+
+#[test]
+fn a_restored_store_has_shared_memories_of_its_own_with_what_was_in_them() {
+    let engine = engine();
+    let (module, memory) = (module(&engine, SHARES), shared_memory(&engine));
+    let mut store = sharing(&engine, &module, &memory, 32);
+    // It has the memory already: two instances have one.
+    let mut linker = Linker::new(&engine);
+    linker.define_shared_memory("env", "memory", memory.clone());
+    let second = linker.instantiate(&mut store, &module).unwrap();
+    let first = store.instances().next().unwrap();
+    assert_eq!(call(&mut store, first, "grow", &[2]), Some(1));
+    assert_eq!(call(&mut store, second, "grow_mine", &[3]), Some(1));
+    call(&mut store, first, "store", &[190_000, 7]);
+    memory.write(100_000, b"by the host").unwrap();
+    let snapshot = store.snapshot(ExternRefs::Refuse).unwrap();
+
+    let modules = [module];
+    let restore = || Store::restore(&engine, &snapshot, &modules, &Linker::new(&engine), ());
+    let mut there = restore().unwrap();
+    assert_eq!(there.snapshot(ExternRefs::Refuse).unwrap(), snapshot);
+    memory.write(190_000, &[9]).unwrap();
+    let [first, second] = there.instances().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!(call(&mut there, first, "load", &[190_000]), Some(21));
+    assert_eq!(call(&mut there, second, "load", &[190_000]), Some(7), "of its own: nothing");
+    assert_eq!(call(&mut there, second, "add", &[5]), Some(0));
+    assert_eq!(call(&mut there, first, "add", &[5]), Some(5), "one memory");
+    assert_eq!(call(&mut there, first, "grow", &[1]), Some(3));
+    assert_eq!(memory.size(), 3);
+    // Nobody else has the new ones, so this store can be captured, and what is born has a snapshot too.
+    assert!(matches!(store.capture(), Err(CaptureError::SharedMemory)));
+    let captured = there.capture().unwrap();
+    let of_born = captured.birth(()).unwrap().snapshot(ExternRefs::Refuse).unwrap();
+    assert_eq!(of_born, there.snapshot(ExternRefs::Refuse).unwrap());
+}
+
+#[test]
+fn a_snapshot_beside_a_thread_that_writes_and_grows_is_of_one_size() {
+    let engine = engine();
+    let (module, memory) = (module(&engine, SHARES), shared_memory(&engine));
+    let mut store = sharing(&engine, &module, &memory, 32);
+    let mut other = sharing(&engine, &module, &memory, 32);
+    let modules = [module];
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            let instance = other.instances().next().unwrap();
+            for round in 0..7 {
+                for at in 0..400 {
+                    call(&mut other, instance, "store", &[at * 160, round]);
+                }
+                call(&mut other, instance, "grow", &[1]);
+                call(&mut other, instance, "store", &[((round + 1) << 16) + 8, round]);
+            }
+        });
+        while !writer.is_finished() {
+            let snapshot = store.snapshot(ExternRefs::Refuse).unwrap();
+            let restored = Store::restore(&engine, &snapshot, &modules, &Linker::new(&engine), ());
+            assert_eq!(restored.unwrap().snapshot(ExternRefs::Refuse).unwrap(), snapshot);
+        }
+        writer.join().unwrap();
+    });
+    assert_eq!(memory.size(), 8);
+}
+
+#[test]
+fn a_store_whose_limit_another_has_passed_has_no_snapshot() {
+    let engine = engine();
+    let (module, memory) = (module(&engine, SHARES), shared_memory(&engine));
+    let mut store = sharing(&engine, &module, &memory, 4);
+    memory.grow(1).unwrap();
+    store.snapshot(ExternRefs::Refuse).unwrap();
+    memory.grow(1).unwrap();
+    let error = store.snapshot(ExternRefs::Refuse).unwrap_err();
+    assert!(matches!(error, CaptureError::OverLimit { bytes } if bytes == 5 << 16), "{error}");
 }
 
 /// Something that is done to a store.
