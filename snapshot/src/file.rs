@@ -13,7 +13,7 @@
 //!  32  16  section 1, the runs: likewise
 //!  48  16  section 2, the pages: likewise
 //!  64      the sections, in this order, with nothing between them
-//!          the seal (faasm_abi::object): 40 bytes
+//!          the seal (faasm_abi::seal): 80 bytes
 //! ```
 //!
 //! * The description is the vm's own ([`StoreSnapshot::describe`]).
@@ -83,7 +83,7 @@ pub fn write(snapshot: &StoreSnapshot, key: &SealKey) -> Vec<u8> {
         .flat_map(u64::to_le_bytes)
         .collect();
     let pages: usize = snapshot.runs().iter().map(|run| run.bytes.len()).sum();
-    let mut file = Vec::with_capacity(HEADER_BYTES + description.len() + runs.len() + pages + 64);
+    let mut file = Vec::with_capacity(HEADER_BYTES + description.len() + runs.len() + pages + 80);
     file.extend_from_slice(MAGIC);
     file.extend_from_slice(&VERSION.to_le_bytes());
     file.extend_from_slice(&[3, 0, 0, 0]);
