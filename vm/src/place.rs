@@ -113,6 +113,15 @@ pub(crate) fn own_tag(core: &mut StoreCore, ty: &FuncType) -> Result<u32, StoreE
         return Err(StoreError::Sealed);
     }
     let ty = contents.types.intern_func(ty).ok_or(StoreError::WrongType)?;
+    // As in linking, what was made known has its row.
+    put_supertypes(core)?;
+    put_tag(core, ty)
+}
+
+/// A tag of the store's own whose type, a function's, the store knows.
+pub(crate) fn put_tag(core: &mut StoreCore, ty: u32) -> Result<u32, StoreError> {
+    let contents = core.contents_mut()?;
+    contents.creations.push(Creation::Tag(ty));
     contents.tags.push(TagRecord { ty });
     Ok(number(contents.tags.len() - 1))
 }

@@ -146,6 +146,12 @@ impl<T: 'static> Maker<'_, T> {
                 }
                 place::own_global(self.core, *ty, 0)
             }
+            Creation::Tag(ty) => {
+                let types = &self.core.contents.types;
+                let known = (*ty as usize) < types.len();
+                ensure(known && types.kind(*ty) == HeapType::Func, "a tag of no function type")?;
+                place::put_tag(self.core, *ty)
+            }
         };
         match made {
             // What was refused for want of room then is refused now, and has left the same parts.

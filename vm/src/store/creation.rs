@@ -50,6 +50,8 @@ pub(crate) enum Creation {
         /// The most bytes that it can have.
         room: u64,
     },
+    /// A tag of the store's own, by the number of its type.
+    Tag(u32),
 }
 
 /// What an import is.

@@ -3,7 +3,7 @@
 use faasm_vm::{
     Caller, CaptureError, Engine, Extern, ExternRefs, Global, GlobalType, Instance, Limits, Linker,
     Memory, MemoryType, Module, RefType, RestoreError, SharedMemory, Store, StoreLimits,
-    StoreSnapshot, Table, TableType, TrapCode, Val, ValType,
+    StoreSnapshot, Table, TableType, Tag, TrapCode, Val, ValType,
 };
 use proptest::prelude::*;
 
@@ -355,6 +355,38 @@ fn a_store_whose_limit_another_has_passed_has_no_snapshot() {
     memory.grow(1).unwrap();
     let error = store.snapshot(ExternRefs::Refuse).unwrap_err();
     assert!(matches!(error, CaptureError::OverLimit { bytes } if bytes == 5 << 16), "{error}");
+}
+
+#[test]
+fn tags_and_exceptions_are_as_they_were() {
+    let engine = engine();
+    let mut store = arena(&engine);
+    let tag = Tag::new(&mut store, &[ValType::I32, ValType::I64]).unwrap();
+    let mut linker = Linker::new(&engine);
+    linker.define("env", "tag", Extern::Tag(tag));
+    let text = r#"(module (import "env" "tag" (tag $t (param i32 i64))) (tag $u (param f32 f32))
+      (global $g (mut exnref) (ref.null exn))
+      (func (export "keep") (param i32)
+        (block $caught (result i32 i64 exnref)
+          (try_table (catch_ref $t $caught) (throw $t (local.get 0) (i64.const 9)))
+          (unreachable))
+        (global.set $g) (drop) (drop))
+      (func (export "again") (result i32)
+        (block $caught (result i32 i64)
+          (try_table (catch $t $caught) (throw_ref (global.get $g)))
+          (unreachable))
+        (drop)))"#;
+    let modules = [module(&engine, text)];
+    let instance = linker.instantiate(&mut store, &modules[0]).unwrap();
+    // It has made a type known that nothing else uses.
+    Tag::new(&mut store, &[ValType::F64]).unwrap();
+    call(&mut store, instance, "keep", &[31]);
+    let snapshot = store.snapshot(ExternRefs::Refuse).unwrap();
+    let mut there =
+        Store::restore(&engine, &snapshot, &modules, &Linker::new(&engine), ()).unwrap();
+    assert_eq!(there.snapshot(ExternRefs::Refuse).unwrap(), snapshot);
+    let instance = there.instances().next().unwrap();
+    assert_eq!(call(&mut there, instance, "again", &[]), Some(31));
 }
 
 /// Something that is done to a store.
