@@ -187,6 +187,7 @@ fn trapped(trap: &Trap) -> Result<Outcome, Stop> {
         TrapKind::Code(TrapCode::Interrupted) => Err(Stop::Late),
         TrapKind::Code(code @ TrapCode::GcHeapExhausted) => Err(Stop::Resources(code.to_string())),
         TrapKind::Code(code) => Ok(Outcome::Trapped(same(*code))),
+        TrapKind::Exception(_) => Ok(Outcome::Threw),
         other => Err(Stop::Strange(format!("{other:?}"))),
     }
 }
