@@ -49,8 +49,8 @@ impl Golden {
         let section = file.section_by_name(name).unwrap_or_else(|| panic!("no {name}"));
         let (start, size) = section.file_range().unwrap();
         let headers = u64::from_le_bytes(self.0[40..48].try_into().unwrap());
-        let (headers, start) = (headers as usize, start as usize);
-        (headers + section.index().0 * 64, start..start + size as usize)
+        let [headers, start, size] = [headers, start, size].map(|n| usize::try_from(n).unwrap());
+        (headers + section.index().0 * 64, start..start + size)
     }
 
     /// Writes a word of a section.
@@ -208,7 +208,7 @@ fn the_description_is_checked() {
             "features that this machine lacks: amx",
         ),
         ("type of a function", |o| o.module(|m| m.functions[2] = 99), "a function of no type"),
-        ("globals", |o| _ = o.module(|m| drop(m.global_inits.pop())), "globals without values"),
+        ("globals", |o| o.module(|m| drop(m.global_inits.pop())), "globals without values"),
         ("tables", |o| o.module(|m| m.table_inits.clear()), "tables without elements"),
         ("imports", |o| o.module(|m| m.imported.memories = 9), "more imports than entries"),
         ("escaping", |o| o.module(|m| m.escaping.reverse()), "a function that is not there"),

@@ -6,6 +6,7 @@ use crate::support::{arena, engine, faaslet, module};
 
 /// Each export traps in its own way in the function after it, at the second of two places that can trap alike.
 const KINDS: &[(&str, TrapCode, &str)] = &[
+    ("throw_ref", TrapCode::NullException, "(throw_ref (ref.null exn))"),
     ("unreachable", TrapCode::Unreachable, "(if (local.get 0) (then unreachable)) unreachable"),
     (
         "load",

@@ -68,7 +68,8 @@ pub(crate) const fn same(code: TrapCode) -> TrapCode {
         TrapCode::NullFunction
         | TrapCode::NullStructure
         | TrapCode::NullArray
-        | TrapCode::NullI31 => TrapCode::NullReference,
+        | TrapCode::NullI31
+        | TrapCode::NullException => TrapCode::NullReference,
         code => code,
     }
 }
