@@ -78,7 +78,7 @@ impl Guest {
     unsafe fn new(context: *mut u8) -> Self {
         // SAFETY: by the caller's promise nothing else uses the core: the builtin is its only host frame.
         let core = unsafe { StoreCore::current() };
-        core.host_context = context.addr();
+        core.host_context.set(context.addr());
         // SAFETY: the context is an instance's, whose header is accessible.
         let instance =
             unsafe { context.offset(header::INSTANCE as isize).cast::<u32>().read_unaligned() };

@@ -27,6 +27,8 @@ use crate::value::Val;
 pub struct Caller<'a, T: 'static> {
     core: NonNull<StoreCore>,
     instance: u32,
+    /// Address of the guest's context.
+    context: usize,
     data: PhantomData<&'a mut T>,
 }
 
@@ -53,6 +55,8 @@ pub enum MapError {
 impl<T: 'static> AsStore for Caller<'_, T> {
     type Data = T;
     fn core_ptr(&self) -> CorePtr {
+        // Whoever makes objects or enters the guest again comes here first; the others need not pay for it.
+        self.core().host_context.set(self.context);
         CorePtr::new(self.core)
     }
 }
@@ -67,13 +71,11 @@ impl<T: 'static> Caller<'_, T> {
     pub(crate) unsafe fn new(context: *const u8) -> Self {
         let payload: *mut StoreCore = faasm_sfi::activation::current_payload().cast();
         // SAFETY: by the caller's promise there is an activation, so its payload is its store's core.
-        let mut core = unsafe { NonNull::new_unchecked(payload) };
-        // SAFETY: the core outlives the activation, and nobody else uses it now.
-        unsafe { core.as_mut() }.host_context = context.addr();
+        let core = unsafe { NonNull::new_unchecked(payload) };
         // SAFETY: the context is an instance's, whose header is accessible.
         let instance =
             unsafe { context.offset(header::INSTANCE as isize).cast::<u32>().read_unaligned() };
-        Self { core, instance, data: PhantomData }
+        Self { core, instance, context: context.addr(), data: PhantomData }
     }
 
     fn core(&self) -> &StoreCore {

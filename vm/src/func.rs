@@ -246,7 +246,7 @@ pub(crate) unsafe fn enter(
     {
         Some(exit) => {
             // SAFETY: as this function's, and the frames that used the core are gone.
-            unsafe { (*core).host_context = 0 };
+            unsafe { (*core).host_context.set(0) };
             if exit == Exit::Returned {
                 return Ok(());
             }

@@ -80,8 +80,8 @@ fn settle<T: 'static>(parts: Parts<T>, exit: Exit) -> Run<T> {
     if exit == Exit::Suspended {
         return Run::Waiting(Suspended { parts: Some(parts), not_send: PhantomData });
     }
-    let Parts { mut store, fiber } = parts;
-    store.core_mut().host_context = 0;
+    let Parts { store, fiber } = parts;
+    store.core().host_context.set(0);
     // SAFETY: it came from a box, and the activation has ended.
     let fiber = unsafe { Box::from_raw(fiber.as_ptr()) };
     let outcome = if exit == Exit::Returned {

@@ -5,8 +5,9 @@
 //!
 //! # Protocol
 //!
-//! 1. A stub that calls the host leaves its frame pointer in the caller's context; the thunk or builtin tells the store
-//!    which context that is. So the innermost guest frames are found from a host function at any time.
+//! 1. A stub that calls the host leaves its frame pointer in the caller's context. A builtin, and a host function that
+//!    uses the store in any way that can make objects or enter the guest, tells the store which context that is. So the
+//!    innermost guest frames are found from there at any time.
 //! 2. Before a host function enters the guest again, the frame pointer is put into [`StoreCore::exits`], and taken out
 //!    after: what lies below it is found from there meanwhile.
 
@@ -88,7 +89,7 @@ pub(super) fn cells(core: &StoreCore) -> Vec<usize> {
 
 /// The frame pointer of the stub through which the guest called the host last, if it is in a call.
 pub(crate) fn innermost(core: &StoreCore) -> Option<usize> {
-    let context = core.host_context.checked_sub(core.slot.address())?;
+    let context = core.host_context.get().checked_sub(core.slot.address())?;
     let at = context - header::EXIT_FRAME.unsigned_abs() as usize;
     usize::try_from(core.get::<u64>(at)).ok()
 }
@@ -97,12 +98,12 @@ pub(crate) fn innermost(core: &StoreCore) -> Option<usize> {
 pub(crate) fn leave_frames(core: &mut StoreCore) -> OuterFrames {
     let frame = innermost(core);
     core.exits.extend(frame);
-    OuterFrames { context: core.host_context, frame }
+    OuterFrames { context: core.host_context.get(), frame }
 }
 
 /// After it has entered the guest again, however that ended.
 pub(crate) fn return_to_frames(core: &mut StoreCore, outer: OuterFrames) {
-    core.host_context = outer.context;
+    core.host_context.set(outer.context);
     let Some(frame) = outer.frame else { return };
     core.exits.pop();
     // The guest may have called the host with the same context meanwhile.

@@ -94,8 +94,9 @@ pub(crate) struct StoreCore {
     pub(crate) reused: bool,
     /// References to objects that the host holds.
     pub(crate) roots: RefCell<Roots>,
-    /// The context with which the guest called the host last, or 0 when no call runs.
-    pub(crate) host_context: usize,
+    /// The context with which the guest called the host function or builtin that uses the store now; 0 when no call
+    /// runs.
+    pub(crate) host_context: Cell<usize>,
     /// For each host function that has entered the guest again, outermost first: the frame pointer of its stub.
     pub(crate) exits: Vec<usize>,
     /// Mapped into memory 0 of some instance.
@@ -162,7 +163,7 @@ impl StoreCore {
             refused: false,
             reused: false,
             roots: RefCell::default(),
-            host_context: 0,
+            host_context: Cell::new(0),
             exits: Vec::new(),
             regions: Vec::new(),
             shared: Vec::new(),
