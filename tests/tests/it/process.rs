@@ -15,7 +15,9 @@ pub(crate) fn binary() -> &'static Path {
         let mut build = Command::new(env!("CARGO"));
         build
             .current_dir(root())
-            .args(["build", "--quiet", "-p", "faasm-runtime", "--bin", "faasm"])
+            // Without `-p`: then dependencies have the features that they have in the tests' build, and are not built
+            // once more.
+            .args(["build", "--quiet", "--bin", "faasm"])
             .args(profile);
         assert!(build.status().unwrap().success());
         // target/PROFILE/deps/it-HASH
