@@ -156,8 +156,8 @@ impl Worker {
 /// Blocks, and values that blocks take from those before them, from which on a function gets the least effort.
 ///
 /// The optimiser looks at all dominators of each block, and the register allocator's merging at all ranges of each
-/// value that is passed on: 20,000 of either take a second, ten times as many two minutes. Toolchains make no such
-/// functions but of tables and initialisers.
+/// value that is passed on, both in quadratic time (decision 60). The largest function of the real modules tried,
+/// CPython's interpreter loop, passes 8,096 values on, and none has more than 4,859 blocks.
 const UNUSUAL: usize = 20_000;
 
 fn is_unusual(func: &Function) -> bool {

@@ -17,8 +17,8 @@
 //! * Compiled code runs on the guest stack in its store; host functions run there too, after their stub has checked
 //!   that there is room.
 //! * What a guest or a host function throws leaves frames of compiled code behind, never one of the host's.
-//! * Handles ([`Func`], [`Instance`], [`Memory`], [`Table`], [`Global`]) are plain numbers that are checked against
-//!   the store they are used with.
+//! * Handles ([`Func`], [`Instance`], [`Memory`], [`Table`], [`Global`], [`Tag`], [`GcRef`]) are plain numbers that are
+//!   checked against the store they are used with.
 //!
 //! # Not here
 //!

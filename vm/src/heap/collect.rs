@@ -7,7 +7,8 @@
 //! 3. Update: every reference in roots and marked objects becomes the new place.
 //! 4. Move: walking all objects again, the marked ones go there, lowest first, and lose their marks.
 //!
-//! Nothing outside the heap's present bytes is touched, so a reset has no more to undo than the guest wrote.
+//! Nothing is written but roots and the pages of the heap that have objects, so a reset has little more to undo than the
+//! guest wrote.
 
 use std::sync::Arc;
 
