@@ -25,7 +25,7 @@ pub struct GcRef {
 /// Why an object cannot be made, read or written so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GcError {
-    /// The handle was given back, or is of another store.
+    /// The handle was given back, or is of another store, or the store is poisoned.
     #[error("the reference is no longer good, or belongs to another store")]
     Stale,
     /// The object is of another kind, or the type is.
@@ -43,11 +43,14 @@ pub enum GcError {
     /// The heap is full of what is in use.
     #[error("the garbage-collected heap is exhausted")]
     Exhausted,
+    /// The deadline has passed, or an interrupt was asked for, while a collection made room.
+    #[error("the store was interrupted: it can only be recycled")]
+    Interrupted,
 }
 
 impl From<TrapCode> for GcError {
-    fn from(_: TrapCode) -> Self {
-        Self::Exhausted
+    fn from(code: TrapCode) -> Self {
+        if code == TrapCode::Interrupted { Self::Interrupted } else { Self::Exhausted }
     }
 }
 
@@ -63,9 +66,9 @@ impl GcRef {
         core.roots.borrow_mut().remove_last(self.position, self.stamp);
     }
 
-    /// The reference as compiled code has it.
+    /// The reference as compiled code has it. In a poisoned store a collection may have stopped half-way.
     pub(crate) fn bits(&self, core: &StoreCore) -> Option<u32> {
-        if self.store == core.id {
+        if self.store == core.id && !core.poisoned {
             core.roots.borrow().get(self.position, self.stamp)
         } else {
             None
@@ -86,7 +89,8 @@ impl GcRef {
     ///
     /// # Errors
     ///
-    /// [`GcError::Kind`], [`GcError::WrongType`] (also for a wrong number of fields), [`GcError::Exhausted`].
+    /// [`GcError::Kind`], [`GcError::WrongType`] (also for a wrong number of fields), [`GcError::Exhausted`],
+    /// [`GcError::Interrupted`].
     pub fn new_struct(
         store: &mut impl AsStore,
         instance: Instance,

@@ -26,7 +26,7 @@ use faasm_abi::trap::TrapCode;
 use faasm_abi::types::{HeapType, StorageType};
 
 pub(crate) use check::is_sound;
-pub(crate) use collect::{collect, refers_to_host};
+pub(crate) use collect::{collect, collect_for_guest, refers_to_host};
 pub(crate) use layout::ObjectLayout;
 pub(crate) use roots::{Roots, leave_frames, return_to_frames};
 
@@ -120,7 +120,7 @@ pub(crate) fn allocate(
 pub(crate) fn reserve(core: &mut StoreCore, bytes: u64) -> Result<(), TrapCode> {
     let heap = base(core).ok_or(TrapCode::GcHeapExhausted)?;
     if core.contents.engine.inner.config.collect_always || room(core, heap) < bytes {
-        collect(core);
+        collect_for_guest(core)?;
     }
     grow_for(core, heap, bytes)
 }

@@ -245,7 +245,7 @@ impl<T: 'static> Store<T> {
         self.core().contents.engine.clone()
     }
 
-    /// Frees the objects of the garbage-collected heap that nothing refers to.
+    /// Frees the objects of the garbage-collected heap that nothing refers to, however long that takes.
     pub fn collect_garbage(&mut self) {
         crate::heap::collect(self.core_mut());
     }

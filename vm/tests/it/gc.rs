@@ -356,3 +356,83 @@ fn many_stores_collect_on_two_threads_at_once() {
         }
     });
 }
+
+#[test]
+fn a_collection_ends_at_the_deadline_and_leaves_nothing_that_can_be_used() {
+    let mut world = World::new(true);
+    world.call("keep", &[Val::I32(10)]);
+    let captured = world.store.capture().unwrap();
+    let fresh = captured.birth(()).unwrap().accessible_pages();
+    world.store = captured.birth(()).unwrap();
+    let World { store, instance } = &mut world;
+    // More references than a collection follows between two looks at the deadline.
+    let elements = vec![Val::AnyRef(None); 100_000];
+    let array = GcRef::new_array(store, *instance, 2, &elements).unwrap();
+    store.set_deadline(Some(std::time::Instant::now()));
+    let made = GcRef::new_struct(store, *instance, 0, &[Val::AnyRef(None), Val::I64(1)]);
+    assert_eq!(made, Err(GcError::Interrupted));
+    assert!(store.is_poisoned());
+    assert_eq!(array.len(store), Err(GcError::Stale));
+    let made = GcRef::new_struct(store, *instance, 0, &[Val::AnyRef(None), Val::I64(1)]);
+    assert_eq!(made, Err(GcError::Interrupted));
+    store.collect_garbage();
+    world.store.recycle();
+    let again = captured.birth(()).unwrap();
+    assert!(again.is_reused() && again.accessible_pages() == fresh);
+}
+
+/// Each export collects a heap that is full of references, or works on arrays, without an end.
+const ENDLESS: &str = r#"(module
+  (type $node (struct (field (mut (ref null $node)))))
+  (type $nodes (array (mut (ref null $node))))
+  (type $bytes (array (mut i8)))
+  (data $d "0123456789") (elem $e (ref null $node) (item (struct.new $node (ref.null $node))))
+  (global $kept (mut (ref null $nodes)) (ref.null $nodes))
+  (func $keep (global.set $kept (array.new_default $nodes (i32.const 3000000))))
+  (func (export "objects") (call $keep) (loop (drop (struct.new_default $node)) (br 0)))
+  (func (export "lists") (local $list (ref null $node)) (local $i i32)
+    (loop $again
+      (local.set $list (ref.null $node)) (local.set $i (i32.const 100000))
+      (loop $more
+        (local.set $list (struct.new $node (local.get $list)))
+        (br_if $more (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+      (br $again)))
+  (func (export "arrays") (call $keep)
+    (loop (drop (array.new $bytes (i32.const 1) (i32.const 1000))) (br 0)))
+  (func (export "from data") (call $keep)
+    (loop (drop (array.new_data $bytes $d (i32.const 0) (i32.const 10))) (br 0)))
+  (func (export "from elements") (call $keep)
+    (loop (drop (array.new_elem $nodes $e (i32.const 0) (i32.const 1))) (br 0)))
+  (func (export "fill") (call $keep)
+    (loop
+      (array.fill $nodes (global.get $kept) (i32.const 0) (ref.null $node) (i32.const 3000000)) (br 0)))
+  (func (export "copy") (call $keep)
+    (loop
+      (array.copy $nodes $nodes (global.get $kept) (i32.const 1) (global.get $kept) (i32.const 0)
+        (i32.const 2999999)) (br 0)))
+  (func (export "fine") (result i32) (i32.const 42)))"#;
+
+#[test]
+fn deadlines_end_guests_that_collect_or_work_on_arrays() {
+    let engine = engine(false);
+    let module = module(&engine, ENDLESS);
+    let mut store = Store::for_module(&engine, &module, StoreLimits::default(), ()).unwrap();
+    let instance = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
+    let captured = store.capture().unwrap();
+    let kinds = ["objects", "lists", "arrays", "from data", "from elements", "fill", "copy"];
+    // Soon enough for some to end in the first collections, late enough for others to be well inside.
+    for (kind, milliseconds) in kinds.into_iter().flat_map(|kind| [(kind, 5), (kind, 60)]) {
+        let mut store = captured.birth(()).unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_millis(milliseconds);
+        store.set_deadline(Some(end));
+        let func = instance.func(&store, kind).unwrap();
+        let trap = func.call(&mut store, &[]).unwrap_err();
+        assert_eq!(trap.trap_code(), Some(TrapCode::Interrupted), "{kind}: {trap:?}");
+        assert!(store.is_poisoned(), "{kind}");
+        store.recycle();
+        let mut again = captured.birth(()).unwrap();
+        let fine = instance.func(&again, "fine").unwrap();
+        assert_eq!(fine.call(&mut again, &[]).unwrap(), [Val::I32(42)], "{kind}");
+        again.recycle();
+    }
+}
