@@ -61,6 +61,19 @@ macro_rules! limits {
         }
 
         impl Limits {
+            /// The fields' names.
+            pub const NAMES: &[&str] = &[$(stringify!($field),)* "time"];
+
+            /// Sets the field of this name, `time` in seconds; `false` if there is none.
+            pub fn set(&mut self, name: &str, most: u64) -> bool {
+                match name {
+                    $(stringify!($field) => self.$field = most,)*
+                    "time" => self.time = Some(Duration::from_secs(most)),
+                    _ => return false,
+                }
+                true
+            }
+
             /// The most that is allowed, in the limit's unit.
             #[must_use]
             pub const fn most(&self, limit: Limit) -> u64 {
@@ -215,6 +228,17 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_limit_can_be_set_by_its_name() {
+        let mut limits = Limits::default();
+        for (n, name) in (1..).zip(Limits::NAMES) {
+            assert!(limits.set(name, n), "{name}");
+        }
+        assert_eq!((limits.types, limits.functions), (1, 2));
+        assert_eq!(limits.time, Some(Duration::from_secs(Limits::NAMES.len() as u64)));
+        assert!(!limits.set("type", 1));
+    }
 
     #[test]
     fn an_error_says_what_where_and_what_to_do() {

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use faasm_compiler::{
-    CompileOptions, Cpu, DebugInfo, ObjectFile, RelaxedSimd, Target, compile as compile_module,
-    validate,
+    CompileError, CompileOptions, Cpu, DebugInfo, Limits, ObjectFile, RelaxedSimd, Target,
+    ValidateError, compile as compile_module, validate_with,
 };
 
 use super::failure::{Done, Failure};
@@ -37,6 +37,10 @@ pub(super) struct Options {
     /// module (`lines`), or nothing.
     #[arg(long, value_enum, default_value = "full")]
     debug_info: DebugOption,
+    /// Raise or lower a limit of what the module may ask of the compiler, as in `values=2000000` or `time=60` (seconds);
+    /// may be given several times.
+    #[arg(long = "limit", value_name = "NAME=N", value_parser = limit)]
+    limits: Vec<(String, u64)>,
     /// The key to seal the object with; made if it is not there. By default this user's.
     #[arg(long, value_name = "FILE", env = "FAASM_KEY")]
     key: Option<PathBuf>,
@@ -59,7 +63,12 @@ pub(super) fn compile(options: &Options) -> Done {
     let wasm = fs::read(&options.wasm).map_err(|error| Failure::file(&options.wasm, &error))?;
     let key = paths::seal_key(options.key.as_deref())?;
     let begun = Instant::now();
+    let mut limits = Limits::default();
+    for (name, most) in &options.limits {
+        limits.set(name, *most);
+    }
     let choices = CompileOptions {
+        limits,
         target: options.target.clone().map_or(Target::Host, Target::Triple),
         cpu: match options.cpu {
             CpuOption::Native => Cpu::Native,
@@ -76,7 +85,7 @@ pub(super) fn compile(options: &Options) -> Done {
         },
         ..CompileOptions::default()
     };
-    let object = object(&wasm, &choices).map_err(|error| Failure::problem(&error))?;
+    let object = object(&wasm, &choices).map_err(|error| failure(&error))?;
     for note in ObjectFile::parse(&object).map_err(|error| Failure::internal(&error))?.notes {
         eprintln!("note: {note}");
     }
@@ -90,7 +99,28 @@ pub(super) fn compile(options: &Options) -> Done {
 
 /// The object of a module, not sealed.
 pub(super) fn object(wasm: &[u8], choices: &CompileOptions) -> Result<Vec<u8>, ForgeError> {
-    Ok(compile_module(&validate(wasm)?, choices)?)
+    Ok(compile_module(&validate_with(wasm, &choices.limits)?, choices)?)
+}
+
+fn failure(error: &ForgeError) -> Failure {
+    let failure = Failure::problem(error);
+    match error {
+        ForgeError::Validate(ValidateError::Limit(exceeded))
+        | ForgeError::Compile(CompileError::Limit(exceeded)) => {
+            failure.hint(&format!("`--limit {}=N` sets it.", exceeded.limit.field()))
+        }
+        _ => failure,
+    }
+}
+
+/// Reads `NAME=N`, the name of a limit.
+fn limit(text: &str) -> Result<(String, u64), String> {
+    let (name, most) = text.split_once('=').ok_or("write NAME=N")?;
+    if !Limits::default().set(name, 0) {
+        return Err(format!("there is no such limit; there are {}", Limits::NAMES.join(", ")));
+    }
+    let most = most.parse().map_err(|_| format!("`{most}` is not a number"))?;
+    Ok((name.to_owned(), most))
 }
 
 /// Writes a file whole or not at all; a device or a pipe is written to as it is.

@@ -39,6 +39,29 @@ fn a_backtrace_names_source_lines_of_modules_and_objects() {
 }
 
 #[test]
+fn compile_keeps_to_the_limits_that_it_is_given() {
+    let data = tempfile::tempdir().unwrap();
+    let object = data.path().join("w.o").to_string_lossy().into_owned();
+    let wasm = guest("wordcount");
+    let compile = |limit| faasm(data.path(), &["compile", &wasm, "-o", &object, "--limit", limit]);
+    for (limit, what) in [
+        ("functions=3", "has more than 3 functions"),
+        ("values=5", "has more than 5 values"),
+        ("time=0", "takes more than 0 seconds"),
+    ] {
+        let refused = compile(limit);
+        let talk = text(&refused.stderr);
+        let hint = format!("`--limit {}=N` sets it", limit.split('=').next().unwrap());
+        assert!(code(&refused) == 2 && talk.contains(what) && talk.contains(&hint), "{talk}");
+        assert!(!Path::new(&object).exists());
+    }
+    for wrong in ["function=3", "functions", "functions=many"] {
+        assert_eq!(code(&compile(wrong)), 2, "{wrong}");
+    }
+    assert_eq!(code(&compile("functions=5000")), 0);
+}
+
+#[test]
 fn inspect_shows_a_module_and_its_object_alike() {
     let data = tempfile::tempdir().unwrap();
     let object = compiled(data.path(), "wordcount");
