@@ -226,7 +226,7 @@ impl Campaign<'_> {
 
 /// Makes a module smaller as long as running it as `seed` says still ends as it did; each attempt has a process of
 /// its own, as it may die.
-fn smaller(seed: u64, file: &Path) -> Result<Option<PathBuf>> {
+pub(crate) fn smaller(seed: u64, file: &Path) -> Result<Option<PathBuf>> {
     let first = verdict(seed, file)?;
     if first.is_empty() {
         return Ok(None);

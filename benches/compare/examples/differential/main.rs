@@ -55,13 +55,22 @@ enum Verb {
         /// The distance to the next.
         step: u64,
     },
-    /// Run one seed, or a file as if it were that seed's module; exits with 1 when something differs.
+    /// Run one seed, or a file as if it were that seed's module; exits with 1 when ours differs, with 2 when a rival
+    /// stands alone.
     Check {
         /// The seed.
         #[arg(long, default_value_t = 0)]
         seed: u64,
         /// A module in its binary or text form.
         file: Option<PathBuf>,
+    },
+    /// Make a file smaller as long as running it as that seed's module ends in the same way.
+    Shrink {
+        /// The seed.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// A module in its binary form.
+        file: PathBuf,
     },
     /// Print the module of a seed, or of a file.
     Show {
@@ -78,6 +87,11 @@ fn main() -> Result<ExitCode> {
         Verb::Run(options) => campaign::run(&options),
         Verb::Worker { seed, step } => worker::work(seed, step).map(|()| ExitCode::SUCCESS),
         Verb::Check { seed, file } => check(seed, file),
+        Verb::Shrink { seed, file } => {
+            let small = campaign::smaller(seed, &file)?.context("nothing differs there")?;
+            println!("{}", small.display());
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Show { seed, file } => {
             let case = case(seed, file)?;
             println!("{}", wasmprinter::print_bytes(&case.wasm)?);
@@ -98,8 +112,12 @@ fn check(seed: u64, file: Option<PathBuf>) -> Result<ExitCode> {
     let case = case(seed, file)?;
     let judged = Engines::new()?.judge(&case);
     println!("{}", judged.counts);
-    for difference in &judged.differences {
+    for difference in judged.differences.iter().chain(&judged.alone) {
         println!("{difference}");
     }
-    Ok(if judged.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match (judged.differences.is_empty(), judged.alone.is_empty()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(2),
+        (false, _) => ExitCode::FAILURE,
+    })
 }
