@@ -274,6 +274,14 @@ impl Drop for Slot {
     }
 }
 
+/// How many mappings the system gives a process (the sysctl `vm.max_map_count`); its default if it does not say.
+#[must_use]
+pub fn max_mappings() -> usize {
+    const DEFAULT: usize = 65_530;
+    let said = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+    said.ok().and_then(|said| said.trim().parse().ok()).unwrap_or(DEFAULT)
+}
+
 fn whole_pages(bytes: usize) -> Result<(), SlotError> {
     if bytes.is_multiple_of(HOST_PAGE) { Ok(()) } else { Err(SlotError::NotWholePages { bytes }) }
 }

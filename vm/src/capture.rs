@@ -16,7 +16,7 @@
 
 use std::any::TypeId;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use faasm_abi::gc;
 use faasm_abi::layout::header;
@@ -29,6 +29,8 @@ use faasm_sfi::slot::SlotError;
 
 use crate::externs::global_bits;
 use crate::heap;
+use crate::idle::IdleSlots;
+use crate::mappings::{Mappings, OF_PIECE, OF_REGION, OutOfMappings};
 use crate::segments::reference;
 use crate::shared_memory::{HEAD, SharedImage, SharedMemoryError};
 use crate::store::contents::Contents;
@@ -54,13 +56,10 @@ struct Inner {
     limits: StoreLimits,
     memory_used: u64,
     elements_used: u64,
-    /// Slots at rest, the last used last.
-    idle: Mutex<Idle>,
+    idle: Arc<IdleSlots>,
+    /// Of the images.
+    _mappings: Mappings,
 }
-
-/// A core keeps its box from life to life, so that birth does not copy it.
-#[allow(clippy::vec_box, reason = "stores own their cores by address")]
-type Idle = Vec<Box<StoreCore>>;
 
 /// A contiguous accessible part of the slot.
 #[derive(Debug)]
@@ -93,6 +92,9 @@ pub enum CaptureError {
     /// A table or global holds a reference to something of the host's.
     #[error("the store holds an external reference that is not null")]
     ExternRef,
+    /// Slots and modules have all mappings that they may have.
+    #[error(transparent)]
+    Mappings(#[from] OutOfMappings),
     /// The system refused memory for the image.
     #[error("the image cannot be made")]
     Image(#[from] ImageError),
@@ -121,6 +123,9 @@ pub enum BirthError {
     /// The system has no address space, mappings or memory left.
     #[error("no slot can be had for a birth")]
     Slot(#[from] SlotError),
+    /// Slots and modules have all mappings that they may have.
+    #[error(transparent)]
+    Mappings(#[from] OutOfMappings),
     /// The system refused a shared memory.
     #[error("no shared memory can be had for a birth")]
     Shared(#[from] SharedMemoryError),
@@ -138,11 +143,7 @@ impl Captured {
         if TypeId::of::<T>() != self.inner.contents.data_type {
             return Err(BirthError::WrongData);
         }
-        let idle = self.idle().pop();
-        let mut core = match idle {
-            Some(core) => core,
-            None => self.inner.fresh()?,
-        };
+        let mut core = self.inner.slot()?;
         core.origin = Some(self.clone());
         Ok(Store::from_core(core, data))
     }
@@ -150,7 +151,7 @@ impl Captured {
     /// How many slots are at rest, ready for a birth.
     #[must_use]
     pub fn idle_slots(&self) -> usize {
-        self.idle().len()
+        self.inner.idle.len()
     }
 
     /// Bytes of the images, holes included.
@@ -159,21 +160,34 @@ impl Captured {
         let pieces = self.inner.pieces.iter().map(|piece| piece.image.len());
         pieces.chain(self.inner.shared.iter().map(|(_, image)| image.image_bytes())).sum()
     }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Idle> {
-        // The list is whole at every unlock.
-        self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Inner {
+    /// A store on a slot at rest, or on a new one, for which others' slots at rest make room.
+    fn slot(&self) -> Result<Box<StoreCore>, BirthError> {
+        loop {
+            if let Some(core) = self.idle.take() {
+                return Ok(core);
+            }
+            match self.fresh() {
+                Err(BirthError::Slot(_) | BirthError::Mappings(_))
+                    if self.contents.engine.inner.idle.make_room() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// A store on a new slot.
     fn fresh(&self) -> Result<Box<StoreCore>, BirthError> {
         let core = StoreCore::on_slot(Arc::clone(&self.contents), self.limits);
         let mut core = Box::new(core.map_err(|error| match error {
-            StoreError::Slot(error) => error,
-            _ => SlotError::Exhausted { call: "reserve" },
+            StoreError::Slot(error) => BirthError::Slot(error),
+            StoreError::Mappings(error) => BirthError::Mappings(error),
+            _ => SlotError::Exhausted { call: "reserve" }.into(),
         })?);
+        let (pieces, shared) = (self.pieces.len().saturating_sub(1), self.shared.len());
+        core.mappings.more(pieces * OF_PIECE + shared * OF_REGION)?;
+        core.mappings.settle();
         core.walls.code.clone_from(&self.code);
         for piece in &self.pieces {
             core.slot.map_image(piece.offset, &piece.image)?;
@@ -276,12 +290,13 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
     let pieces = ranges(core)
         .into_iter()
         .map(|range| Ok(Piece { offset: range.start, image: image_of(core, &range)? }))
-        .collect::<Result<_, ImageError>>()?;
+        .collect::<Result<Vec<_>, ImageError>>()?;
     let shared = core
         .shared
         .iter()
         .map(|(index, memory)| Ok((*index, SharedImage::of(memory)?)))
-        .collect::<Result<_, ImageError>>()?;
+        .collect::<Result<Vec<_>, ImageError>>()?;
+    let mappings = core.contents.engine.take_mappings(pieces.len() + shared.len())?;
     if let Some(contents) = Arc::get_mut(&mut core.contents) {
         contents.sealed = true;
     }
@@ -295,7 +310,8 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
             limits: core.limits,
             memory_used: core.memory_used,
             elements_used: core.elements_used,
-            idle: Mutex::new(Vec::new()),
+            idle: IdleSlots::new(&core.contents.engine),
+            _mappings: mappings,
         }),
     })
 }
@@ -306,11 +322,7 @@ pub(crate) fn recycle(mut core: Box<StoreCore>) {
     if origin.inner.reset(&mut core).is_err() {
         return;
     }
-    let most = core.contents.engine.inner.config.idle_slots;
-    let mut idle = origin.idle();
-    if idle.len() < most {
-        idle.push(core);
-    }
+    origin.inner.idle.keep(core);
 }
 
 /// The present extents of what can grow, in the contents' order. Shared memories have none: they are not the slot's.

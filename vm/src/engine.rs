@@ -11,6 +11,8 @@ use faasm_abi::object::{SealError, SealKey};
 use faasm_sfi::dirty::Scanner;
 use faasm_sfi::watchdog::Watchdog;
 
+use crate::idle::IdleLists;
+use crate::mappings::{MappingBudget, Mappings, OutOfMappings};
 use crate::profiling::Profiling;
 
 /// A handle to what modules and stores share; cheap to clone.
@@ -24,6 +26,8 @@ pub(crate) struct EngineInner {
     pub(crate) config: EngineConfig,
     pub(crate) watchdog: Watchdog,
     pub(crate) scanner: Scanner,
+    pub(crate) idle: IdleLists,
+    pub(crate) mappings: Arc<MappingBudget>,
     /// Numbers stores, so that a handle is good only for the store (and its born copies) that it came from.
     stores: AtomicU64,
 }
@@ -37,8 +41,13 @@ pub struct EngineConfig {
     pub stack_bytes: usize,
     /// Bytes of address space that a store for several modules reserves.
     pub arena_bytes: usize,
-    /// How many slots that are ready for birth a captured store keeps.
+    /// How many slots that are ready for birth a captured store keeps, at most.
     pub idle_slots: usize,
+    /// How many all captured stores keep together, at most.
+    pub all_idle_slots: usize,
+    /// How many mappings slots and modules may take together. `None`: as many as the system gives this process, but a
+    /// sixteenth, which is left to threads, allocators and files.
+    pub mappings: Option<usize>,
     /// Whether each object is preceded by a collection: slow, to find references that are not known as roots.
     pub collect_always: bool,
     /// Who is told of the code of loaded modules.
@@ -53,7 +62,9 @@ impl EngineConfig {
             seal,
             stack_bytes: 1 << 20,
             arena_bytes: 1 << 40,
-            idle_slots: 1024,
+            idle_slots: 64,
+            all_idle_slots: 1024,
+            mappings: None,
             collect_always: false,
             profiling: Profiling::None,
         }
@@ -114,7 +125,11 @@ impl Engine {
         let scanner = Scanner::open().map_err(EngineError::Scanner)?;
         // A random start, so that handles of another engine's stores are not taken for this one's.
         let stores = AtomicU64::new(RandomState::new().hash_one(()));
-        Ok(Self { inner: Arc::new(EngineInner { config, watchdog, scanner, stores }) })
+        let idle = IdleLists::new(config.all_idle_slots);
+        let mappings = MappingBudget::new(config.mappings);
+        Ok(Self {
+            inner: Arc::new(EngineInner { config, watchdog, scanner, idle, mappings, stores }),
+        })
     }
 
     /// The key that objects must be sealed with.
@@ -134,6 +149,16 @@ impl Engine {
     /// [`SealError`].
     pub fn unseal<'a>(&self, file: &'a [u8]) -> Result<Trusted<'a>, SealError> {
         self.inner.config.seal.open(file).map(Trusted)
+    }
+
+    /// Mappings for a module or an image, for which slots at rest make room.
+    pub(crate) fn take_mappings(&self, count: usize) -> Result<Mappings, OutOfMappings> {
+        loop {
+            match self.inner.mappings.take(count) {
+                Err(_) if self.inner.idle.make_room() => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     pub(crate) fn next_store(&self) -> u64 {

@@ -13,6 +13,7 @@ use crate::capture::{self, CaptureError, Captured};
 use crate::engine::Engine;
 use crate::instance::Instance;
 use crate::linker::Linker;
+use crate::mappings::OutOfMappings;
 use crate::module::Module;
 use crate::place::number;
 use crate::restore::{self, RestoreError};
@@ -71,6 +72,9 @@ pub enum StoreError {
     /// The system has no address space, mappings or memory left.
     #[error("no room for a store")]
     Slot(#[from] SlotError),
+    /// Slots and modules have all mappings that they may have.
+    #[error(transparent)]
+    Mappings(#[from] OutOfMappings),
     /// A shared memory.
     #[error("no room for a shared memory")]
     Shared(#[from] SharedMemoryError),
@@ -155,8 +159,16 @@ impl<T: 'static> Store<T> {
         data: T,
     ) -> Result<Self, StoreError> {
         let plan = SlotPlan::of(room, modules.first(), &limits)?;
-        let contents = Contents::new(engine, (room, plan), modules, TypeId::of::<T>());
-        Ok(Self::from_core(Box::new(StoreCore::new(contents, limits)?), data))
+        loop {
+            let plan = (room, plan.clone());
+            let contents = Contents::new(engine, plan, modules.clone(), TypeId::of::<T>());
+            match StoreCore::new(contents, limits) {
+                Ok(core) => return Ok(Self::from_core(Box::new(core), data)),
+                Err(StoreError::Slot(_) | StoreError::Mappings(_))
+                    if engine.inner.idle.make_room() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Puts `data` into a core that has none.

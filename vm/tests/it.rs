@@ -26,6 +26,8 @@ mod growth;
 mod guest_memory;
 #[path = "it/hosts.rs"]
 mod hosts;
+#[path = "it/idle.rs"]
+mod idle;
 #[path = "it/interrupts.rs"]
 mod interrupts;
 #[path = "it/kernels.rs"]

@@ -20,6 +20,7 @@ use crate::capture::Captured;
 use crate::externs::AccessError;
 use crate::func::Func;
 use crate::heap::Roots;
+use crate::mappings::{Mappings, OF_PIECE};
 use crate::shared_memory::SharedMemory;
 use crate::store::contents::{Contents, MemoryRecord, TableRecord};
 use crate::store::plan::{STACK_GUARD, memory_bytes, pages, table_bytes};
@@ -61,6 +62,7 @@ pub(crate) struct StoreCore {
     /// As in the contents: one load less in the checks of handles.
     pub(crate) id: u64,
     pub(crate) slot: Slot,
+    pub(crate) mappings: Mappings,
     /// Its written pages; whoever writes, or lets a guest run, touches it first.
     pub(crate) known: Known,
     /// Changed only while no call runs.
@@ -130,6 +132,7 @@ impl StoreCore {
         limits: StoreLimits,
     ) -> Result<Self, StoreError> {
         let plan = &contents.plan;
+        let mappings = contents.engine.inner.mappings.take(OF_PIECE)?;
         let slot = Slot::reserve(plan.len)?;
         let at = slot.address();
         let walls = Walls {
@@ -144,6 +147,7 @@ impl StoreCore {
         Ok(Self {
             id: contents.id,
             slot,
+            mappings,
             known: Known::default(),
             walls,
             contents,
@@ -220,6 +224,7 @@ impl StoreCore {
         self.reused = true;
         self.roots.get_mut().truncate(0);
         self.regions.clear();
+        self.mappings.rest();
     }
 
     /// The address of `offset` in the slot.
@@ -333,10 +338,21 @@ impl StoreCore {
         let to_pages = |bytes| usize::try_from(bytes).map(pages).map_err(|_| AccessError::Limit);
         let (old, new) = (to_pages(old)?, to_pages(new)?);
         if new > old {
-            self.slot.commit(base + old, new - old).map_err(|_| AccessError::Limit)?;
-            self.grown = true;
+            self.commit_more(base + old, new - old).map_err(|_| AccessError::Limit)?;
         }
         Ok(())
+    }
+
+    /// Makes more of the slot accessible. In a life the first growth takes the mappings that all of the store's can
+    /// need: one for each thing that can grow.
+    pub(crate) fn commit_more(&mut self, offset: usize, len: usize) -> Result<(), StoreError> {
+        if !self.grown {
+            let Contents { memories, tables, .. } = &*self.contents;
+            let heap = usize::from(self.contents.plan.gc_heap.is_some());
+            self.mappings.more(memories.len() + tables.len() + heap)?;
+            self.grown = true;
+        }
+        Ok(self.slot.commit(offset, len)?)
     }
 
     /// Element `at`, which is below the length.
