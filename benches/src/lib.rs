@@ -18,6 +18,9 @@ use anyhow::{Context, Result};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
+pub mod child;
+pub mod memory;
+
 /// The shortest sample.
 pub const SAMPLE: Duration = Duration::from_millis(4);
 /// Samples of each side.
@@ -49,7 +52,7 @@ pub struct Row {
     pub rival: f64,
     /// Who the rival is, with its version.
     pub rival_name: String,
-    /// ours / rival: smaller is better.
+    /// ours / rival, and rival / ours where more is better: smaller is better.
     pub ratio: f64,
 }
 
@@ -110,8 +113,8 @@ impl Bench {
 
     /// Adds a row of memory, in bytes.
     pub fn push_bytes(&mut self, name: &str, ours: f64, rival: f64) {
-        let (ratio, mib) = (ours / rival, |bytes: f64| format!("{:.1} MiB", bytes / 1048576.0));
-        println!("{name:<28} {:>12} {:>12} {ratio:>7.3}", mib(ours), mib(rival));
+        let ratio = ours / rival;
+        println!("{name:<28} {:>12} {:>12} {ratio:>7.3}", human_bytes(ours), human_bytes(rival));
         self.rows.push(Row {
             name: name.to_owned(),
             unit: "bytes",
@@ -119,6 +122,19 @@ impl Bench {
             rival,
             rival_name: self.rival_name.clone(),
             ratio,
+        });
+    }
+
+    /// Adds a row that says how many there can be: more is better.
+    pub fn push_count(&mut self, name: &str, ours: usize, rival: usize) {
+        println!("{name:<28} {ours:>12} {rival:>12} {:>7.3}", rival as f64 / ours as f64);
+        self.rows.push(Row {
+            name: name.to_owned(),
+            unit: "count",
+            ours: ours as f64,
+            rival: rival as f64,
+            rival_name: self.rival_name.clone(),
+            ratio: rival as f64 / ours as f64,
         });
     }
 
@@ -233,6 +249,13 @@ fn processor_time(of: ClockId) -> Duration {
 fn median(samples: &mut [f64]) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples[samples.len() / 2]
+}
+
+fn human_bytes(bytes: f64) -> String {
+    match bytes {
+        n if n < 1024.0 * 1024.0 => format!("{:.1} KiB", n / 1024.0),
+        n => format!("{:.1} MiB", n / (1024.0 * 1024.0)),
+    }
 }
 
 fn human(nanoseconds: f64) -> String {

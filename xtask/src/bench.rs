@@ -4,14 +4,19 @@ use anyhow::{Result, bail};
 
 use crate::shell::{cargo, run};
 
-/// The benchmarks there are; each is `benches/compare/benches/NAME.rs`.
+/// The benchmarks there are; each is `benches/compare/benches/NAME.rs`, but for those without a rival's engine.
 const BENCHES: &[(&str, &str)] = &[
     ("call", "calls in and out of compiled code, and indirect ones"),
     ("birth", "a Faaslet's birth, a call and its reset"),
+    ("density", "memory of waiting guests, and how many there can be in one process"),
+    ("fleet", "a hundred thousand Faaslets that wait on this machine"),
     ("compile", "compiling real modules, on one thread and on two, and the memory it takes"),
     ("load", "loading real modules from files"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
 ];
+
+/// Those that build no rival's engine: `benches/benches/NAME.rs`.
+const NO_RIVAL: &[&str] = &["fleet"];
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -40,7 +45,8 @@ pub(crate) fn run_benches(options: &Options) -> Result<()> {
         if !known.clone().any(|k| k == name) {
             bail!("there is no benchmark `{name}`: `cargo xtask bench` lists them");
         }
-        let mut bench = cargo(["bench", "--quiet", "-p", "faasm-compare", "--bench", name]);
+        let package = if NO_RIVAL.contains(&name) { "faasm-benches" } else { "faasm-compare" };
+        let mut bench = cargo(["bench", "--quiet", "-p", package, "--bench", name]);
         run(&format!("benchmark {name} (results in target/bench/{name}.json)"), &mut bench)?;
     }
     Ok(())
