@@ -19,9 +19,24 @@ struct Guest {
     completer: Completer<()>,
 }
 
+/// Has so many functions that nobody calls any more: a module of its own for each, captured, and called once.
+pub(crate) fn functions(count: usize) -> Result<()> {
+    let ours = Ours::new()?;
+    let function = || -> Result<Captured> {
+        let (captured, func) = capture(&ours, NOOP)?;
+        end(start(&captured, func)?)?;
+        Ok(captured)
+    };
+    drop(function()?);
+    let before = Memory::here()?;
+    let functions = (0..count).map(|_| function()).collect::<Result<Vec<_>>>()?;
+    Report::of(functions.len(), before)?.say()?;
+    say_right(functions.len())
+}
+
 /// Has so many guests wait, or as many as there can be.
-pub(crate) fn run(count: usize) -> Result<()> {
-    let (captured, func) = capture()?;
+pub(crate) fn run(guest: &str, count: usize) -> Result<()> {
+    let (captured, func) = capture(&Ours::new()?, guest)?;
     // The first makes what there is once.
     end(start(&captured, func)?)?;
     let before = Memory::here()?;
@@ -48,9 +63,8 @@ pub(crate) fn run(count: usize) -> Result<()> {
     say_right(right)
 }
 
-fn capture() -> Result<(Captured, Func)> {
-    let ours = Ours::new()?;
-    let module = ours.module(&wat::parse_str(NOOP)?)?;
+fn capture(ours: &Ours, guest: &str) -> Result<(Captured, Func)> {
+    let module = ours.module(&wat::parse_str(guest)?)?;
     let mut linker = Linker::<Data>::new(&ours.engine);
     linker.func_wrap("h", "wait", |mut caller: Caller<'_, Data>| {
         if let Some(pending) = caller.data_mut().take() {

@@ -14,8 +14,8 @@ use wasmtime::{
 
 use crate::NOOP;
 
-/// More than its mappings allow.
-const SLOTS: u32 = 12_000;
+/// The most that its mappings allow: two for each stack, made with the pool, and two for each instance.
+const SLOTS: u32 = 16_300;
 
 /// Is ready when it is asked for the second time.
 struct Twice(bool);
@@ -30,9 +30,24 @@ impl Future for Twice {
 
 type Call = Pin<Box<dyn Future<Output = Result<()>>>>;
 
+/// Has so many functions that nobody calls any more: a module of its own for each, called once.
+pub(crate) fn functions(count: usize) -> Result<()> {
+    let engine = engine()?;
+    let function = || -> Result<InstancePre<()>> {
+        let prepared = prepare(&engine, NOOP)?;
+        end(start(&prepared)?)?;
+        Ok(prepared)
+    };
+    drop(function()?);
+    let before = Memory::here()?;
+    let functions = (0..count).map(|_| function()).collect::<Result<Vec<_>>>()?;
+    Report::of(functions.len(), before)?.say()?;
+    say_right(functions.len())
+}
+
 /// Has so many guests wait, or as many as there can be.
-pub(crate) fn run(count: usize) -> Result<()> {
-    let prepared = prepare()?;
+pub(crate) fn run(guest: &str, count: usize) -> Result<()> {
+    let prepared = prepare(&engine()?, guest)?;
     // The first makes what there is once.
     end(start(&prepared)?)?;
     let before = Memory::here()?;
@@ -58,15 +73,18 @@ pub(crate) fn run(count: usize) -> Result<()> {
     say_right(right)
 }
 
-fn prepare() -> Result<InstancePre<()>> {
+fn engine() -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_core_instances(SLOTS).total_memories(SLOTS).total_stacks(SLOTS);
     let mut config = Config::new();
     config.memory_init_cow(true);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    let engine = Engine::new(&config)?;
-    let module = Module::new(&engine, NOOP)?;
-    let mut linker = Linker::new(&engine);
+    Ok(Engine::new(&config)?)
+}
+
+fn prepare(engine: &Engine, guest: &str) -> Result<InstancePre<()>> {
+    let module = Module::new(engine, wat::parse_str(guest)?)?;
+    let mut linker = Linker::new(engine);
     linker.func_wrap_async("h", "wait", |_, (): ()| Box::new(Twice(false)))?;
     Ok(linker.instantiate_pre(&module)?)
 }
