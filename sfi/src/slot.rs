@@ -18,6 +18,10 @@ use crate::image::Image;
 use crate::pages::{self, Access, Refused, Shows};
 use crate::shared::SharedRegion;
 
+mod discard;
+
+pub use discard::{Discard, Discarder};
+
 /// Why an operation on a slot was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotError {
@@ -217,6 +221,21 @@ impl Slot {
         if len > 0 {
             // SAFETY: the pages are this slot's.
             unsafe { pages::map_over(address, len, Access::None, Shows::Zeros) }?;
+        }
+        Ok(())
+    }
+
+    /// Makes whole pages inaccessible that were committed. What is in them stays, for when they are committed again, and
+    /// page tables do. Flushes as [`Self::decommit`], unless nothing is in them, as they were given back ([`Discard`]).
+    ///
+    /// # Errors
+    ///
+    /// [`SlotError`].
+    pub fn hide(&self, offset: usize, len: usize) -> Result<(), SlotError> {
+        let address = self.pages(offset, len)?;
+        if len > 0 {
+            // SAFETY: the pages are this slot's.
+            unsafe { pages::protect(address, len, Access::None) }?;
         }
         Ok(())
     }

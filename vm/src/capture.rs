@@ -7,8 +7,9 @@
 //!    A shared memory that nobody else has is copied to an image of its own.
 //! 2. `birth` takes a slot that is at rest, the last one first, or reserves one and maps the images copy on write.
 //!    Each birth has shared memories of its own, with the captured bytes.
-//! 3. `recycle` makes what grew inaccessible, restores the written pages, restores or replaces shared memories, and
-//!    puts the slot at rest.
+//! 3. `recycle` restores the written pages and shared memories and puts the slot to rest. Where mappings must change
+//!    too, since something grew or a shared memory is to be replaced, it gives the slot to the engine's reclaimer, which
+//!    does that and puts it to rest later.
 //!
 //! # Invariants
 //!
@@ -29,8 +30,9 @@ use faasm_sfi::slot::SlotError;
 
 use crate::externs::global_bits;
 use crate::heap;
-use crate::idle::IdleSlots;
+use crate::idle::Idle;
 use crate::mappings::{Mappings, OF_PIECE, OF_REGION, OutOfMappings};
+use crate::reclaim::{ReclaimError, Work};
 use crate::segments::reference;
 use crate::shared_memory::{HEAD, SharedImage, SharedMemoryError};
 use crate::store::contents::Contents;
@@ -41,7 +43,30 @@ use crate::store::{Store, StoreError, StoreLimits};
 /// A store at rest, from which equal stores are born; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Captured {
+    open: Arc<Open>,
+}
+
+/// What all handles share: with the last of them the slots at rest go.
+#[derive(Debug)]
+struct Open {
     inner: Arc<Inner>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.inner.idle.close();
+    }
+}
+
+/// Where a store was born. Its slot holds it from life to life, also at rest, so that threads that give birth at the
+/// same time have no count to share.
+pub(crate) struct Origin(Arc<Inner>);
+
+impl std::fmt::Debug for Origin {
+    /// Without the slots at rest, which have origins.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -56,7 +81,7 @@ struct Inner {
     limits: StoreLimits,
     memory_used: u64,
     elements_used: u64,
-    idle: Arc<IdleSlots>,
+    idle: Idle,
     /// Of the images.
     _mappings: Mappings,
 }
@@ -140,105 +165,108 @@ impl Captured {
     ///
     /// [`BirthError`].
     pub fn birth<T: 'static>(&self, data: T) -> Result<Store<T>, BirthError> {
-        if TypeId::of::<T>() != self.inner.contents.data_type {
+        let inner = &self.open.inner;
+        if TypeId::of::<T>() != inner.contents.data_type {
             return Err(BirthError::WrongData);
         }
-        let mut core = self.inner.slot()?;
-        core.origin = Some(self.clone());
+        let core = match resting(inner) {
+            Some(core) => core,
+            // What makes room may put one of these slots to rest.
+            None => inner.contents.engine.with_room(BirthError::is_want_of_room, || {
+                resting(inner).map_or_else(|| fresh(inner), Ok)
+            })?,
+        };
         Ok(Store::from_core(core, data))
     }
 
     /// How many slots are at rest, ready for a birth.
     #[must_use]
     pub fn idle_slots(&self) -> usize {
-        self.inner.idle.len()
+        self.open.inner.idle.len()
     }
 
     /// Bytes of the images, holes included.
     #[must_use]
     pub fn image_bytes(&self) -> usize {
-        let pieces = self.inner.pieces.iter().map(|piece| piece.image.len());
-        pieces.chain(self.inner.shared.iter().map(|(_, image)| image.image_bytes())).sum()
+        let pieces = self.open.inner.pieces.iter().map(|piece| piece.image.len());
+        pieces.chain(self.open.inner.shared.iter().map(|(_, image)| image.image_bytes())).sum()
     }
 }
 
+impl BirthError {
+    fn is_want_of_room(&self) -> bool {
+        matches!(self, Self::Slot(_) | Self::Mappings(_))
+    }
+}
+
+/// A store on a slot at rest.
+fn resting(inner: &Inner) -> Option<Box<StoreCore>> {
+    let mut core = inner.idle.take()?;
+    core.known.adopt();
+    Some(core)
+}
+
+/// A store on a new slot.
+fn fresh(inner: &Arc<Inner>) -> Result<Box<StoreCore>, BirthError> {
+    let core = StoreCore::on_slot(Arc::clone(&inner.contents), inner.limits);
+    let mut core = Box::new(core.map_err(|error| match error {
+        StoreError::Slot(error) => BirthError::Slot(error),
+        StoreError::Mappings(error) => BirthError::Mappings(error),
+        _ => SlotError::Exhausted { call: "reserve" }.into(),
+    })?);
+    let (pieces, shared) = (inner.pieces.len().saturating_sub(1), inner.shared.len());
+    core.mappings.more(pieces * OF_PIECE + shared * OF_REGION)?;
+    core.mappings.settle();
+    core.walls.code.clone_from(&inner.code);
+    for piece in &inner.pieces {
+        core.slot.map_image(piece.offset, &piece.image)?;
+    }
+    for (index, image) in &inner.shared {
+        core.shared.push((*index, image.memory()?));
+        map_shared(&core, core.shared.len() - 1)?;
+    }
+    inner.begin(&mut core);
+    core.origin = Some(Origin(Arc::clone(inner)));
+    Ok(core)
+}
+
 impl Inner {
-    /// A store on a slot at rest, or on a new one, for which others' slots at rest make room.
-    fn slot(&self) -> Result<Box<StoreCore>, BirthError> {
-        loop {
-            if let Some(core) = self.idle.take() {
-                return Ok(core);
-            }
-            match self.fresh() {
-                Err(BirthError::Slot(_) | BirthError::Mappings(_))
-                    if self.contents.engine.inner.idle.make_room() => {}
-                outcome => return outcome,
-            }
-        }
-    }
-
-    /// A store on a new slot.
-    fn fresh(&self) -> Result<Box<StoreCore>, BirthError> {
-        let core = StoreCore::on_slot(Arc::clone(&self.contents), self.limits);
-        let mut core = Box::new(core.map_err(|error| match error {
-            StoreError::Slot(error) => BirthError::Slot(error),
-            StoreError::Mappings(error) => BirthError::Mappings(error),
-            _ => SlotError::Exhausted { call: "reserve" }.into(),
-        })?);
-        let (pieces, shared) = (self.pieces.len().saturating_sub(1), self.shared.len());
-        core.mappings.more(pieces * OF_PIECE + shared * OF_REGION)?;
-        core.mappings.settle();
-        core.walls.code.clone_from(&self.code);
-        for piece in &self.pieces {
-            core.slot.map_image(piece.offset, &piece.image)?;
-        }
-        for (index, image) in &self.shared {
-            core.shared.push((*index, image.memory()?));
-            map_shared(&core, core.shared.len() - 1)?;
-        }
-        self.begin(&mut core);
-        Ok(core)
-    }
-
-    /// Gives shared memories the captured bytes again, or puts new ones in the place of those that others have or that
-    /// have grown.
-    fn reset_shared(&self, core: &mut StoreCore) -> Result<(), ResetError> {
-        for (position, (_, image)) in self.shared.iter().enumerate() {
-            let memory = &mut core.shared[position].1;
-            if !image.restore(memory)? {
-                *memory = image.memory()?;
-                map_shared(core, position)?;
-            }
-        }
-        Ok(())
-    }
-
     fn begin(&self, core: &mut StoreCore) {
         core.memory_used = self.memory_used;
         core.elements_used = self.elements_used;
     }
 
-    /// Makes a slot what a fresh one would be.
-    fn reset(&self, core: &mut StoreCore) -> Result<(), ResetError> {
-        if core.grown {
+    /// Makes a slot what a fresh one would be, but for what is left to do with its mappings.
+    fn reset(&self, core: &mut StoreCore) -> Result<Work, ResetError> {
+        let mut work = Work {
             // The sizes must be read before the context is restored.
-            for (now, then) in extents(core).into_iter().zip(&self.extents) {
-                if now.accessible > then.accessible {
-                    let at = then.base + then.accessible;
-                    core.slot.decommit(at, now.accessible - then.accessible)?;
-                }
-            }
-        }
+            grown: if core.grown { self.grown(core) } else { Vec::new() },
+            regions: std::mem::take(&mut core.regions),
+            ..Work::default()
+        };
         let scanner = &core.contents.engine.inner.scanner;
         let images = self.pieces.iter().map(|piece| (piece.offset, &piece.image));
         // SAFETY: `fresh` mapped the images there, and only pages behind the pieces were mapped since (growth and
         // regions, which lie behind a memory's or table's first extent); no call runs, as the store is owned here.
         // All writes go through `StoreCore::address`, `GuestMemory` or an activation, which touch.
-        unsafe { scanner.restore_known(&core.slot, images, &mut core.known)? };
-        self.reset_shared(core)?;
+        let restored = unsafe { scanner.restore(&core.slot, images, &mut core.known)? };
+        work.bloated = restored.bloated;
+        for (position, (_, image)) in self.shared.iter().enumerate() {
+            if !image.restore(&mut core.shared[position].1)? {
+                work.shared.push(position);
+            }
+        }
         core.forget_life();
         self.begin(core);
-        Ok(())
+        Ok(work)
+    }
+
+    /// What is accessible and would not be in a fresh slot, as offsets.
+    fn grown(&self, core: &StoreCore) -> Vec<Range<usize>> {
+        let now = extents(core).into_iter().zip(&self.extents);
+        now.filter(|(now, then)| now.accessible > then.accessible)
+            .map(|(now, then)| then.base + then.accessible..now.base + now.accessible)
+            .collect()
     }
 }
 
@@ -246,11 +274,17 @@ impl Inner {
 #[derive(Debug, thiserror::Error)]
 enum ResetError {
     #[error(transparent)]
-    Slot(#[from] SlotError),
-    #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error(transparent)]
     Shared(#[from] SharedMemoryError),
+}
+
+/// Puts a new memory with the captured bytes in the place of a shared one that others have or that has grown.
+pub(crate) fn replace_shared(core: &mut StoreCore, position: usize) -> Result<(), ReclaimError> {
+    let Some(Origin(inner)) = &core.origin else { return Ok(()) };
+    let memory = inner.shared[position].1.memory()?;
+    core.shared[position].1 = memory;
+    Ok(map_shared(core, position)?)
 }
 
 /// Maps a shared memory of the core, by its position, to its place in the slot.
@@ -300,29 +334,57 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
     if let Some(contents) = Arc::get_mut(&mut core.contents) {
         contents.sealed = true;
     }
-    Ok(Captured {
-        inner: Arc::new(Inner {
-            contents: Arc::clone(&core.contents),
-            code: core.walls.code.clone(),
-            pieces,
-            shared,
-            extents: extents(core),
-            limits: core.limits,
-            memory_used: core.memory_used,
-            elements_used: core.elements_used,
-            idle: IdleSlots::new(&core.contents.engine),
-            _mappings: mappings,
-        }),
-    })
+    let inner = Inner {
+        contents: Arc::clone(&core.contents),
+        code: core.walls.code.clone(),
+        pieces,
+        shared,
+        extents: extents(core),
+        limits: core.limits,
+        memory_used: core.memory_used,
+        elements_used: core.elements_used,
+        idle: Idle::new(&core.contents.engine),
+        _mappings: mappings,
+    };
+    Ok(Captured { open: Arc::new(Open { inner: Arc::new(inner) }) })
 }
 
 /// Ends a store whose data is dropped; its slot goes back to where it was born.
 pub(crate) fn recycle(mut core: Box<StoreCore>) {
     let Some(origin) = core.origin.take() else { return };
-    if origin.inner.reset(&mut core).is_err() {
-        return;
+    let reset = origin.0.reset(&mut core);
+    core.origin = Some(origin);
+    let Ok(work) = reset else { return };
+    if !work.is_none() {
+        return reclaim(core, work);
     }
-    origin.inner.idle.keep(core);
+    if let Some(core) = put_to_rest(core) {
+        surplus(core);
+    }
+}
+
+fn reclaim(core: Box<StoreCore>, work: Work) {
+    let contents = Arc::clone(&core.contents);
+    contents.engine.inner.reclaimer.give(core, work);
+}
+
+/// Lets a slot go.
+fn surplus(core: Box<StoreCore>) {
+    reclaim(core, Work { surplus: true, ..Work::default() });
+}
+
+/// Puts a slot that is what a fresh one would be to rest; gives it back if there is no room.
+pub(crate) fn put_to_rest(mut core: Box<StoreCore>) -> Option<Box<StoreCore>> {
+    core.mappings.rest();
+    for position in 0.. {
+        let Origin(inner) = core.origin.as_ref()?;
+        let Some(list) = inner.idle.list(position) else { break };
+        core = list.put(core)?;
+    }
+    let Origin(inner) = core.origin.as_ref()?;
+    let list = inner.idle.list(0)?;
+    inner.idle.ask_others().into_iter().for_each(surplus);
+    list.put(core)
 }
 
 /// The present extents of what can grow, in the contents' order. Shared memories have none: they are not the slot's.

@@ -2,37 +2,41 @@
 //!
 //! # Protocol
 //!
-//! 1. Each captured store has its slots at rest, last in, first out: a birth takes the one whose pages are most likely
-//!    in the processor's caches. Births and resets look at their own captured store's list alone.
+//! 1. A captured store has a list for each processor, as far as the most that may rest are enough for that. A thread
+//!    always begins with the same one, last in, first out: so it finds what it used itself, resident and in its caches,
+//!    and threads that work at the same time do not meet.
 //! 2. A list holds no more than its *allowance*, which it asks the engine for when it has more to keep: one, then as
-//!    many again as it has, up to `EngineConfig::idle_slots`. All allowances together are at most
+//!    many again as it has, up to its share of `EngineConfig::idle_slots`. All allowances together are at most
 //!    `EngineConfig::all_idle_slots`.
 //! 3. When nothing more is to be granted, or the system has no room for a slot, allowances are *recalled*: a hand goes
 //!    round the lists, passes once by those that gave birth since it last came, and from the others takes the allowance
 //!    that they do not use and half of their slots, the coldest.
-//! 4. Slots that are given back are unmapped when no lock is held, by the thread that wants the room. A birth that finds
-//!    a slot at rest never waits for that.
+//! 4. What is recalled for another list is unmapped by the reclaimer; what makes room for somebody who waits for it, by
+//!    that thread, when no lock is held. A birth that finds a slot at rest never waits for that.
 //!
 //! # Invariants
 //!
-//! Nobody takes the hand's lock while holding a list's.
+//! * Nobody takes the hand's lock while holding a list's.
+//! * A closed list is empty for ever. Slots at rest hold what they were born from, which closes the lists when its last
+//!   user's handle goes.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crate::engine::Engine;
 use crate::store::core::StoreCore;
 
 /// A core keeps its box from life to life, so that birth does not copy it.
 #[allow(clippy::vec_box, reason = "stores own their cores by address")]
-type Slots = Vec<Box<StoreCore>>;
+pub(crate) type Slots = Vec<Box<StoreCore>>;
 
 /// All lists of an engine.
 #[derive(Debug)]
 pub(crate) struct IdleLists {
     /// The hand is at the front.
-    round: Mutex<VecDeque<Weak<IdleSlots>>>,
+    round: Mutex<VecDeque<Weak<List>>>,
     /// All allowances together.
     granted: AtomicUsize,
     most: usize,
@@ -40,18 +44,28 @@ pub(crate) struct IdleLists {
 
 /// The slots at rest of one captured store.
 #[derive(Debug)]
-pub(crate) struct IdleSlots {
+pub(crate) struct Idle {
+    lists: Box<[Arc<List>]>,
+}
+
+/// Slots at rest that the same threads used; alone, with its count of users, in what processors exchange.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct List {
     engine: Engine,
-    list: Mutex<List>,
+    /// How many it may ever hold.
+    most: usize,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct List {
+struct State {
     /// The last used last; no more than `allowance`.
     slots: Slots,
     allowance: usize,
     /// There was a birth since the hand came by.
     used: bool,
+    closed: bool,
 }
 
 /// What was recalled.
@@ -60,6 +74,9 @@ struct Recalled {
     allowance: usize,
     slots: Slots,
 }
+
+/// The fewest slots that are worth a list of their own.
+const LEAST: usize = 4;
 
 impl IdleLists {
     /// No lists yet, and room for `most` slots in all of them.
@@ -80,7 +97,7 @@ impl IdleLists {
     }
 
     /// Goes round until something that is `enough` was recalled, but not from `wanting`.
-    fn recall(&self, wanting: Option<&IdleSlots>, enough: impl Fn(&Recalled) -> bool) -> Recalled {
+    fn recall(&self, wanting: Option<&Idle>, enough: impl Fn(&Recalled) -> bool) -> Recalled {
         let mut recalled = Recalled::default();
         let mut round = self.round.lock().unwrap_or_else(PoisonError::into_inner);
         // Once to pass by those in use, once to take.
@@ -91,7 +108,8 @@ impl IdleLists {
             let Some(next) = round.pop_front() else { break };
             let Some(list) = next.upgrade() else { continue };
             round.push_back(next);
-            if wanting.is_none_or(|wanting| !std::ptr::eq(wanting, &*list)) {
+            let wants = |idle: &Idle| idle.lists.iter().any(|of_idle| Arc::ptr_eq(of_idle, &list));
+            if !wanting.is_some_and(wants) {
                 list.lock().recall(&mut recalled);
             }
         }
@@ -107,63 +125,99 @@ impl IdleLists {
     }
 }
 
-impl IdleSlots {
-    /// None yet.
-    pub(crate) fn new(engine: &Engine) -> Arc<Self> {
-        let slots = Arc::new(Self { engine: engine.clone(), list: Mutex::default() });
-        let mut round = slots.lists().round.lock().unwrap_or_else(PoisonError::into_inner);
+impl Idle {
+    /// No slots yet.
+    pub(crate) fn new(engine: &Engine) -> Self {
+        let most = engine.inner.config.idle_slots;
+        let count = (most / LEAST).clamp(1, processors());
+        let list = |at: usize| List {
+            engine: engine.clone(),
+            most: most / count + usize::from(at < most % count),
+            state: Mutex::default(),
+        };
+        let lists: Box<[_]> = (0..count).map(list).map(Arc::new).collect();
+        let mut round = engine.inner.idle.round.lock().unwrap_or_else(PoisonError::into_inner);
         round.retain(|list| list.strong_count() > 0);
-        round.push_back(Arc::downgrade(&slots));
+        round.extend(lists.iter().map(Arc::downgrade));
         drop(round);
-        slots
+        Self { lists }
     }
 
-    /// The slot that was used last.
+    /// The slot that this thread used last, or another.
     pub(crate) fn take(&self) -> Option<Box<StoreCore>> {
-        let mut list = self.lock();
-        list.used = true;
-        list.slots.pop()
+        (0..self.lists.len()).find_map(|position| {
+            let mut state = self.at(position).lock();
+            let slot = state.slots.pop();
+            state.used |= position == 0 || slot.is_some();
+            slot
+        })
     }
 
-    /// Keeps a slot that was reset, or gives it back.
-    pub(crate) fn keep(&self, core: Box<StoreCore>) {
-        let Err(core) = self.push(core) else { return };
-        if self.lock().allowance < self.engine.inner.config.idle_slots {
-            drop(self.lists().recall(Some(self), |recalled| recalled.allowance > 0));
-            drop(self.push(core));
+    /// The list that this thread tries in this place, if there is one. Its slots hold what holds this value: who puts one
+    /// there needs the list for itself.
+    pub(crate) fn list(&self, position: usize) -> Option<Arc<List>> {
+        (position < self.lists.len()).then(|| Arc::clone(self.at(position)))
+    }
+
+    /// Recalls allowance from others, if this thread's list could use it; the slots that rest there now are the
+    /// caller's to give back.
+    pub(crate) fn ask_others(&self) -> Slots {
+        let list = self.at(0);
+        if list.lock().allowance >= list.most {
+            return Slots::new();
         }
+        list.engine.inner.idle.recall(Some(self), |recalled| recalled.allowance > 0).slots
     }
 
-    /// How many there are.
+    /// How many slots are at rest.
     pub(crate) fn len(&self) -> usize {
-        self.lock().slots.len()
+        self.lists.iter().map(|list| list.lock().slots.len()).sum()
     }
 
-    fn push(&self, core: Box<StoreCore>) -> Result<(), Box<StoreCore>> {
-        let mut list = self.lock();
-        if list.slots.len() >= list.allowance {
-            let most = self.engine.inner.config.idle_slots;
-            let wanted = list.allowance.max(1).min(most.saturating_sub(list.allowance));
-            list.allowance += self.lists().grant(wanted);
+    /// Lets all slots go, and takes no more.
+    pub(crate) fn close(&self) {
+        for list in &*self.lists {
+            let mut state = list.lock();
+            state.closed = true;
+            list.engine.inner.idle.give_back(std::mem::take(&mut state.allowance));
+            let slots = std::mem::take(&mut state.slots);
+            // They may hold the last handle of something whose end takes locks.
+            drop(state);
+            drop(slots);
         }
-        if list.slots.len() >= list.allowance {
-            return Err(core);
-        }
-        list.slots.push(core);
-        Ok(())
     }
 
-    fn lists(&self) -> &IdleLists {
-        &self.engine.inner.idle
-    }
-
-    /// The list is whole at every unlock.
-    fn lock(&self) -> MutexGuard<'_, List> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    /// This thread's list first, then the others.
+    fn at(&self, position: usize) -> &Arc<List> {
+        &self.lists[(this_thread() + position) % self.lists.len()]
     }
 }
 
 impl List {
+    /// Puts a slot to rest; gives it back if there is no room, or nobody who could take it.
+    pub(crate) fn put(&self, core: Box<StoreCore>) -> Option<Box<StoreCore>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Some(core);
+        }
+        if state.slots.len() >= state.allowance {
+            let wanted = state.allowance.max(1).min(self.most.saturating_sub(state.allowance));
+            state.allowance += self.engine.inner.idle.grant(wanted);
+        }
+        if state.slots.len() >= state.allowance {
+            return Some(core);
+        }
+        state.slots.push(core);
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The list is whole at every unlock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
     fn recall(&mut self, recalled: &mut Recalled) {
         if std::mem::replace(&mut self.used, false) {
             return;
@@ -175,9 +229,27 @@ impl List {
     }
 }
 
-impl Drop for IdleSlots {
+impl Drop for List {
     fn drop(&mut self) {
         let allowance = self.lock().allowance;
-        self.lists().give_back(allowance);
+        self.engine.inner.idle.give_back(allowance);
     }
+}
+
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// This thread's number: threads are counted as they come.
+fn this_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static THREAD: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    THREAD.get().unwrap_or_else(|| {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        THREAD.set(Some(number));
+        number
+    })
 }

@@ -47,6 +47,7 @@ mod module;
 mod object;
 mod place;
 mod profiling;
+mod reclaim;
 mod restore;
 mod run;
 mod segments;
@@ -70,6 +71,7 @@ pub use faasm_abi::types::{
     CompositeType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
     StorageType, StructType, SubType, TableType, ValType,
 };
+pub use faasm_sfi::dirty::Strategy;
 pub use faasm_sfi::pending::Pending;
 pub use faasm_sfi::shared::SharedRegion;
 pub use func::{CallError, Func, TypedFunc, TypedFuncError};

@@ -74,7 +74,8 @@ impl Mappings {
         self.at_rest = self.count;
     }
 
-    /// Gives back what is not kept at rest.
+    /// Gives back what is not kept at rest. A slot whose growth is hidden, not unmapped, keeps one more, for which the
+    /// budget's room for others is there.
     pub(crate) fn rest(&mut self) {
         if self.count > self.at_rest {
             self.budget.used.fetch_sub(self.count - self.at_rest, Ordering::Relaxed);

@@ -92,6 +92,12 @@ pub enum StoreError {
     Sealed,
 }
 
+impl StoreError {
+    fn is_want_of_room(&self) -> bool {
+        matches!(self, Self::Slot(_) | Self::Mappings(_))
+    }
+}
+
 /// Ends a store's running call from any thread.
 #[derive(Clone, Debug)]
 pub struct Interrupt(pub(crate) faasm_sfi::interrupt::Interrupt);
@@ -159,16 +165,12 @@ impl<T: 'static> Store<T> {
         data: T,
     ) -> Result<Self, StoreError> {
         let plan = SlotPlan::of(room, modules.first(), &limits)?;
-        loop {
+        let core = engine.with_room(StoreError::is_want_of_room, || {
             let plan = (room, plan.clone());
             let contents = Contents::new(engine, plan, modules.clone(), TypeId::of::<T>());
-            match StoreCore::new(contents, limits) {
-                Ok(core) => return Ok(Self::from_core(Box::new(core), data)),
-                Err(StoreError::Slot(_) | StoreError::Mappings(_))
-                    if engine.inner.idle.make_room() => {}
-                Err(error) => return Err(error),
-            }
-        }
+            StoreCore::new(contents, limits)
+        })?;
+        Ok(Self::from_core(Box::new(core), data))
     }
 
     /// Puts `data` into a core that has none.

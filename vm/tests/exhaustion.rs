@@ -59,7 +59,9 @@ fn growth_and_births_fail_alike_when_no_mapping_is_left() {
     println!("after {} stores the system refused {refused}", born.len());
     let mut used = born.pop().unwrap();
     drop(born);
+    let engine = used.engine();
     used.recycle();
+    engine.settle();
     used = captured.birth(()).unwrap();
     assert_eq!(f.call(&mut used, &[]).unwrap(), [Val::I32(1)]);
 }

@@ -40,6 +40,8 @@ mod loading;
 mod memories;
 #[path = "it/recursion.rs"]
 mod recursion;
+#[path = "it/resets.rs"]
+mod resets;
 #[path = "it/snapshot.rs"]
 mod snapshot;
 #[path = "it/support.rs"]

@@ -16,7 +16,7 @@ use faasm_sfi::slot::Slot;
 use faasm_sfi::walls::Walls;
 
 use crate::backtrace::Addresses;
-use crate::capture::Captured;
+use crate::capture::Origin;
 use crate::externs::AccessError;
 use crate::func::Func;
 use crate::heap::Roots;
@@ -106,7 +106,7 @@ pub(crate) struct StoreCore {
     /// The shared memories of the store, by index.
     pub(crate) shared: Vec<(u32, SharedMemory)>,
     /// Where it was born.
-    pub(crate) origin: Option<Captured>,
+    pub(crate) origin: Option<Origin>,
 }
 
 // SAFETY: `data` belongs to the store that owns this core, which is `Send` only if the data is; a core at rest in a
@@ -223,8 +223,6 @@ impl StoreCore {
         self.refused = false;
         self.reused = true;
         self.roots.get_mut().truncate(0);
-        self.regions.clear();
-        self.mappings.rest();
     }
 
     /// The address of `offset` in the slot.
@@ -349,7 +347,9 @@ impl StoreCore {
         if !self.grown {
             let Contents { memories, tables, .. } = &*self.contents;
             let heap = usize::from(self.contents.plan.gc_heap.is_some());
-            self.mappings.more(memories.len() + tables.len() + heap)?;
+            let count = memories.len() + tables.len() + heap;
+            let engine = self.contents.engine.clone();
+            engine.with_room(|_| true, || self.mappings.more(count))?;
             self.grown = true;
         }
         Ok(self.slot.commit(offset, len)?)

@@ -271,8 +271,11 @@ fn captures_hold_the_heap_and_resets_undo_what_was_made() {
             assert_eq!(born.call("tree", &[Val::I32(depth)]), [Val::I32(1 << depth)]);
             born.call("keep", &[Val::I32(3)]);
             assert_eq!(born.call("kept_sum", &[]), [Val::I64(3)]);
+            let engine = born.store.engine();
             born.store.recycle();
+            engine.settle();
             let again = captured.birth(()).unwrap();
+            assert!(again.is_reused());
             assert!(again.accessible_pages() == fresh, "a reset restores every byte");
         }
     });
