@@ -7,7 +7,8 @@ use crate::shell::{cargo, run};
 /// The benchmarks there are; each is `benches/compare/benches/NAME.rs`, but for those without a rival's engine.
 const BENCHES: &[(&str, &str)] = &[
     ("call", "calls in and out of compiled code, and indirect ones"),
-    ("birth", "a Faaslet's birth, a call and its reset"),
+    ("birth", "a Faaslet's birth, a call and its reset, on one thread and on two"),
+    ("reset", "the same with more and more written pages, in small and large images"),
     ("density", "memory of waiting guests, and how many there can be in one process"),
     ("fleet", "a hundred thousand Faaslets that wait on this machine"),
     ("compile", "compiling real modules, on one thread and on two, and the memory it takes"),
