@@ -379,7 +379,9 @@ fn a_collection_ends_at_the_deadline_and_leaves_nothing_that_can_be_used() {
     let made = GcRef::new_struct(store, *instance, 0, &[Val::AnyRef(None), Val::I64(1)]);
     assert_eq!(made, Err(GcError::Interrupted));
     store.collect_garbage();
+    let engine = store.engine();
     world.store.recycle();
+    engine.settle();
     let again = captured.birth(()).unwrap();
     assert!(again.is_reused() && again.accessible_pages() == fresh);
 }
