@@ -40,7 +40,11 @@ fn main() -> Outcome<()> {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             for _ in 0..neighbours {
-                scope.spawn(|| while !stop.load(Ordering::Relaxed) {});
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
             }
             for way in [Way::Each, Way::Batch] {
                 for pages in [2, 4, 16] {

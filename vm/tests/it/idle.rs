@@ -142,3 +142,37 @@ fn a_module_that_is_loaded_takes_room_of_slots_at_rest() {
     assert!(first.captured.idle_slots() < 4);
     second.answers(&mut second.captured.birth(()).unwrap());
 }
+
+#[test]
+fn threads_that_want_all_there_is_keep_the_bounds_and_lose_nothing() {
+    const SLOTS: usize = 12;
+    let engine = engine(|config| {
+        (config.idle_slots, config.all_idle_slots) = (4, 6);
+        config.mappings = Some(3 * OF_FUNCTION + SLOTS * OF_SLOT);
+    });
+    let functions: Vec<_> = (0..3).map(|_| function(&engine)).collect();
+    let refused: usize = std::thread::scope(|scope| {
+        let work = |thread: usize| {
+            let mut refused = 0;
+            for round in 0..400 {
+                let function = &functions[(round + thread) % 3];
+                let mut stores: Vec<_> = (0..1 + (round * 7 + thread) % 6)
+                    .filter_map(|_| function.captured.birth(()).ok())
+                    .collect();
+                refused += 1 + (round * 7 + thread) % 6 - stores.len();
+                stores.iter_mut().for_each(|store| function.answers(store));
+                stores.into_iter().for_each(Store::recycle);
+            }
+            refused
+        };
+        let threads: Vec<_> = (0..3).map(|thread| scope.spawn(move || work(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    println!("{refused} births were refused");
+    let idle: usize = functions.iter().map(|function| function.captured.idle_slots()).sum();
+    assert!(idle <= 6, "{idle} slots are at rest");
+    // Every mapping was given back.
+    let stores = functions[0].births(SLOTS);
+    assert!(matches!(functions[1].captured.birth(()), Err(BirthError::Mappings(_))));
+    drop(stores);
+}
