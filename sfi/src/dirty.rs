@@ -188,7 +188,10 @@ impl Scanner {
     ) -> Result<Restored, RestoreError> {
         let certain = match self.strategy {
             Strategy::Fastest => known.is_complete(),
-            _ => known.forget(),
+            _ => {
+                known.forget();
+                false
+            }
         };
         let mut restored = Restored::default();
         for (offset, image) in images {

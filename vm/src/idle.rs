@@ -60,8 +60,11 @@ pub(crate) struct List {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The last used last; no more than `allowance`.
-    slots: Slots,
+    /// The last used: here, and not in memory that another list's may lie beside.
+    last: Option<Box<StoreCore>>,
+    /// The others, the last used last.
+    others: Slots,
+    /// How many it may hold now.
     allowance: usize,
     /// There was a birth since the hand came by.
     used: bool,
@@ -147,7 +150,7 @@ impl Idle {
     pub(crate) fn take(&self) -> Option<Box<StoreCore>> {
         (0..self.lists.len()).find_map(|position| {
             let mut state = self.at(position).lock();
-            let slot = state.slots.pop();
+            let slot = state.last.take().or_else(|| state.others.pop());
             state.used |= position == 0 || slot.is_some();
             slot
         })
@@ -171,7 +174,7 @@ impl Idle {
 
     /// How many slots are at rest.
     pub(crate) fn len(&self) -> usize {
-        self.lists.iter().map(|list| list.lock().slots.len()).sum()
+        self.lists.iter().map(|list| list.lock().len()).sum()
     }
 
     /// Lets all slots go, and takes no more.
@@ -180,7 +183,7 @@ impl Idle {
             let mut state = list.lock();
             state.closed = true;
             list.engine.inner.idle.give_back(std::mem::take(&mut state.allowance));
-            let slots = std::mem::take(&mut state.slots);
+            let slots = (state.last.take(), std::mem::take(&mut state.others));
             // They may hold the last handle of something whose end takes locks.
             drop(state);
             drop(slots);
@@ -200,14 +203,16 @@ impl List {
         if state.closed {
             return Some(core);
         }
-        if state.slots.len() >= state.allowance {
+        if state.len() >= state.allowance {
             let wanted = state.allowance.max(1).min(self.most.saturating_sub(state.allowance));
             state.allowance += self.engine.inner.idle.grant(wanted);
         }
-        if state.slots.len() >= state.allowance {
+        if state.len() >= state.allowance {
             return Some(core);
         }
-        state.slots.push(core);
+        if let Some(before) = state.last.replace(core) {
+            state.others.push(before);
+        }
         None
     }
 
@@ -218,12 +223,18 @@ impl List {
 }
 
 impl State {
+    fn len(&self) -> usize {
+        usize::from(self.last.is_some()) + self.others.len()
+    }
+
     fn recall(&mut self, recalled: &mut Recalled) {
         if std::mem::replace(&mut self.used, false) {
             return;
         }
-        let kept = self.slots.len() / 2;
-        recalled.slots.extend(self.slots.drain(..self.slots.len() - kept));
+        let kept = self.len() / 2;
+        self.others.extend(self.last.take());
+        recalled.slots.extend(self.others.drain(..self.others.len() - kept));
+        self.last = self.others.pop();
         recalled.allowance += self.allowance - kept;
         self.allowance = kept;
     }

@@ -39,12 +39,11 @@ impl Known {
         }
     }
 
-    /// Forgets the pages: a search comes next. Answers that they are not complete.
-    pub fn forget(&mut self) -> bool {
+    /// Forgets the pages: a search must come next.
+    pub fn forget(&mut self) {
         self.pages.clear();
         self.alone.set(false);
         self.resting.set(false);
-        false
     }
 
     /// Whether the pages known are all. If not, they are forgotten, to be found again by this thread.

@@ -56,8 +56,9 @@ impl CorePtr {
     }
 }
 
-/// Everything of a store but the embedder's data.
+/// Everything of a store but the embedder's data; alone in what processors exchange.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct StoreCore {
     /// As in the contents: one load less in the checks of handles.
     pub(crate) id: u64,

@@ -87,7 +87,9 @@ fn assert_same(fresh: &Store<SharedRegion>, used: &Store<SharedRegion>) {
 
 #[test]
 fn every_byte_of_a_recycled_slot_is_a_fresh_births_with_every_strategy() {
-    Strategy::ALL.into_iter().for_each(|strategy| assert_resets(&world_of(&engine_with(strategy))));
+    for strategy in Strategy::ALL {
+        assert_resets(&world_of(&engine_with(strategy)));
+    }
 }
 
 fn assert_resets(world: &World) {

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::Result;
 
-use crate::case::{Call, Case};
+use crate::case::{Call, Case, Life};
 use crate::compare::difference;
 use crate::counts::Counts;
 use crate::features;
@@ -86,6 +86,13 @@ fn compare(
         Err(stop) => return skip(judged, "ours", &stop),
     };
     count(&mut judged.counts, &ours, &calls);
+    if case.life == Life::Recycled {
+        let reset = ours_here.bench(&compiled).and_then(|bench| match bench {
+            Some(mut bench) => bench.life(&calls).map(|()| 1),
+            None => Ok(0),
+        });
+        count_resets(reset, judged);
+    }
     let mut found = Vec::new();
     let mut agreed = 0;
     let mut against = |name: &'static str, theirs: Result<Ran, Stop>| match theirs {
@@ -106,7 +113,11 @@ fn compare(
 
 /// Our own resets, which no rival has.
 fn reset(case: &Case, resets: &Resets, judged: &mut Judged) {
-    match resets.run(case) {
+    count_resets(resets.run(case), judged);
+}
+
+fn count_resets(outcome: Result<u64, Stop>, judged: &mut Judged) {
+    match outcome {
         Ok(count) => judged.counts.add("resets", count),
         Err(Stop::Strange(text)) => judged.differences.push(text),
         Err(stop @ Stop::Refused(_)) => {
