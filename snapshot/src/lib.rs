@@ -5,6 +5,7 @@
 
 mod entry;
 pub mod file;
+pub mod merge;
 mod proto;
 
 pub use entry::{Entry, EntryError};

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::shell::{cargo, run};
 
-/// The benchmarks there are; each is `benches/compare/benches/NAME.rs`, but for those without a rival's engine.
+/// The benchmarks there are; each is `benches/compare/benches/NAME.rs`, but for those in [`WITHOUT_RIVALS`].
 const BENCHES: &[(&str, &str)] = &[
     ("call", "calls in and out of compiled code, and indirect ones"),
     ("birth", "a Faaslet's birth, a call and its reset, on one thread and on two"),
@@ -14,10 +14,11 @@ const BENCHES: &[(&str, &str)] = &[
     ("compile", "compiling real modules, on one thread and on two, and the memory it takes"),
     ("load", "loading real modules from files"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
+    ("merge", "diffs of memories and their merging, against plain loops"),
 ];
 
-/// Those that build no rival's engine: `benches/benches/NAME.rs`.
-const NO_RIVAL: &[&str] = &["fleet"];
+/// Those that need no rival engine, and so do not build one: `benches/benches/NAME.rs`.
+const WITHOUT_RIVALS: &[&str] = &["fleet", "merge"];
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -46,7 +47,8 @@ pub(crate) fn run_benches(options: &Options) -> Result<()> {
         if !known.clone().any(|k| k == name) {
             bail!("there is no benchmark `{name}`: `cargo xtask bench` lists them");
         }
-        let package = if NO_RIVAL.contains(&name) { "faasm-benches" } else { "faasm-compare" };
+        let package =
+            if WITHOUT_RIVALS.contains(&name) { "faasm-benches" } else { "faasm-compare" };
         let mut bench = cargo(["bench", "--quiet", "-p", package, "--bench", name]);
         run(&format!("benchmark {name} (results in target/bench/{name}.json)"), &mut bench)?;
     }
