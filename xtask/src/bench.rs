@@ -1,7 +1,8 @@
-//! `cargo xtask bench NAME`: ours and the rival in alternation in one run.
+//! `cargo xtask bench NAME`: ours and the rival in alternation in one run; `bench report` draws what was measured.
 
 use anyhow::{Result, bail};
 
+use crate::report;
 use crate::shell::{cargo, run};
 
 /// The benchmarks there are; each is `benches/compare/benches/NAME.rs`, but for those in [`WITHOUT_RIVALS`].
@@ -20,10 +21,13 @@ const BENCHES: &[(&str, &str)] = &[
 /// Those that need no rival engine, and so do not build one: `benches/benches/NAME.rs`.
 const WITHOUT_RIVALS: &[&str] = &["fleet", "merge"];
 
+/// In the place of a benchmark's name: draws what the others have measured.
+const REPORT: &str = "report";
+
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Benchmarks by name; without one, what there is.
+    /// Benchmarks by name, and `report` for the page and figures of all results; without one, what there is.
     names: Vec<String>,
     /// All of them.
     #[arg(long, conflicts_with = "names")]
@@ -41,9 +45,14 @@ pub(crate) fn run_benches(options: &Options) -> Result<()> {
         for (name, what) in BENCHES {
             println!("{name:8} {what}");
         }
+        println!("{REPORT:8} draws the results into docs/benchmarks.md");
         return Ok(());
     }
     for name in chosen {
+        if name == REPORT {
+            report::write(BENCHES)?;
+            continue;
+        }
         if !known.clone().any(|k| k == name) {
             bail!("there is no benchmark `{name}`: `cargo xtask bench` lists them");
         }

@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod fuzz;
 mod guests;
+mod report;
 mod shell;
 mod test;
 mod tidy;
