@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use faasm_state::{CallId, Namespace};
 
 use crate::calls::Calls;
 use crate::faasm::state::Mappings;
 use crate::files::{Descriptors, Preopen};
+use crate::leftover::Leftover;
 use crate::stream::{Input, Output};
 
 /// What the calls of a function have in common; a clone is another handle to it.
@@ -118,7 +119,7 @@ impl HostBuilder {
             flags: Vec::new(),
             calls: None,
             state: None,
-            monotonic_origin: Instant::now(),
+            monotonic_origin: monotonic_origin(),
         };
         Self { args: Vec::new(), env: Vec::new(), shared }
     }
@@ -194,8 +195,8 @@ impl HostBuilder {
         self
     }
 
-    /// From where monotonic time counts: one for all functions of a tenant, so that it does not go back for a guest
-    /// that was initialised under another `Host`.
+    /// From where monotonic time counts, unless from [`monotonic_origin`]: one for all functions of a tenant, so that
+    /// it does not go back for a guest that was initialised under another `Host`.
     #[must_use]
     pub fn monotonic_origin(mut self, origin: Instant) -> Self {
         self.shared.monotonic_origin = origin;
@@ -225,6 +226,17 @@ impl HostBuilder {
         self.shared.env = Arc::new(Strings::new("variables", &self.env)?);
         Ok(Host { shared: Arc::new(self.shared) })
     }
+}
+
+/// An origin for monotonic time: 1970, by the present time of day.
+///
+/// A guest that was initialised in another process, or on another host, finds that time has gone on, as far as the
+/// clocks of the two agree.
+#[must_use]
+pub fn monotonic_origin() -> Instant {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = Instant::now();
+    now.checked_sub(since_1970).unwrap_or(now)
 }
 
 fn unfit(what: &'static str, text: &[u8]) -> HostBuildError {
@@ -287,6 +299,21 @@ impl HostState {
     #[must_use]
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
+    }
+
+    /// Whether a store that is born from a capture of this call's could do without what is here.
+    ///
+    /// # Errors
+    ///
+    /// [`Leftover`]: the first thing that it could not.
+    pub fn check_leftovers(&self) -> Result<(), Leftover> {
+        if self.has_locks {
+            return Err(Leftover::Locks);
+        }
+        if !self.chained.is_empty() {
+            return Err(Leftover::Chained { count: self.chained.len() });
+        }
+        self.files.as_ref().map_or(Ok(()), |files| files.check_leftovers(self.preopens()))
     }
 
     pub(crate) fn set_output(&mut self, output: Vec<u8>) {

@@ -30,6 +30,7 @@ mod faasm;
 mod files;
 mod guest;
 mod host;
+mod leftover;
 mod stream;
 mod table;
 mod wasi;
@@ -37,7 +38,8 @@ mod wasi;
 pub use calls::{CallId, Calls, ChainError, ChainedOutcome, Target};
 pub use error::{HostError, Problem};
 pub use files::{Access, Preopen};
-pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState};
+pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState, monotonic_origin};
+pub use leftover::Leftover;
 pub use stream::{Capture, Input, Output};
 pub use table::{
     FAASM, HostFunction, ImportError, ROOM, Touches, WASI, check_imports, document, link,

@@ -1,5 +1,7 @@
 //! The host interface from inside a guest: modules compiled by the project's own compiler, and run.
 
+#[path = "it/capture.rs"]
+mod capture;
 #[path = "it/chaining.rs"]
 mod chaining;
 #[path = "it/data.rs"]

@@ -33,6 +33,8 @@ struct Context {
     memory_limit: u64,
     printed: Capture,
     interrupt: Interrupt,
+    /// What the call runs when what runs now has ended well.
+    next: Option<Entry>,
 }
 
 /// A Faaslet that has not run.
@@ -87,12 +89,17 @@ impl Faaslet {
             return Err(no_entry(info.entry));
         };
         store.set_deadline(Some(info.deadline));
+        let (entry, next) = match proto.after_restore() {
+            Some(first) => (first, Some(entry)),
+            None => (entry, None),
+        };
         let context = Context {
             info: *info,
             function: Arc::clone(function),
             memory_limit: shared.forge.memory_limit(),
             printed,
             interrupt: store.interrupt(),
+            next,
         };
         let cold = made || !store.is_reused();
         Ok(Self { store, entry, context, cold })
@@ -115,9 +122,12 @@ impl Faaslet {
 }
 
 impl Progress {
-    fn of(run: Run<HostState>, context: Context) -> Self {
+    fn of(run: Run<HostState>, mut context: Context) -> Self {
         match run {
-            Run::Done(store, result) => Self::Done(Ended { store, result, context }),
+            Run::Done(store, result) => match context.next.take_if(|_| is_success(&result)) {
+                Some(next) => Self::of(next.func().start(store, &[]), context),
+                None => Self::Done(Ended { store, result, context }),
+            },
             Run::Waiting(suspended) => Self::Waiting(Waiting { suspended, context }),
         }
     }
@@ -157,6 +167,7 @@ impl Ended {
         let output = store.data_mut().take_output();
         context.log_printed();
         let result = match Entry::return_code(result) {
+            Ok(code) if context.next.is_some() => Err(no_restore(code)),
             Ok(return_code) => Ok(Outcome { return_code, output }),
             Err(trap) => Err(context.error(&trap, store.growth_was_refused())),
         };
@@ -205,6 +216,17 @@ fn entry(proto: &Proto, store: &Store<HostState>, wanted: call::Entry) -> Option
         call::Entry::Main => proto.main().ok(),
         call::Entry::Pointer(index) => proto.pointer(store, index).ok(),
     }
+}
+
+/// Whether `after_restore` has returned, and 0 if it returns anything.
+fn is_success(result: &Result<Vec<Val>, Trap>) -> bool {
+    matches!(result.as_deref(), Ok([] | [Val::I32(0)]))
+}
+
+fn no_restore(code: i32) -> CallError {
+    CallError::Init(format!(
+        "`after_restore` ended with {code} before the function's entry: it must return, and 0 if anything"
+    ))
 }
 
 fn no_entry(wanted: call::Entry) -> CallError {

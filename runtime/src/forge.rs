@@ -10,7 +10,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, validate};
-use faasm_hostif::{HostBuildError, HostState, ImportError, check_imports};
+use faasm_hostif::{HostBuildError, HostState, ImportError, check_imports, monotonic_origin};
 use faasm_snapshot::{EntryError, Proto, ProtoError, Recipe};
 use faasm_state::CallId;
 use faasm_vm::{
@@ -172,7 +172,7 @@ impl Forge {
             limits,
             init_time,
             fingerprint: fingerprint()?,
-            origin: Instant::now(),
+            origin: monotonic_origin(),
         })
     }
 
@@ -252,8 +252,14 @@ impl Forge {
 
     fn initialise(&self, module: &Module, name: &FunctionName) -> Result<Proto, ForgeError> {
         let deadline = Some(Instant::now() + self.init_time);
-        let recipe =
-            Recipe { engine: &self.engine, linker: &self.linker, limits: self.limits, deadline };
+        let recipe = Recipe {
+            engine: &self.engine,
+            linker: &self.linker,
+            limits: self.limits,
+            deadline,
+            init: None,
+            check: |state: &HostState| Ok(state.check_leftovers()?),
+        };
         let proto = Proto::make(
             &recipe,
             module,

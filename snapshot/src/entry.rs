@@ -9,6 +9,7 @@
 //! | `__wasm_call_ctors` | `() -> ()` | the constructors of a module without crt |
 //! | `_faasm_zygote` | `() -> i32` or `() -> ()` | what runs once before the capture; anything but 0 is a failure |
 //! | `wizer-initialize`, `wizer.initialize` | `() -> ()` | the same, by the names of wizer |
+//! | `after_restore` | `() -> i32` or `() -> ()` | what a newborn runs before its entry; anything but 0 is a failure |
 //! | `faasm_main`, `main`, `__main_void` | `() -> i32` or `() -> ()` | the entry of a reactor; the result is the return code |
 
 use faasm_vm::{ExportItem, Func, FuncType, Instance, Module, Store, Trap, TrapKind, Val, ValType};
@@ -18,6 +19,9 @@ const ENTRIES: [&str; 4] = ["_start", "faasm_main", "main", "__main_void"];
 
 /// What runs before the capture, after the constructors; the first that is there.
 const ZYGOTES: [&str; 3] = ["_faasm_zygote", "wizer-initialize", "wizer.initialize"];
+
+/// What runs in every newborn.
+const AFTER_RESTORE: &str = "after_restore";
 
 /// An entry of a function; valid in every store that is born from the Proto.
 #[derive(Clone, Copy, Debug)]
@@ -75,14 +79,23 @@ impl Entry {
     }
 }
 
-/// The names of the initialisers that `module` exports, in the order in which they run.
-pub(crate) fn initialisers(module: &Module) -> Vec<&'static str> {
+/// The names of the initialisers of `module`, in the order in which they run. `init` is in the place of the zygote.
+pub(crate) fn initialisers<'a>(module: &Module, init: Option<&'a str>) -> Vec<&'a str> {
     let is_command = exports(module, "_start");
     let constructors =
         ["_initialize", "__wasm_call_ctors"].into_iter().find(|name| exports(module, name));
-    let zygote = ZYGOTES.into_iter().find(|name| exports(module, name));
+    let zygote = init.or_else(|| ZYGOTES.into_iter().find(|name| exports(module, name)));
     // A command's constructors are its own business: `_start` runs them, and a zygote that needs them does.
     constructors.filter(|_| !is_command).into_iter().chain(zygote).collect()
+}
+
+/// What the module runs in every newborn.
+pub(crate) fn after_restore<T: 'static>(
+    store: &Store<T>,
+    instance: Instance,
+) -> Result<Option<Entry>, EntryError> {
+    let func = instance.func(store, AFTER_RESTORE);
+    func.map(|func| Entry::new(store, func, &format!("`{AFTER_RESTORE}`"))).transpose()
 }
 
 /// The module's own entry.

@@ -9,4 +9,4 @@ pub mod merge;
 mod proto;
 
 pub use entry::{Entry, EntryError};
-pub use proto::{Proto, ProtoError, Recipe};
+pub use proto::{HostCheck, Proto, ProtoError, Recipe};

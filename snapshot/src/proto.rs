@@ -4,9 +4,16 @@
 //!
 //! 1. A store of exactly the module's size is made and the module instantiated in it.
 //! 2. Its initialisers run once, in the order of [`crate::entry`]'s page, under a deadline.
-//! 3. The store is captured and dropped. What is left is the image, and handles that are valid in every store that is
+//! 3. What the host has for the store is looked at: it is dropped with it, so that nothing in the memory may count on
+//!    it.
+//! 4. The store is captured and dropped. What is left is the image, and handles that are valid in every store that is
 //!    born from it.
+//!
+//! Every birth is a restore. A module that must know of it, because it has a random generator of its own or remembers a
+//! time, exports `after_restore`: whoever gives birth calls [`Proto::after_restore`] before the entry, as a part of the
+//! call, under its deadline.
 
+use std::error::Error;
 use std::time::Instant;
 
 use faasm_vm::{
@@ -14,10 +21,13 @@ use faasm_vm::{
     Linker, Module, Store, StoreError, StoreLimits, Trap, Val,
 };
 
-use crate::entry::{Entry, EntryError, initialisers, main_entry};
+use crate::entry::{Entry, EntryError, after_restore, initialisers, main_entry};
 
 /// The table that compilers of C and Rust put their function pointers in.
 const POINTERS: &str = "__indirect_function_table";
+
+/// What the host says about what it has for a store: whether a store that is born from its capture could do without it.
+pub type HostCheck<T> = fn(&T) -> Result<(), Box<dyn Error + Send + Sync>>;
 
 /// What a Proto is made with, besides the module.
 #[derive(Debug)]
@@ -30,6 +40,10 @@ pub struct Recipe<'a, T: 'static> {
     pub limits: StoreLimits,
     /// When the initialisation must be over.
     pub deadline: Option<Instant>,
+    /// The export that initialises the module, in the place of those that do by convention.
+    pub init: Option<&'a str>,
+    /// Asked after the initialisation.
+    pub check: HostCheck<T>,
 }
 
 /// Why a Proto cannot be made.
@@ -45,7 +59,7 @@ pub enum ProtoError {
     #[error("`{name}` trapped")]
     Trapped {
         /// The export.
-        name: &'static str,
+        name: String,
         /// Its trap.
         #[source]
         trap: Trap,
@@ -54,10 +68,27 @@ pub enum ProtoError {
     #[error("`{name}` returned {code}, and 0 is success")]
     Failed {
         /// The export.
-        name: &'static str,
+        name: String,
         /// What it returned, or its exit code.
         code: i32,
     },
+    /// An initialiser has ended the program.
+    #[error(
+        "`{name}` exited instead of returning, and its frames cannot be captured: let it return 0"
+    )]
+    Exited {
+        /// The export.
+        name: String,
+    },
+    /// The module does not have the export that was named.
+    #[error("the module exports no function `{name}` to initialise it with")]
+    NoInit {
+        /// The name.
+        name: String,
+    },
+    /// The host has something for the store that no other store can have.
+    #[error("what the host has for the initialised module cannot be captured")]
+    Host(#[source] Box<dyn Error + Send + Sync>),
     /// An initialiser has a type that it cannot have.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -73,6 +104,7 @@ pub struct Proto {
     captured: Captured,
     instance: Instance,
     main: Result<Entry, EntryError>,
+    after_restore: Option<Entry>,
 }
 
 impl Proto {
@@ -89,13 +121,15 @@ impl Proto {
         let mut store = Store::for_module(recipe.engine, module, recipe.limits, data)?;
         store.set_deadline(recipe.deadline);
         let instance = recipe.linker.instantiate(&mut store, module)?;
-        for name in initialisers(module) {
+        for name in initialisers(module, recipe.init) {
             initialise(&mut store, instance, name)?;
         }
         store.set_deadline(None);
+        (recipe.check)(store.data()).map_err(ProtoError::Host)?;
         let main = main_entry(&store, instance);
+        let after_restore = after_restore(&store, instance)?;
         let captured = store.capture()?;
-        Ok(Self { module: module.clone(), captured, instance, main })
+        Ok(Self { module: module.clone(), captured, instance, main, after_restore })
     }
 
     /// A new store that is as the initialised one was, with this data.
@@ -105,6 +139,12 @@ impl Proto {
     /// [`BirthError`].
     pub fn birth<T: 'static>(&self, data: T) -> Result<Store<T>, BirthError> {
         self.captured.birth(data)
+    }
+
+    /// Bytes of the image, holes included.
+    #[must_use]
+    pub fn image_bytes(&self) -> usize {
+        self.captured.image_bytes()
     }
 
     /// The module.
@@ -126,6 +166,12 @@ impl Proto {
     /// [`EntryError`] when the module has none.
     pub fn main(&self) -> Result<Entry, EntryError> {
         self.main.clone()
+    }
+
+    /// What a newborn runs before its entry, if the module has it. Anything but 0 is a failure of the call.
+    #[must_use]
+    pub fn after_restore(&self) -> Option<Entry> {
+        self.after_restore
     }
 
     /// The entry that a guest's function pointer names: the element `index` of the module's exported table, in a store
@@ -158,12 +204,17 @@ impl Proto {
 fn initialise<T: 'static>(
     store: &mut Store<T>,
     instance: Instance,
-    name: &'static str,
+    name: &str,
 ) -> Result<(), ProtoError> {
-    let func = instance.func(store, name).ok_or(EntryError::Missing)?;
+    let no_init = || ProtoError::NoInit { name: name.to_owned() };
+    let func = instance.func(store, name).ok_or_else(no_init)?;
     let entry = Entry::new(store, func, &format!("`{name}`"))?;
-    match Entry::return_code(entry.func().call(store, &[])) {
-        Ok(0) => Ok(()),
+    let result = entry.func().call(store, &[]);
+    let returned = result.is_ok();
+    let name = name.to_owned();
+    match Entry::return_code(result) {
+        Ok(0) if returned => Ok(()),
+        Ok(0) => Err(ProtoError::Exited { name }),
         Ok(code) => Err(ProtoError::Failed { name, code }),
         Err(trap) => Err(ProtoError::Trapped { name, trap }),
     }

@@ -20,6 +20,8 @@ pub(crate) struct Descriptor {
     /// What a file that is opened below it can have at most.
     pub(crate) inheriting: Rights,
     pub(crate) flags: FdFlags,
+    /// What the guest opened, as it named it; nothing, if the call began with the descriptor.
+    pub(crate) path: Option<Box<str>>,
 }
 
 /// What is open.
@@ -69,7 +71,7 @@ impl Descriptor {
     }
 
     pub(crate) fn new(node: Node, rights: Rights) -> Self {
-        Self { node, rights, inheriting: Rights::NONE, flags: FdFlags::NONE }
+        Self { node, rights, inheriting: Rights::NONE, flags: FdFlags::NONE, path: None }
     }
 
     /// Reads on from the present position; 0 bytes at the end.
@@ -195,6 +197,18 @@ impl Descriptor {
         }
         (self.rights, self.inheriting) = (rights, inheriting);
         Ok(())
+    }
+
+    /// The name of something below this directory, as far as the guest has told.
+    pub(super) fn name_of(&self, below: &str) -> Box<str> {
+        let own = match (&self.path, &self.node) {
+            (Some(path), _) => path,
+            (None, Node::Directory(directory)) => {
+                directory.guest_path().map_or("", |path| path.trim_end_matches('/'))
+            }
+            (None, _) => "",
+        };
+        format!("{own}/{below}").into()
     }
 
     pub(crate) fn fdstat(&self) -> Fdstat {

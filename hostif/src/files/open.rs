@@ -41,6 +41,7 @@ impl Opening {
             Node::Directory(_) => self.inheriting.and(parent.inheriting),
             _ => Rights::NONE,
         };
+        opened.path = Some(parent.name_of(path));
         Ok(opened)
     }
 

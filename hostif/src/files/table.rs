@@ -1,8 +1,9 @@
 //! The table of descriptors: small numbers, each open at most once.
 
+use crate::leftover::Leftover;
 use crate::stream::{Input, Output};
 use crate::wasi::errno::Errno;
-use crate::wasi::rights::Rights;
+use crate::wasi::rights::{FdFlags, Rights};
 
 use super::descriptor::{Descriptor, Node};
 use super::directory::Directory;
@@ -14,6 +15,10 @@ pub(crate) struct Descriptors {
     /// The index is the descriptor's number.
     slots: Vec<Option<Descriptor>>,
     limit: usize,
+    /// How many the call began with.
+    given: usize,
+    /// One of those, if it was closed or replaced.
+    lost: Option<usize>,
 }
 
 impl Descriptors {
@@ -27,7 +32,31 @@ impl Descriptors {
         let streams =
             [Descriptor::stdin(stdin), Descriptor::output(stdout), Descriptor::output(stderr)];
         let directories = preopens.iter().map(Preopen::descriptor);
-        Self { slots: streams.into_iter().chain(directories).map(Some).collect(), limit }
+        let slots: Vec<_> = streams.into_iter().chain(directories).map(Some).collect();
+        Self { given: slots.len(), slots, limit, lost: None }
+    }
+
+    /// Whether all is as it was when the call began; with the directories of then.
+    pub(crate) fn check_leftovers(&self, preopens: &[Preopen]) -> Result<(), Leftover> {
+        if let Some(fd) = self.lost {
+            return Err(Leftover::Changed { fd });
+        }
+        let streams = [Rights::STREAM_IN, Rights::STREAM_OUT, Rights::STREAM_OUT];
+        let streams = streams.map(|rights| (rights, Rights::NONE));
+        let directories = preopens.iter().map(Preopen::descriptor);
+        let directories = directories.map(|directory| (directory.rights, directory.inheriting));
+        let mut given = streams.into_iter().chain(directories);
+        for (fd, descriptor) in self.slots.iter().enumerate() {
+            let (Some(descriptor), rights) = (descriptor, given.next()) else { continue };
+            if let Some(path) = &descriptor.path {
+                return Err(Leftover::Open { fd, path: path.to_string() });
+            }
+            let now = (descriptor.rights, descriptor.inheriting);
+            if rights != Some(now) || descriptor.flags != FdFlags::NONE {
+                return Err(Leftover::Changed { fd });
+            }
+        }
+        Ok(())
     }
 
     /// The descriptor with this number.
@@ -85,6 +114,7 @@ impl Descriptors {
         self.find(from)?;
         self.find(to)?;
         if from != to {
+            self.note_lost(to);
             let moved = self.take(from);
             *self.find(to)? = moved.ok_or(Errno::BadF)?;
         }
@@ -92,7 +122,13 @@ impl Descriptors {
     }
 
     fn take(&mut self, fd: u32) -> Option<Descriptor> {
+        self.note_lost(fd);
         let index = usize::try_from(fd).ok()?;
         self.slots.get_mut(index)?.take()
+    }
+
+    fn note_lost(&mut self, fd: u32) {
+        let fd = usize::try_from(fd).ok().filter(|fd| *fd < self.given);
+        self.lost = self.lost.or(fd);
     }
 }

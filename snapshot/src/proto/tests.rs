@@ -6,15 +6,26 @@ use faasm_vm::{EngineConfig, SealKey};
 use super::*;
 
 fn make(wat: &str) -> Result<Proto, ProtoError> {
+    make_with(wat, None, 0)
+}
+
+fn make_with(wat: &str, init: Option<&str>, host: u32) -> Result<Proto, ProtoError> {
     let wasm = wat::parse_str(wat).unwrap();
     let key = SealKey::derive(b"test");
     let object = compile(&validate(&wasm).unwrap(), &CompileOptions::default()).unwrap();
     let engine = Engine::new(EngineConfig::new(key.clone())).unwrap();
     let module = Module::load(&engine, &key.seal(object)).unwrap();
     let linker = Linker::<u32>::new(&engine);
-    let recipe =
-        Recipe { engine: &engine, linker: &linker, limits: StoreLimits::default(), deadline: None };
-    Proto::make(&recipe, &module, 0)
+    let limits = StoreLimits::default();
+    let recipe = Recipe {
+        engine: &engine,
+        linker: &linker,
+        limits,
+        deadline: None,
+        init,
+        check: |state: &u32| if *state == 0 { Ok(()) } else { Err("the host objects".into()) },
+    };
+    Proto::make(&recipe, &module, host)
 }
 
 /// A newborn's answer: the result of its entry.
@@ -74,11 +85,44 @@ fn failing_initialisers_make_no_proto() {
     };
     assert!(matches!(
         failing("(result i32) i32.const 3"),
-        Err(ProtoError::Failed { name: "_faasm_zygote", code: 3 })
+        Err(ProtoError::Failed { name, code: 3 }) if name == "_faasm_zygote"
     ));
     assert!(matches!(failing("unreachable"), Err(ProtoError::Trapped { .. })));
     assert!(matches!(failing("(param i32)"), Err(ProtoError::Entry(EntryError::Type(_)))));
     assert!(failing("(result i32) i32.const 0").is_ok());
+}
+
+#[test]
+fn an_initialiser_that_is_named_takes_the_zygotes_place() {
+    let functions = [("_initialize", 1), ("_faasm_zygote", 3), ("warm", 7)];
+    let wat = module(&functions);
+    assert_eq!(answer(&make_with(&wat, Some("warm"), 0).unwrap()), 179);
+    assert_eq!(answer(&make_with(&wat, None, 0).unwrap()), 139);
+    assert!(matches!(
+        make_with(&wat, Some("cold"), 0),
+        Err(ProtoError::NoInit { name }) if name == "cold"
+    ));
+}
+
+#[test]
+fn the_host_can_refuse_a_capture() {
+    let error = make_with(&module(&[]), None, 5).unwrap_err();
+    assert!(matches!(&error, ProtoError::Host(reason) if reason.to_string() == "the host objects"));
+}
+
+#[test]
+fn what_newborns_run_first_is_known_and_has_the_type_of_an_entry() {
+    let proto = make(&module(&[("_faasm_zygote", 3), ("after_restore", 4)])).unwrap();
+    assert_eq!(answer(&proto), 39, "it is not run by the birth");
+    let mut store = proto.birth(1u32).unwrap();
+    let first = proto.after_restore().unwrap();
+    assert_eq!(Entry::return_code(first.func().call(&mut store, &[])).unwrap(), 0);
+    let main = proto.main().unwrap().func().call(&mut store, &[]);
+    assert_eq!(Entry::return_code(main).unwrap(), 349);
+    assert!(make(&module(&[])).unwrap().after_restore().is_none());
+    let typed =
+        make("(module (func (export \"main\")) (func (export \"after_restore\") (param i32)))");
+    assert!(matches!(typed, Err(ProtoError::Entry(EntryError::Type(_)))));
 }
 
 #[test]

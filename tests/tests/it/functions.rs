@@ -1,5 +1,7 @@
 //! What the example functions promise.
 
+use faasm_runtime::call::CallError;
+
 use crate::host::TestHost;
 
 #[test]
@@ -34,6 +36,78 @@ fn initialisation_runs_once_before_the_capture() {
     let host = TestHost::having(&["zygote-check"]);
     let first = host.text("zygote-check", "");
     assert_eq!(host.text("zygote-check", ""), first);
+}
+
+/// A function that has a place in its memory, which each part of its life adds a digit to; the last writes it.
+fn life(after_restore: &str) -> String {
+    let add = |digit: u32| {
+        format!(
+            "(i32.store (i32.const 0) (i32.add (i32.mul (i32.load (i32.const 0)) (i32.const 10)) (i32.const {digit})))"
+        )
+    };
+    format!(
+        r#"(module
+          (import "env" "__faasm_write_output" (func $write (param i32 i32)))
+          (import "env" "__faasm_chain_ptr" (func $chain (param i32 i32 i32) (result i32)))
+          (import "env" "__faasm_await_call" (func $await (param i32) (result i32)))
+          (memory (export "memory") 1)
+          (table (export "__indirect_function_table") 2 funcref)
+          (elem (i32.const 1) $chained)
+          (func $chained (result i32) (i32.load (i32.const 0)))
+          (func (export "_faasm_zygote") {})
+          (func (export "after_restore") {after_restore} {})
+          (func (export "faasm_main") (result i32) {}
+            (i32.store (i32.const 4) (call $await (call $chain (i32.const 1) (i32.const 0) (i32.const 0))))
+            (call $write (i32.const 0) (i32.const 8)) (i32.const 0)))"#,
+        add(1),
+        add(2),
+        add(3)
+    )
+}
+
+#[test]
+fn every_call_runs_what_a_newborn_must_before_its_entry() {
+    let host = TestHost::start();
+    host.upload_wat("life", &life(""));
+    for _ in 0..3 {
+        let output = host.outcome("life", b"").output;
+        let [own, chained] = [&output[..4], &output[4..]];
+        assert_eq!(own, 123_u32.to_le_bytes(), "zygote, restore, entry");
+        assert_eq!(chained, 12_u32.to_le_bytes(), "a chained pointer's call is born, too");
+    }
+}
+
+#[test]
+fn a_newborn_that_cannot_be_restored_has_no_call() {
+    let host = TestHost::start();
+    let call =
+        |function: &str, body: &str| {
+            host.upload_wat(function, &format!(
+            r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+              (func (export "after_restore") {body}) (func (export "faasm_main")))"#
+        ));
+            host.call(function, b"").result
+        };
+    assert!(call("well", "(result i32) i32.const 0").is_ok());
+    for (function, body) in [
+        ("fails", "(result i32) i32.const 3"),
+        ("exits", "(call $exit (i32.const 3))"),
+        ("leaves", "(call $exit (i32.const 0))"),
+    ] {
+        let error = call(function, body).unwrap_err();
+        assert!(
+            matches!(&error, CallError::Init(text) if text.contains("after_restore")),
+            "{error:?}"
+        );
+    }
+    assert!(matches!(call("traps", "unreachable"), Err(CallError::Trapped { .. })));
+    let timeout = Some(std::time::Duration::from_millis(50));
+    host.upload_wat(
+        "loops",
+        r#"(module (func (export "after_restore") (loop br 0)) (func (export "faasm_main")))"#,
+    );
+    let loops = crate::host::end(host.begin("loops", b"", timeout)).result;
+    assert!(matches!(loops, Err(CallError::Deadline { .. })), "{loops:?}");
 }
 
 #[test]

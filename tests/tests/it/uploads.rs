@@ -69,6 +69,17 @@ fn modules_that_cannot_be_initialised_are_refused() {
             r#"(module (func (export "main")) (memory 1) (data (i32.const 65536) "x"))"#,
             "out of bounds",
         ),
+        (
+            r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+              (func (export "main")) (func (export "_faasm_zygote") (call $exit (i32.const 0))))"#,
+            "`_faasm_zygote` exited instead of returning",
+        ),
+        (
+            r#"(module (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+              (func (export "main"))
+              (func (export "wizer-initialize") (drop (call $close (i32.const 1)))))"#,
+            "descriptor 1 was open when the initialisation began",
+        ),
     ] {
         let text = explain(&refused(&host, &wat::parse_str(wat).unwrap()));
         assert!(text.contains(words), "{wat}: {text}");

@@ -28,6 +28,17 @@ extern "C" {
 int faasm_user_zygote(void);
 #define FAASM_ZYGOTE() int faasm_user_zygote(void)
 
+/*
+ * Defines code that runs at the beginning of every call, before the function
+ * itself, in a memory that is as it was when the snapshot was taken: for what
+ * must not be the same in two calls, such as the seed of a random generator.
+ * It must return 0:
+ *
+ *     FAASM_AFTER_RESTORE() { return reseed(); }
+ */
+#define FAASM_AFTER_RESTORE()                                                  \
+    __attribute__((export_name("after_restore"))) int after_restore(void)
+
 /* ---- Input and output ---- */
 
 /* The size of this call's input in bytes. */
