@@ -16,10 +16,11 @@ const BENCHES: &[(&str, &str)] = &[
     ("load", "loading real modules from files"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
     ("merge", "diffs of memories and their merging, against plain loops"),
+    ("python", "CPython with an imported standard library, from its Proto"),
 ];
 
 /// Those that need no rival engine, and so do not build one: `benches/benches/NAME.rs`.
-const WITHOUT_RIVALS: &[&str] = &["fleet", "merge"];
+const WITHOUT_RIVALS: &[&str] = &["fleet", "merge", "python"];
 
 /// In the place of a benchmark's name: draws what the others have measured.
 const REPORT: &str = "report";
