@@ -136,7 +136,7 @@ fn each_thread_is_given_the_slot_that_it_used_last() {
         (0..100).map(life).collect()
     };
     let (own, theirs) = std::thread::scope(|scope| {
-        let other = scope.spawn(&thread);
+        let other = scope.spawn(thread);
         (thread(), other.join().unwrap())
     });
     if std::thread::available_parallelism().is_ok_and(|count| count.get() % 2 == 0) {
