@@ -9,7 +9,7 @@ const HEAD: &str = "\
 # Benchmarks
 
 `cargo xtask bench report` writes this page and its figures from what `cargo xtask bench` measured.
-Each figure is the ratio of our time or memory to the rival's, in the same run: smaller is better, and the line at 1 is the rival.
+Each figure is the ratio of our time or memory to the rival's, in the same run, and where more is better the rival's to ours: smaller is better, and the line at 1 is the rival.
 ";
 
 pub(super) fn write(report: &Report) -> String {
