@@ -80,7 +80,7 @@ impl MappedFile {
         let len = usize::try_from(len)
             .map_err(|_| FileError::Read(io::ErrorKind::FileTooLarge.into()))?;
         let mapped = len.max(1).next_multiple_of(HOST_PAGE);
-        let address = pages::map(mapped, Access::Read, Shows::CopyOf(file.as_fd()))?;
+        let address = pages::map(mapped, Access::Read, Shows::CopyOf(file.as_fd(), 0))?;
         Ok(Self { address, len, mapped })
     }
 
