@@ -26,6 +26,8 @@ mod growth;
 mod guest_memory;
 #[path = "it/hosts.rs"]
 mod hosts;
+#[path = "it/images.rs"]
+mod images;
 #[path = "it/interrupts.rs"]
 mod interrupts;
 #[path = "it/kernels.rs"]

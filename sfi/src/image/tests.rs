@@ -4,7 +4,7 @@ use super::*;
 
 /// Bytes that the file takes.
 fn taken(fd: BorrowedFd<'_>) -> u64 {
-    let file = std::fs::File::from(fd.try_clone_to_owned().unwrap());
+    let file = File::from(fd.try_clone_to_owned().unwrap());
     std::os::unix::fs::MetadataExt::blocks(&file.metadata().unwrap()) * 512
 }
 
@@ -91,9 +91,8 @@ fn pages_of_a_file_are_an_image() {
     let bytes: Vec<u8> = (0..3 * HOST_PAGE).map(|at| u8::try_from(at % 251).unwrap()).collect();
     io::Write::write_all(&mut file, &bytes).unwrap();
     // SAFETY: nobody else knows the file, and it is not written again.
-    let of = |offset, len, pages: &[bool]| unsafe {
-        Image::of_file(&file, offset, len, pages.into())
-    };
+    let of =
+        |offset, len, pages: &[bool]| unsafe { Image::of_file(&file, offset, len, pages.into()) };
     let image = of(HOST_PAGE, 2 * HOST_PAGE, &[true, false]).unwrap();
     assert!(image.bytes() == &bytes[HOST_PAGE..]);
     assert!(!image.is_hole(0) && image.is_hole(1));
