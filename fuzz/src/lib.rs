@@ -22,6 +22,7 @@ mod outcome;
 #[expect(dead_code, reason = "the differential program uses the rest of it")]
 #[path = "../../benches/compare/examples/differential/random.rs"]
 mod random;
+mod snapshots;
 
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
@@ -36,6 +37,7 @@ use ours::Ours;
 use outcome::Stop;
 
 pub use objects::object_open;
+pub use snapshots::snapshot_open;
 
 static FEATURES: LazyLock<Vec<&'static Feature>> = LazyLock::new(features::accepted);
 static OURS: LazyLock<Ours> = LazyLock::new(|| Ours::new().expect("our engine starts"));

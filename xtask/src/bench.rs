@@ -10,6 +10,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("birth", "a Faaslet's birth, a call and its reset"),
     ("compile", "compiling real modules, on one thread and on two, and the memory it takes"),
     ("load", "loading real modules from files"),
+    ("snapshot", "a Proto at rest, restored in another process"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
 ];
 
