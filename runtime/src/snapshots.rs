@@ -8,7 +8,7 @@
 //! DIR/modules/DIGEST     objects of the modules of the former, see [`faasm_vm::CodeCache`]
 //! DIR/chunks/DIGEST      chunks of both, see [`crate::chunk_folder`]
 //! DIR/images/DIGEST      assembled images, see [`faasm_vm::ImageCache`]: named by their manifests, made when needed
-//! DIR/snapshots.lock     shared by who adds, exclusive for who removes what nothing names
+//! DIR/snapshots.lock     shared by who adds or restores, exclusive for who removes what nothing names
 //! ```
 //!
 //! # Protocol
@@ -232,6 +232,8 @@ impl Snapshots {
         check: Check,
         data: HostState,
     ) -> Result<Proto, SnapshotsError> {
+        // Nothing that it is made of goes meanwhile.
+        let _using = self.lock(File::lock_shared)?;
         let sealed = self.manifest(digest)?;
         let manifest = Manifest::open(recipe.engine, &sealed)?;
         let source = Source::here(&self.chunks);

@@ -2,22 +2,18 @@
 //!
 //! # Protocol
 //!
-//! A file is written under a name that begins with a dot, flushed to the disk, then renamed to its place. After
-//! [`flush_folder`] it is there also after a crash. A name with a dot is what a crash has left.
+//! A file is written under a name that begins with a dot and is the thread's own, flushed to the disk, then renamed to
+//! its place. After [`flush_folder`] it is there also after a crash. A name with a dot is what a crash has left.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Numbers the files that this process is writing.
-static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Writes a file of this user's alone.
 pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let tmp = folder.join(format!(".{}.{number}", std::process::id()));
+    let thread = std::thread::current().id();
+    let tmp = folder.join(format!(".{}.{thread:?}", std::process::id()));
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(&tmp);
     let written = file.and_then(|mut file| {
