@@ -8,7 +8,7 @@
 //!    There are [`SAMPLES`] of each, fewer where one side's would take longer than [`BUDGET`], and at least one.
 //!
 //! Time is the thread's processor time unless work happens on other threads, since wall time on a shared machine
-//! measures the neighbours.
+//! measures the neighbours. What two threads do at the same time ([`Together`]) counts by the time of each, too.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -17,6 +17,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
+
+pub mod child;
+pub mod memory;
+mod together;
+
+pub use together::{THREADS, Together, Work};
 
 /// The shortest sample.
 pub const SAMPLE: Duration = Duration::from_millis(4);
@@ -49,7 +55,7 @@ pub struct Row {
     pub rival: f64,
     /// Who the rival is, with its version.
     pub rival_name: String,
-    /// ours / rival: smaller is better.
+    /// ours / rival, and rival / ours where more is better: smaller is better.
     pub ratio: f64,
 }
 
@@ -78,7 +84,7 @@ impl Bench {
     /// Measures one row in nanoseconds of thread time, where each closure does the work `per` times.
     pub fn row_per(&mut self, name: &str, per: u32, ours: impl FnMut(), rival: impl FnMut()) {
         let rival_name = self.rival_name.clone();
-        let (ours, rival) = alternate(Clock::Thread, ours, rival);
+        let [ours, rival] = alternate(sides(Clock::Thread, ours, rival));
         self.push(name, &rival_name, ours / f64::from(per), rival / f64::from(per));
     }
 
@@ -90,8 +96,31 @@ impl Bench {
         clock: Clock,
         (ours, rival): (impl FnMut(), impl FnMut()),
     ) {
-        let (ours, rival) = alternate(clock, ours, rival);
+        let [ours, rival] = alternate(sides(clock, ours, rival));
         self.push(name, rival_name, ours, rival);
+    }
+
+    /// Measures one row in nanoseconds of a thread's processor time while another thread does the same.
+    pub fn row_together(&mut self, name: &str, threads: &Together, ours: &Work, rival: &Work) {
+        let rival_name = self.rival_name.clone();
+        let sides: [Side<'_>; 2] = [
+            Box::new(|repeat| threads.sample(repeat, ours)),
+            Box::new(|repeat| threads.sample(repeat, rival)),
+        ];
+        let [ours, rival] = alternate(sides);
+        self.push(name, &rival_name, ours, rival);
+    }
+
+    /// Measures in alternation how long `work` takes on one thread, and on each of two at the same time, and adds a row:
+    /// nanoseconds from one piece of work to the next for both threads together, against one thread. A ratio of 0.5 is
+    /// twice as many.
+    pub fn row_scaling(&mut self, name: &str, threads: &Together, work: &Work) {
+        let sides: [Side<'_>; 2] = [
+            Box::new(|repeat| threads.sample(repeat, work) / f64::from(THREADS)),
+            Box::new(|repeat| sample(Clock::Thread, repeat, &mut || work())),
+        ];
+        let [two, one] = alternate(sides);
+        self.push(name, "one thread", two, one);
     }
 
     /// Adds a row that was measured elsewhere, in nanoseconds.
@@ -110,8 +139,8 @@ impl Bench {
 
     /// Adds a row of memory, in bytes.
     pub fn push_bytes(&mut self, name: &str, ours: f64, rival: f64) {
-        let (ratio, mib) = (ours / rival, |bytes: f64| format!("{:.1} MiB", bytes / 1048576.0));
-        println!("{name:<28} {:>12} {:>12} {ratio:>7.3}", mib(ours), mib(rival));
+        let ratio = ours / rival;
+        println!("{name:<28} {:>12} {:>12} {ratio:>7.3}", human_bytes(ours), human_bytes(rival));
         self.rows.push(Row {
             name: name.to_owned(),
             unit: "bytes",
@@ -119,6 +148,19 @@ impl Bench {
             rival,
             rival_name: self.rival_name.clone(),
             ratio,
+        });
+    }
+
+    /// Adds a row that says how many there can be: more is better.
+    pub fn push_count(&mut self, name: &str, ours: usize, rival: usize) {
+        println!("{name:<28} {ours:>12} {rival:>12} {:>7.3}", rival as f64 / ours as f64);
+        self.rows.push(Row {
+            name: name.to_owned(),
+            unit: "count",
+            ours: ours as f64,
+            rival: rival as f64,
+            rival_name: self.rival_name.clone(),
+            ratio: rival as f64 / ours as f64,
         });
     }
 
@@ -171,21 +213,32 @@ pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
+/// Two closures, each of which does its work once, by this clock.
+fn sides<'a>(
+    clock: Clock,
+    mut ours: impl FnMut() + 'a,
+    mut rival: impl FnMut() + 'a,
+) -> [Side<'a>; 2] {
+    [
+        Box::new(move |repeat| sample(clock, repeat, &mut ours)),
+        Box::new(move |repeat| sample(clock, repeat, &mut rival)),
+    ]
+}
+
+/// Does a side's work so many times, and says how many nanoseconds one takes.
+type Side<'a> = Box<dyn FnMut(u32) -> f64 + 'a>;
+
 /// Medians of both sides in nanoseconds per run.
-fn alternate(clock: Clock, mut ours: impl FnMut(), mut rival: impl FnMut()) -> (f64, f64) {
-    let (repeat_ours, took_ours) = calibrate(clock, &mut ours);
-    let (repeat_rival, took_rival) = calibrate(clock, &mut rival);
-    let (mut samples_ours, mut samples_rival) = (Vec::new(), Vec::new());
-    for round in 0..rounds(took_ours.max(took_rival)) {
-        if round % 2 == 0 {
-            samples_ours.push(sample(clock, repeat_ours, &mut ours));
-            samples_rival.push(sample(clock, repeat_rival, &mut rival));
-        } else {
-            samples_rival.push(sample(clock, repeat_rival, &mut rival));
-            samples_ours.push(sample(clock, repeat_ours, &mut ours));
+fn alternate(mut sides: [Side<'_>; 2]) -> [f64; 2] {
+    let calibrated = sides.each_mut().map(calibrate);
+    let longest = calibrated[0].1.max(calibrated[1].1);
+    let mut samples = [Vec::new(), Vec::new()];
+    for round in 0..rounds(longest) {
+        for side in [round % 2, (round + 1) % 2] {
+            samples[side].push(sides[side](calibrated[side].0));
         }
     }
-    (median(&mut samples_ours), median(&mut samples_rival))
+    samples.map(|mut samples| median(&mut samples))
 }
 
 /// How many samples, each of which takes so many nanoseconds.
@@ -195,10 +248,10 @@ fn rounds(sample: f64) -> usize {
 }
 
 /// How often to repeat so that a sample is long enough to be measured, and how many nanoseconds it takes then.
-fn calibrate(clock: Clock, work: &mut impl FnMut()) -> (u32, f64) {
+fn calibrate(side: &mut Side<'_>) -> (u32, f64) {
     let mut repeat = 1;
     loop {
-        let took = f64::from(repeat) * sample(clock, repeat, work);
+        let took = f64::from(repeat) * side(repeat);
         if took >= SAMPLE.as_secs_f64() * 1e9 || repeat == 1 << 28 {
             return (repeat, took);
         }
@@ -235,6 +288,13 @@ fn median(samples: &mut [f64]) -> f64 {
     samples[samples.len() / 2]
 }
 
+fn human_bytes(bytes: f64) -> String {
+    match bytes {
+        n if n < 1024.0 * 1024.0 => format!("{:.1} KiB", n / 1024.0),
+        n => format!("{:.1} MiB", n / (1024.0 * 1024.0)),
+    }
+}
+
 fn human(nanoseconds: f64) -> String {
     match nanoseconds {
         n if n < 1e3 => format!("{n:.2} ns"),
@@ -257,7 +317,7 @@ mod tests {
                 })
             }
         };
-        let (ours, rival) = alternate(Clock::Thread, spin(100), spin(10_000));
+        let [ours, rival] = alternate(sides(Clock::Thread, spin(100), spin(10_000)));
         assert!(ours < rival, "{ours} {rival}");
     }
 }

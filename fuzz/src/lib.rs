@@ -22,6 +22,8 @@ mod outcome;
 #[expect(dead_code, reason = "the differential program uses the rest of it")]
 #[path = "../../benches/compare/examples/differential/random.rs"]
 mod random;
+#[path = "../../benches/compare/examples/differential/resets.rs"]
+mod resets;
 mod snapshots;
 
 use std::num::NonZeroUsize;
@@ -35,12 +37,14 @@ use features::Feature;
 use interpreter::Interpreter;
 use ours::Ours;
 use outcome::Stop;
+use resets::Resets;
 
 pub use objects::object_open;
 pub use snapshots::snapshot_open;
 
 static FEATURES: LazyLock<Vec<&'static Feature>> = LazyLock::new(features::accepted);
 static OURS: LazyLock<Ours> = LazyLock::new(|| Ours::new().expect("our engine starts"));
+static RESETS: LazyLock<Resets> = LazyLock::new(|| Resets::new().expect("our engines start"));
 static INTERPRETER: LazyLock<Interpreter> =
     LazyLock::new(|| Interpreter::new().expect("the interpreter starts"));
 
@@ -83,19 +87,15 @@ fn compile_bytes(wasm: &[u8], opt: OptLevel) -> bool {
     }
 }
 
-/// Runs a module, resets its slot, and compares every byte with a fresh birth's.
+/// Runs a module a few times with every way to reset its slot, and compares every byte with a fresh birth's.
 ///
 /// # Panics
 ///
 /// When a byte differs.
 pub fn reset(data: &[u8]) {
-    let Some(case) = case_of(data) else { return };
-    let Ok(compiled) = OURS.compile(&case) else { return };
-    let calls = case.calls(compiled.info());
-    match OURS.reset(&compiled, &calls) {
-        Ok(pages) => assert!(pages.is_empty(), "pages that differ after a reset: {pages:x?}"),
-        Err(Stop::Strange(text)) => panic!("{text}"),
-        Err(_) => {}
+    let Some(case) = case_of(data).filter(|case| !case.may_wait()) else { return };
+    if let Err(Stop::Strange(text)) = RESETS.run(&case) {
+        panic!("{text}\n{case:?}");
     }
 }
 

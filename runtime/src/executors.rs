@@ -39,9 +39,9 @@ pub struct ExecutorLimits {
 }
 
 impl Default for ExecutorLimits {
-    /// 10,000 calls, 100,000 chained calls with 1 GiB, 25,000 Faaslets.
+    /// 10,000 calls, 100,000 chained calls with 1 GiB, 30,000 Faaslets.
     fn default() -> Self {
-        Self { queued: 10_000, queued_chained: 100_000, chained_bytes: 1 << 30, live: 25_000 }
+        Self { queued: 10_000, queued_chained: 100_000, chained_bytes: 1 << 30, live: 30_000 }
     }
 }
 

@@ -19,8 +19,9 @@ use faasm_vm::{BirthError, Interrupt, Run, Store, Suspended, Trap, TrapCode, Val
 
 use crate::call::{self, CallError, CallInfo, Outcome, Phase};
 use crate::executors::Shared;
+use crate::forge::ForgeError;
 use crate::function::Function;
-use crate::problem::explain;
+use crate::problem::{Problem, ProblemType, explain};
 
 /// How much of what a call prints is kept for the log, in bytes.
 const LOGGED: usize = 16 << 10;
@@ -75,8 +76,7 @@ impl Faaslet {
         input: Vec<u8>,
     ) -> Result<Self, CallError> {
         let make = || shared.forge.restore(&shared.directory, function);
-        let (proto, made) =
-            function.proto(make).map_err(|error| CallError::Init(explain(&error)))?;
+        let (proto, made) = function.proto(make).map_err(|error| no_proto(&error))?;
         let printed = Capture::new(LOGGED);
         let streams = [Output::Capture(printed.clone()), Output::Capture(printed.clone())];
         let [stdout, stderr] = streams;
@@ -214,11 +214,18 @@ fn no_entry(wanted: call::Entry) -> CallError {
     }
 }
 
+const NO_ROOM: CallError = CallError::Overloaded("the system has no room for one more Faaslet");
+
+fn no_proto(error: &ForgeError) -> CallError {
+    match error.problem_type() {
+        ProblemType::Overloaded => NO_ROOM,
+        _ => CallError::Init(explain(error)),
+    }
+}
+
 fn no_birth(error: &BirthError) -> CallError {
     match error {
-        BirthError::Slot(_) | BirthError::Shared(_) => {
-            CallError::Overloaded("the system has no room for one more Faaslet")
-        }
+        BirthError::Slot(_) | BirthError::Mappings(_) | BirthError::Shared(_) => NO_ROOM,
         BirthError::WrongData => CallError::Init(explain(error)),
     }
 }

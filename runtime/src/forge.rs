@@ -14,7 +14,10 @@ use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, valid
 use faasm_hostif::{HostBuildError, HostState, ImportError, check_imports};
 use faasm_snapshot::{EntryError, Proto, ProtoError, Recipe};
 use faasm_state::CallId;
-use faasm_vm::{CacheError, Check, Engine, LinkError, Linker, LoadError, Module, StoreLimits};
+use faasm_vm::{
+    CacheError, CaptureError, Check, Engine, LinkError, Linker, LoadError, Module, StoreError,
+    StoreLimits,
+};
 
 use crate::digest::Digest;
 use crate::directory::Directory;
@@ -62,9 +65,26 @@ pub enum ForgeError {
     Host(#[from] HostBuildError),
 }
 
+impl ForgeError {
+    /// Whether the system had no address space, mapping or memory left, and may have some again later.
+    fn is_for_want_of_room(&self) -> bool {
+        match self {
+            Self::Load(error) | Self::Registry(RegistryError::Objects(CacheError::Load(error))) => {
+                matches!(error, LoadError::Mappings(_))
+            }
+            Self::Proto(ProtoError::Store(error)) => {
+                matches!(error, StoreError::Slot(_) | StoreError::Mappings(_))
+            }
+            Self::Proto(ProtoError::Capture(error)) => matches!(error, CaptureError::Mappings(_)),
+            _ => false,
+        }
+    }
+}
+
 impl Problem for ForgeError {
     fn problem_type(&self) -> ProblemType {
         match self {
+            _ if self.is_for_want_of_room() => ProblemType::Overloaded,
             Self::Validate(_) | Self::Imports(_) | Self::Entry(_) => ProblemType::InvalidModule,
             Self::Compile(
                 CompileError::Operator(_)
@@ -76,10 +96,7 @@ impl Problem for ForgeError {
             Self::Compile(_) | Self::Load(_) | Self::Registry(_) | Self::Host(_) => {
                 ProblemType::Internal
             }
-            Self::Proto(ProtoError::Capture(faasm_vm::CaptureError::Image(_))) => {
-                ProblemType::Internal
-            }
-            Self::Proto(ProtoError::Store(faasm_vm::StoreError::Slot(_))) => ProblemType::Internal,
+            Self::Proto(ProtoError::Capture(CaptureError::Image(_))) => ProblemType::Internal,
             Self::Proto(_) => ProblemType::InvalidModule,
         }
     }
@@ -266,7 +283,7 @@ impl Forge {
     /// The object that the registry has under this key, if it has one that fits here.
     fn kept(&self, registry: &Registry, key: Digest) -> Result<Option<Module>, RegistryError> {
         match registry.objects().load(&self.engine, &key.to_string(), Check::Bytes) {
-            Err(CacheError::Load(_)) => Ok(None),
+            Err(CacheError::Load(error)) if !matches!(error, LoadError::Mappings(_)) => Ok(None),
             found => Ok(found?),
         }
     }

@@ -13,7 +13,7 @@ use faasm_sfi::activation::{
     self, Activation, Entry, EntryCode, Exit, Prepared, Suspension, Wake, enter, prepare, resume,
 };
 use faasm_sfi::code::{CodeImage, CodeSpan, Sites};
-use faasm_sfi::dirty::Scanner;
+use faasm_sfi::dirty::{Known, Scanner, Strategy};
 use faasm_sfi::image::ImageBuilder;
 use faasm_sfi::interrupt::Interrupt;
 use faasm_sfi::pending::{Completer, pending};
@@ -164,24 +164,26 @@ fn suspensions(watchdog: &Watchdog) {
 }
 
 fn restorations() {
-    let scanner = Scanner::open().expect("the page map");
-    let fallback = Scanner::with_entries().expect("the page map");
     let mut builder = ImageBuilder::new(1 << 20).expect("an image");
     builder.write(0, &vec![7; 1 << 20]).expect("written");
     let image = builder.seal().expect("sealed");
     for dirty in [0, 1, 4, 16, 64] {
         let slot = Slot::reserve(4 << 30).expect("a slot");
         slot.map_image(0, &image).expect("mapped");
-        let once = |scanner: &Scanner| {
-            for page in 0..dirty {
-                // SAFETY: the image is mapped there.
-                unsafe { slot.write(page * HOST_PAGE, &[1]) }.expect("inside");
-            }
-            // SAFETY: the image is mapped there, and nobody runs in the slot.
-            black_box(unsafe { scanner.restore(&slot, 0, &image) }).expect("restored");
-        };
-        measure(&format!("restore {dirty} of 256 pages"), || once(&scanner));
-        measure(&format!("restore {dirty} of 256 pages, without PAGEMAP_SCAN"), || once(&fallback));
+        for strategy in Strategy::ALL {
+            let scanner = Scanner::with(strategy).expect("the page map");
+            let mut known = Known::default();
+            measure(&format!("restore {dirty} of 256 pages, {strategy:?}"), || {
+                for page in 0..dirty {
+                    // SAFETY: the image is mapped there.
+                    unsafe { slot.write(page * HOST_PAGE, &[1]) }.expect("inside");
+                }
+                known.touch();
+                let images = std::iter::once((0, &image));
+                // SAFETY: the image is mapped there, and nobody runs in the slot.
+                black_box(unsafe { scanner.restore(&slot, images, &mut known) }).expect("restored");
+            });
+        }
     }
     measure("reserve 4 GiB, map an image, drop", || {
         let slot = Slot::reserve(4 << 30).expect("a slot");

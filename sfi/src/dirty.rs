@@ -13,19 +13,25 @@
 //!    (`getrusage(2)`, minor and major faults together) before the thread goes on. So if one thread alone has touched
 //!    the slot since its pages were last looked for, and that thread has had no fault since, there are no others, and
 //!    nothing needs to be looked for ([`Known`]).
-//! 4. They are copied back in place, so nothing is unmapped, no other processor is interrupted, and the next call finds
-//!    them resident.
+//! 4. They are compared with the image and copied back in place, so nothing is unmapped, no other processor is
+//!    interrupted, and the next call finds them resident.
+//! 5. A small image is not searched but compared whole: all its pages are known from then on.
+//! 6. Where the page map cannot be had at all, all pages are given back: the mapping shows the image again.
+//!
+//! All but 1 to 4 is chosen by measurement (`docs/decisions/0100-how-a-slot-is-reset.md`), and [`Strategy`] forces each.
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 
 use crate::HOST_PAGE;
 use crate::image::Image;
+use crate::pages::{self, Refused};
 use crate::slot::Slot;
 
+mod copy;
+mod entries;
 mod known;
 mod scan;
 
@@ -58,54 +64,112 @@ pub enum RestoreError {
 }
 
 /// What a restoration did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// How many pages were copied back.
+    /// How many pages were compared with the image.
     pub pages: usize,
+    /// How many of them differed and were copied back.
+    pub changed: usize,
+    /// Whether the slot has so many more copies of pages than calls write that they had better be given back
+    /// ([`crate::slot::Discard`]).
+    pub bloated: bool,
+}
+
+/// Pages below which it does not matter that most were compared for nothing: 1 MiB.
+const MANY: usize = 256;
+/// How many pages that did not differ cost about as much to compare as one that is given back costs its next writer.
+const IDLE: usize = 16;
+
+/// How a slot is made equal to its images again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// What is fastest: the known pages while there can be no others; else small images are compared whole and written
+    /// pages of others are looked for, in the best way that the kernel has.
+    #[default]
+    Fastest,
+    /// `PAGEMAP_SCAN` at each reset.
+    Scan,
+    /// The entries of the page map at each reset.
+    Entries,
+    /// Every page is compared at each reset, without a system call.
+    Compare,
+    /// Every page is given back at each reset.
+    Discard,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Fastest, Self::Scan, Self::Entries, Self::Compare, Self::Discard];
 }
 
 /// Finds written pages of this process; one per engine, used by any thread.
 #[derive(Debug)]
 pub struct Scanner {
-    pagemap: File,
-    method: Method,
+    strategy: Strategy,
+    search: Search,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-    /// `PAGEMAP_SCAN`.
-    Scan,
-    /// Reading the page map's entries.
-    Entries,
+/// How written pages are looked for.
+#[derive(Debug)]
+enum Search {
+    /// `PAGEMAP_SCAN` of this page map.
+    Scan(File),
+    /// Reading this page map's entries.
+    Entries(File),
+    /// There is no page map.
+    Nowhere,
 }
+
+/// The largest image that is compared whole and not searched: as long as the system call would take at least.
+const SMALL: usize = 4 * HOST_PAGE;
 
 impl Scanner {
-    /// Opens this process's page map. A child made by `fork` needs its own.
+    /// The fastest way that this kernel has. A child made by `fork` needs its own.
+    #[must_use]
+    pub fn open() -> Self {
+        let search = match page_map() {
+            Ok(pagemap) if scan::is_known(pagemap.as_raw_fd()) => Search::Scan(pagemap),
+            Ok(pagemap) => Search::Entries(pagemap),
+            Err(_) => Search::Nowhere,
+        };
+        Self { strategy: Strategy::Fastest, search }
+    }
+
+    /// Always in this way.
     ///
     /// # Errors
     ///
-    /// [`RestoreError::Os`].
-    pub fn open() -> Result<Self, RestoreError> {
-        let mut scanner = Self::with_entries()?;
-        if scan::is_known(scanner.pagemap.as_raw_fd()) {
-            scanner.method = Method::Scan;
-        }
-        Ok(scanner)
+    /// [`RestoreError::Os`] if the kernel does not have what it needs.
+    pub fn with(strategy: Strategy) -> Result<Self, RestoreError> {
+        let search = match strategy {
+            Strategy::Fastest | Strategy::Compare | Strategy::Discard => Self::open().search,
+            Strategy::Entries => Search::Entries(page_map()?),
+            Strategy::Scan => {
+                let pagemap = page_map()?;
+                if !scan::is_known(pagemap.as_raw_fd()) {
+                    let source = io::ErrorKind::Unsupported.into();
+                    return Err(RestoreError::Os { call: SCAN, source });
+                }
+                Search::Scan(pagemap)
+            }
+        };
+        Ok(Self { strategy, search })
     }
 
-    /// As on a kernel without `PAGEMAP_SCAN`: slower, with the same results.
-    ///
-    /// # Errors
-    ///
-    /// [`RestoreError::Os`].
-    pub fn with_entries() -> Result<Self, RestoreError> {
-        let pagemap = File::open("/proc/self/pagemap")
-            .map_err(|source| RestoreError::Os { call: "open(/proc/self/pagemap)", source })?;
-        Ok(Self { pagemap, method: Method::Entries })
+    /// As on a kernel without `PAGEMAP_SCAN`, or, without entries too, in a place where `/proc` is not mounted.
+    #[cfg(test)]
+    pub(crate) fn without_scan(entries: bool) -> Self {
+        let search = match page_map() {
+            Ok(pagemap) if entries => Search::Entries(pagemap),
+            _ => Search::Nowhere,
+        };
+        Self { strategy: Strategy::Fastest, search }
     }
 
-    /// Makes every byte of the copy of `image`, mapped at `offset` in `slot`, what it was when it was mapped. Neither
-    /// unmaps nor flushes; written pages stay resident.
+    /// Makes every byte of the copies of `images`, mapped at these offsets in `slot`, what it was when they were mapped.
+    /// Looks for written pages only if there can be others than `known`. Neither unmaps nor flushes, but with
+    /// [`Strategy::Discard`]; written pages stay resident.
     ///
     /// # Errors
     ///
@@ -113,57 +177,60 @@ impl Scanner {
     ///
     /// # Safety
     ///
-    /// [`Slot::map_image`] mapped `image` at `offset` and nothing was mapped over it since; nobody runs in the slot,
-    /// reads or writes it meanwhile.
-    pub unsafe fn restore(
-        &self,
-        slot: &Slot,
-        offset: usize,
-        image: &Image,
-    ) -> Result<Restored, RestoreError> {
-        let range = copy_of(slot, offset, image)?;
-        let base = range.start;
-        let mut pages = 0;
-        self.written(range, |dirty| {
-            pages += dirty.len() / HOST_PAGE;
-            // SAFETY: the pages lie in the copy of `image` at `base`, which is writable and nobody else's meanwhile.
-            unsafe { copy_back(dirty, base, image) };
-        })?;
-        Ok(Restored { pages })
-    }
-
-    /// As [`Scanner::restore`], for all images of a slot, but looks for written pages only if there can be others than
-    /// `known`.
-    ///
-    /// # Errors
-    ///
-    /// [`RestoreError`]: the bytes may be anything then.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Scanner::restore`], for each offset and image. `known` is this slot's alone, its images are always the
-    /// same, and each thread that wrote to the slot since called [`Known::touch`] before.
-    pub unsafe fn restore_known<'a>(
+    /// [`Slot::map_image`] mapped each image at its offset and nothing was mapped over it since; nobody runs in the slot,
+    /// reads or writes it meanwhile. `known` is this slot's alone, its images are always the same, and each thread that
+    /// wrote to the slot since called [`Known::touch`] before.
+    pub unsafe fn restore<'a>(
         &self,
         slot: &Slot,
         images: impl Iterator<Item = (usize, &'a Image)>,
         known: &mut Known,
     ) -> Result<Restored, RestoreError> {
-        let certain = known.is_complete();
-        let mut pages = 0;
+        let certain = match self.strategy {
+            Strategy::Fastest => known.is_complete(),
+            _ => {
+                known.forget();
+                false
+            }
+        };
+        let mut restored = Restored::default();
         for (offset, image) in images {
             let range = copy_of(slot, offset, image)?;
             let base = range.start;
             if !certain {
-                self.written(range.clone(), |dirty| known.add(dirty))?;
+                // SAFETY: the whole image is this slot's, and nobody else's meanwhile.
+                unsafe { self.find(range.clone(), known)? };
             }
             for dirty in known.inside(&range) {
-                pages += dirty.len() / HOST_PAGE;
+                restored.pages += dirty.len() / HOST_PAGE;
                 // SAFETY: the pages lie in the copy of `image` at `base`, which is writable and nobody else's meanwhile.
-                unsafe { copy_back(dirty, base, image) };
+                restored.changed += unsafe { copy::write_back(dirty, base, image) };
             }
         }
-        Ok(Restored { pages })
+        known.rest();
+        let idle = restored.pages >= MANY && restored.changed * IDLE < restored.pages;
+        restored.bloated = idle && self.strategy != Strategy::Compare;
+        Ok(restored)
+    }
+
+    /// Adds to `known` the pages of an image's copy that may differ from it, now or after writes without a fault.
+    ///
+    /// # Safety
+    ///
+    /// `range` is the whole copy of an image, and nobody relies on what was written to it.
+    unsafe fn find(&self, range: Range<usize>, known: &mut Known) -> Result<(), RestoreError> {
+        let is_small = range.len() <= SMALL;
+        match (self.strategy, &self.search) {
+            (Strategy::Compare, _) => known.add(range),
+            (Strategy::Fastest, _) if is_small => known.add(range),
+            (Strategy::Discard, _) | (Strategy::Fastest, Search::Nowhere) => {
+                // SAFETY: as this function's.
+                let done = unsafe { pages::discard(range.start, range.len()) };
+                done.map_err(|Refused { call, source }| RestoreError::Os { call, source })?;
+            }
+            _ => self.written(range, |dirty| known.add(dirty))?,
+        }
+        Ok(())
     }
 
     /// The written pages of the copy of `image` that is mapped at `offset` in `slot`, as ranges of bytes in the image,
@@ -209,19 +276,31 @@ impl Scanner {
         Ok(found)
     }
 
-    /// Calls `each` with ranges of addresses of written pages, ascending.
+    /// Calls `each` with ranges of addresses of written pages, ascending; of all pages if that cannot be told.
     fn written(
         &self,
         range: Range<usize>,
-        each: impl FnMut(Range<usize>),
+        mut each: impl FnMut(Range<usize>),
     ) -> Result<(), RestoreError> {
-        match self.method {
-            Method::Scan => scan::written(self.pagemap.as_raw_fd(), range, each)
-                .map_err(|source| RestoreError::Os { call: "ioctl(PAGEMAP_SCAN)", source }),
-            Method::Entries => read_entries(&self.pagemap, range, each)
+        match &self.search {
+            Search::Scan(pagemap) => scan::written(pagemap.as_raw_fd(), range, each)
+                .map_err(|source| RestoreError::Os { call: SCAN, source }),
+            Search::Entries(pagemap) => entries::written(pagemap, range, each)
                 .map_err(|source| RestoreError::Os { call: "read(/proc/self/pagemap)", source }),
+            Search::Nowhere => {
+                each(range);
+                Ok(())
+            }
         }
     }
+}
+
+const SCAN: &str = "ioctl(PAGEMAP_SCAN)";
+
+/// This process's page map.
+fn page_map() -> Result<File, RestoreError> {
+    File::open("/proc/self/pagemap")
+        .map_err(|source| RestoreError::Os { call: "open(/proc/self/pagemap)", source })
 }
 
 /// The addresses of a copy of `image`.
@@ -232,55 +311,6 @@ fn copy_of(slot: &Slot, offset: usize, image: &Image) -> Result<Range<usize>, Re
     }
     let start = slot.address() + offset;
     Ok(start..start + image.len())
-}
-
-/// # Safety
-///
-/// `dirty` is whole pages of the copy of `image` at `base`, writable and nobody else's meanwhile.
-unsafe fn copy_back(dirty: Range<usize>, base: usize, image: &Image) {
-    for at in dirty.step_by(HOST_PAGE) {
-        let offset = at - base;
-        let to = std::ptr::with_exposed_provenance_mut::<u8>(at);
-        if image.is_hole(offset / HOST_PAGE) {
-            // SAFETY: as this function's.
-            unsafe { to.write_bytes(0, HOST_PAGE) };
-        } else {
-            let from = image.bytes()[offset..offset + HOST_PAGE].as_ptr();
-            // SAFETY: as this function's; the image's own mapping is another one.
-            unsafe { to.copy_from_nonoverlapping(from, HOST_PAGE) };
-        }
-    }
-}
-
-/// Bits of an entry of the page map (kernel documentation, *pagemap*).
-mod entry {
-    pub(super) const BYTES: usize = 8;
-    pub(super) const PRESENT: u64 = 1 << 63;
-    pub(super) const SWAPPED: u64 = 1 << 62;
-    pub(super) const FILE: u64 = 1 << 61;
-}
-
-/// The fallback: the entries say all but *zero page*, which is then taken for a written one.
-fn read_entries(
-    pagemap: &File,
-    range: Range<usize>,
-    mut each: impl FnMut(Range<usize>),
-) -> io::Result<()> {
-    let mut entries = [0; 512 * entry::BYTES];
-    let mut at = range.start;
-    while at < range.end {
-        let pages = ((range.end - at) / HOST_PAGE).min(entries.len() / entry::BYTES);
-        let bytes = &mut entries[..pages * entry::BYTES];
-        pagemap.read_exact_at(bytes, (at / HOST_PAGE * entry::BYTES) as u64)?;
-        for entry in bytes.as_chunks().0 {
-            let entry = u64::from_ne_bytes(*entry);
-            if entry & (entry::PRESENT | entry::SWAPPED) != 0 && entry & entry::FILE == 0 {
-                each(at..at + HOST_PAGE);
-            }
-            at += HOST_PAGE;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The system calls that change what is mapped, with the name of the call in the error.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use libc::c_int;
 
@@ -113,6 +113,47 @@ pub(crate) unsafe fn protect(address: usize, len: usize, access: Access) -> Resu
         0 => Ok(()),
         _ => Err(Refused::last("mprotect")),
     }
+}
+
+/// Gives back what is in whole pages: they show zeros, or their file, again. Flushes.
+///
+/// # Safety
+///
+/// The pages are the caller's, and nobody relies on what was written to them.
+pub(crate) unsafe fn discard(address: usize, len: usize) -> Result<(), Refused> {
+    let pages = std::ptr::without_provenance_mut(address);
+    // SAFETY: as this function's.
+    match unsafe { libc::madvise(pages, len, libc::MADV_DONTNEED) } {
+        0 => Ok(()),
+        _ => Err(Refused::last("madvise(MADV_DONTNEED)")),
+    }
+}
+
+/// As [`discard`], for many ranges with few flushes; how many bytes it has done, from the first range on.
+///
+/// # Safety
+///
+/// As for [`discard`], for each range.
+pub(crate) unsafe fn discard_some(
+    process: BorrowedFd<'_>,
+    ranges: &[libc::iovec],
+) -> Result<usize, Refused> {
+    let (fd, advice, flags) = (process.as_raw_fd(), libc::MADV_DONTNEED, 0_u32);
+    // SAFETY: as this function's; the ranges are readable.
+    let done = unsafe {
+        let (first, count) = (ranges.as_ptr(), ranges.len());
+        libc::syscall(libc::SYS_process_madvise, fd, first, count, advice, flags)
+    };
+    usize::try_from(done).map_err(|_| Refused::last("process_madvise(MADV_DONTNEED)"))
+}
+
+/// A descriptor of this process, for [`discard_some`].
+pub(crate) fn this_process() -> Result<OwnedFd, Refused> {
+    // SAFETY: the call touches no memory of ours.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0_u32) };
+    let fd = c_int::try_from(fd).ok().filter(|&fd| fd >= 0);
+    // SAFETY: the descriptor was made just above and nobody else knows it.
+    fd.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).ok_or_else(|| Refused::last("pidfd_open"))
 }
 
 /// Unmaps whole pages. It cannot fail for whole mappings; where it would split one and no mapping is left, the pages

@@ -18,6 +18,10 @@ use crate::image::Image;
 use crate::pages::{self, Access, Refused, Shows};
 use crate::shared::SharedRegion;
 
+mod discard;
+
+pub use discard::{Discard, Discarder};
+
 /// Why an operation on a slot was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotError {
@@ -221,6 +225,21 @@ impl Slot {
         Ok(())
     }
 
+    /// Makes whole pages inaccessible that were committed. What is in them stays, for when they are committed again, and
+    /// page tables do. Flushes as [`Self::decommit`], unless nothing is in them, as they were given back ([`Discard`]).
+    ///
+    /// # Errors
+    ///
+    /// [`SlotError`].
+    pub fn hide(&self, offset: usize, len: usize) -> Result<(), SlotError> {
+        let address = self.pages(offset, len)?;
+        if len > 0 {
+            // SAFETY: the pages are this slot's.
+            unsafe { pages::protect(address, len, Access::None) }?;
+        }
+        Ok(())
+    }
+
     /// Copies `bytes` to `offset`.
     ///
     /// # Errors
@@ -272,6 +291,14 @@ impl Drop for Slot {
         // left; then the address space is lost, inaccessible parts and all.
         let _ = unsafe { pages::unmap(self.address, self.len) };
     }
+}
+
+/// How many mappings the system gives a process (the sysctl `vm.max_map_count`); its default if it does not say.
+#[must_use]
+pub fn max_mappings() -> usize {
+    const DEFAULT: usize = 65_530;
+    let said = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+    said.ok().and_then(|said| said.trim().parse().ok()).unwrap_or(DEFAULT)
 }
 
 fn whole_pages(bytes: usize) -> Result<(), SlotError> {

@@ -277,6 +277,7 @@ impl Session {
         // The present store must go first, or its slot could not be born again.
         let waiting = Store::new(&self.engine, StoreLimits::default(), ())?;
         std::mem::replace(&mut self.store, waiting).recycle();
+        self.engine.settle();
         self.store = captured.birth(())?;
         self.store.set_deadline(Some(Instant::now() + TIME_LIMIT));
         Ok(())

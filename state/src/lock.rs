@@ -13,6 +13,9 @@
 //! 5. The end of a call takes away everything that it holds or waits for, however it ended. A wait that is taken away
 //!    ends as abandoned.
 //!
+//! Tens of thousands may wait for one lock, so what is done under the table's lock looks at the head of the queue alone:
+//! who has given up waiting stays in it until its turn comes, or until it asks again.
+//!
 //! Two calls that each wait for what the other holds wait until the deadline of one of them.
 
 use std::collections::{HashMap, VecDeque};
@@ -105,12 +108,12 @@ impl LockTable {
         mode: Mode,
     ) -> Result<Pending<()>, LockError> {
         let mut table = self.table();
-        let left = table.settle(key);
+        let given_up = table.ask_again(key, call);
         let result = table.enqueue(key, call, mode, self.max_per_call);
-        let more = table.settle(key);
+        let left = table.settle(key);
         drop(table);
+        drop(given_up);
         left.wake();
-        more.wake();
         result
     }
 
@@ -200,24 +203,42 @@ impl Table {
         let Some(lock) = self.locks.get_mut(key) else {
             return Left::default();
         };
-        lock.holders.retain(|holder| *holder != call);
-        let given_up = lock.take_waiters(|waiter| waiter.call == call);
+        // Who holds it does not wait for it (protocol, 3).
+        let given_up = match lock.release(call) {
+            true => Vec::new(),
+            false => lock.take_waiters(|waiter| waiter.call == call),
+        };
         let mut left = self.settle(key);
         left.given_up.extend(given_up);
         left
     }
 
-    /// Takes those who gave up waiting out of the queue and makes holders of those at its head who fit.
+    /// Takes the call out of the queue if it has given up waiting.
+    fn ask_again(&mut self, key: &Key, call: CallId) -> Vec<Waiter> {
+        let has = self.calls.get(&call).is_some_and(|keys| keys.contains(key));
+        let Some(lock) = self.locks.get_mut(key).filter(|_| has) else {
+            return Vec::new();
+        };
+        let given_up =
+            lock.take_waiters(|waiter| waiter.call == call && !waiter.completer.is_wanted());
+        if !given_up.is_empty() {
+            self.forget(key, call);
+        }
+        given_up
+    }
+
+    /// Makes holders of those at the head of the queue who fit, but not of those who gave up waiting.
     fn settle(&mut self, key: &Key) -> Left {
         let mut left = Left::default();
         let Some(lock) = self.locks.get_mut(key) else {
             return left;
         };
-        left.given_up = lock.take_waiters(|waiter| !waiter.completer.is_wanted());
-        while lock.queue.front().is_some_and(|next| lock.fits(next.mode)) {
-            if let Some(next) = lock.queue.pop_front() {
+        while let Some(next) = lock.next() {
+            if next.completer.is_wanted() {
                 lock.hold(next.call, next.mode);
                 left.granted.push(next.completer);
+            } else {
+                left.given_up.push(next);
             }
         }
         if lock.holders.is_empty() {
@@ -246,6 +267,19 @@ impl Lock {
 
     fn fits(&self, mode: Mode) -> bool {
         self.holders.is_empty() || (self.mode, mode) == (Mode::Read, Mode::Read)
+    }
+
+    /// Takes the next one out of the queue, if it can have the lock or does not want it any more.
+    fn next(&mut self) -> Option<Waiter> {
+        let next = self.queue.front()?;
+        let goes = self.fits(next.mode) || !next.completer.is_wanted();
+        goes.then(|| self.queue.pop_front())?
+    }
+
+    /// Whether the call was a holder; it is none any more.
+    fn release(&mut self, call: CallId) -> bool {
+        let held = self.holders.iter().position(|holder| *holder == call);
+        held.map(|at| self.holders.swap_remove(at)).is_some()
     }
 
     fn hold(&mut self, call: CallId, mode: Mode) {

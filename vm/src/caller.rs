@@ -18,6 +18,7 @@ use crate::func::Func;
 use crate::gc_ref::GcRef;
 use crate::guest_memory::GuestMemory;
 use crate::instance::Instance;
+use crate::mappings::OF_REGION;
 use crate::store::core::{CorePtr, StoreCore};
 use crate::store::{AsStore, Interrupt};
 use crate::trap::Trap;
@@ -198,6 +199,7 @@ impl<T: 'static> Caller<'_, T> {
             return Err(MapError::SharedMemory);
         }
         let pages = (len as u64).div_ceil(1 << record.ty.page_size_log2);
+        core.mappings.more(OF_REGION).map_err(|_| MapError::Limit)?;
         let old = core.grow_memory(index, pages).map_err(|_| MapError::Limit)?;
         let at = old << record.ty.page_size_log2;
         let guest = u32::try_from(at).map_err(|_| MapError::Limit)?;

@@ -7,8 +7,9 @@
 //!    A shared memory that nobody else has is copied to an image of its own.
 //! 2. `birth` takes a slot that is at rest, the last one first, or reserves one and maps the images copy on write.
 //!    Each birth has shared memories of its own, with the captured bytes.
-//! 3. `recycle` makes what grew inaccessible, restores the written pages, restores or replaces shared memories, and
-//!    puts the slot at rest.
+//! 3. `recycle` restores the written pages and shared memories and puts the slot to rest. Where mappings must change
+//!    too, since something grew or a shared memory is to be replaced, it gives the slot to the engine's reclaimer, which
+//!    does that and puts it to rest later.
 //!
 //! # Invariants
 //!
@@ -16,7 +17,7 @@
 
 use std::any::TypeId;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use faasm_abi::gc;
 use faasm_abi::layout::header;
@@ -32,9 +33,12 @@ use crate::code_cache::Check;
 use crate::engine::Engine;
 use crate::externs::global_bits;
 use crate::heap;
+use crate::idle::Idle;
 use crate::image_cache::StoredImage;
 use crate::linker::Linker;
+use crate::mappings::{Mappings, OF_PIECE, OF_REGION, OutOfMappings};
 use crate::module::Module;
+use crate::reclaim::{ReclaimError, Work};
 use crate::restore::{self, RestoreError};
 use crate::segments::reference;
 use crate::shared_memory::{HEAD, SharedImage, SharedMemoryError};
@@ -47,7 +51,44 @@ use crate::store::{Store, StoreError, StoreLimits};
 /// A store at rest, from which equal stores are born; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Captured {
+    open: Arc<Open>,
+}
+
+/// What all handles share: with the last of them the slots at rest go.
+#[derive(Debug)]
+struct Open {
     inner: Arc<Inner>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.inner.idle.close();
+    }
+}
+
+/// Where a store was born. Its slot holds it from life to life, also at rest, so that threads that give birth at the
+/// same time have no count to share.
+pub(crate) struct Origin(Arc<Inner>);
+
+impl Origin {
+    /// The ranges of the slot that the images fill with anything but zeros.
+    pub(crate) fn data(&self) -> Vec<Range<usize>> {
+        let in_piece = |piece: &Piece| {
+            let pages =
+                (0..piece.image.len() / HOST_PAGE).filter(|&page| !piece.image.is_hole(page));
+            let offset = piece.offset;
+            let ranges = pages.map(|page| page * HOST_PAGE..(page + 1) * HOST_PAGE);
+            joined(ranges.map(|range| offset + range.start..offset + range.end).collect())
+        };
+        self.0.pieces.iter().flat_map(in_piece).collect()
+    }
+}
+
+impl std::fmt::Debug for Origin {
+    /// Without the slots at rest, which have origins.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -62,13 +103,10 @@ struct Inner {
     limits: StoreLimits,
     memory_used: u64,
     elements_used: u64,
-    /// Slots at rest, the last used last.
-    idle: Mutex<Idle>,
+    idle: Idle,
+    /// Of the images.
+    _mappings: Mappings,
 }
-
-/// A core keeps its box from life to life, so that birth does not copy it.
-#[allow(clippy::vec_box, reason = "stores own their cores by address")]
-type Idle = Vec<Box<StoreCore>>;
 
 /// A contiguous accessible part of the slot.
 #[derive(Debug)]
@@ -101,6 +139,9 @@ pub enum CaptureError {
     /// A table or global holds a reference to something of the host's.
     #[error("the store holds an external reference that is not null")]
     ExternRef,
+    /// Slots and modules have all mappings that they may have.
+    #[error(transparent)]
+    Mappings(#[from] OutOfMappings),
     /// The system refused memory for the image.
     #[error("the image cannot be made")]
     Image(#[from] ImageError),
@@ -140,6 +181,9 @@ pub enum BirthError {
     /// The system has no address space, mappings or memory left.
     #[error("no slot can be had for a birth")]
     Slot(#[from] SlotError),
+    /// Slots and modules have all mappings that they may have.
+    #[error(transparent)]
+    Mappings(#[from] OutOfMappings),
     /// The system refused a shared memory.
     #[error("no shared memory can be had for a birth")]
     Shared(#[from] SharedMemoryError),
@@ -154,35 +198,37 @@ impl Captured {
     ///
     /// [`BirthError`].
     pub fn birth<T: 'static>(&self, data: T) -> Result<Store<T>, BirthError> {
-        if TypeId::of::<T>() != self.inner.contents.data_type {
+        let inner = &self.open.inner;
+        if TypeId::of::<T>() != inner.contents.data_type {
             return Err(BirthError::WrongData);
         }
-        let idle = self.idle().pop();
-        let mut core = match idle {
+        let core = match resting(inner) {
             Some(core) => core,
-            None => self.inner.fresh()?,
+            // What makes room may put one of these slots to rest.
+            None => inner.contents.engine.with_room(BirthError::is_want_of_room, || {
+                resting(inner).map_or_else(|| fresh(inner), Ok)
+            })?,
         };
-        core.origin = Some(self.clone());
         Ok(Store::from_core(core, data))
     }
 
     /// What the store may take.
     #[must_use]
     pub fn limits(&self) -> StoreLimits {
-        self.inner.limits
+        self.open.inner.limits
     }
 
     /// How many slots are at rest, ready for a birth.
     #[must_use]
     pub fn idle_slots(&self) -> usize {
-        self.idle().len()
+        self.open.inner.idle.len()
     }
 
     /// Bytes of the images, holes included.
     #[must_use]
     pub fn image_bytes(&self) -> usize {
-        let pieces = self.inner.pieces.iter().map(|piece| piece.image.len());
-        pieces.chain(self.inner.shared.iter().map(|(_, image)| image.image_bytes())).sum()
+        let pieces = self.open.inner.pieces.iter().map(|piece| piece.image.len());
+        pieces.chain(self.open.inner.shared.iter().map(|(_, image)| image.image_bytes())).sum()
     }
 
     /// A captured store that is as the one of a snapshot was, from the snapshot's image: `modules` are what was
@@ -209,88 +255,85 @@ impl Captured {
     ///
     /// [`BirthError`], [`CaptureError`].
     pub fn snapshot(&self) -> Result<StoreSnapshot, SnapshotOfCapturedError> {
-        let mut core = self.inner.fresh()?;
-        core.origin = Some(self.clone());
+        let mut core = fresh(&self.open.inner)?;
         Ok(snapshot::snapshot(&mut core, ExternRefs::Refuse)?)
-    }
-
-    /// The ranges of the slot that the images fill with anything but zeros.
-    pub(crate) fn data(&self) -> Vec<Range<usize>> {
-        let in_piece = |piece: &Piece| {
-            let pages =
-                (0..piece.image.len() / HOST_PAGE).filter(|&page| !piece.image.is_hole(page));
-            let offset = piece.offset;
-            let ranges = pages.map(|page| page * HOST_PAGE..(page + 1) * HOST_PAGE);
-            joined(ranges.map(|range| offset + range.start..offset + range.end).collect())
-        };
-        self.inner.pieces.iter().flat_map(in_piece).collect()
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Idle> {
-        // The list is whole at every unlock.
-        self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl BirthError {
+    fn is_want_of_room(&self) -> bool {
+        matches!(self, Self::Slot(_) | Self::Mappings(_))
+    }
+}
+
+/// A store on a slot at rest.
+fn resting(inner: &Inner) -> Option<Box<StoreCore>> {
+    let mut core = inner.idle.take()?;
+    core.known.adopt();
+    Some(core)
+}
+
+/// A store on a new slot.
+fn fresh(inner: &Arc<Inner>) -> Result<Box<StoreCore>, BirthError> {
+    let core = StoreCore::on_slot(Arc::clone(&inner.contents), inner.limits);
+    let mut core = Box::new(core.map_err(|error| match error {
+        StoreError::Slot(error) => BirthError::Slot(error),
+        StoreError::Mappings(error) => BirthError::Mappings(error),
+        _ => SlotError::Exhausted { call: "reserve" }.into(),
+    })?);
+    let (pieces, shared) = (inner.pieces.len().saturating_sub(1), inner.shared.len());
+    core.mappings.more(pieces * OF_PIECE + shared * OF_REGION)?;
+    core.mappings.settle();
+    core.walls.code.clone_from(&inner.code);
+    for piece in &inner.pieces {
+        core.slot.map_image(piece.offset, &piece.image)?;
+    }
+    for (index, image) in &inner.shared {
+        core.shared.push((*index, image.memory()?));
+        map_shared(&core, core.shared.len() - 1)?;
+    }
+    inner.begin(&mut core);
+    core.origin = Some(Origin(Arc::clone(inner)));
+    Ok(core)
+}
+
 impl Inner {
-    /// A store on a new slot.
-    fn fresh(&self) -> Result<Box<StoreCore>, BirthError> {
-        let core = StoreCore::on_slot(Arc::clone(&self.contents), self.limits);
-        let mut core = Box::new(core.map_err(|error| match error {
-            StoreError::Slot(error) => error,
-            _ => SlotError::Exhausted { call: "reserve" },
-        })?);
-        core.walls.code.clone_from(&self.code);
-        for piece in &self.pieces {
-            core.slot.map_image(piece.offset, &piece.image)?;
-        }
-        for (index, image) in &self.shared {
-            core.shared.push((*index, image.memory()?));
-            map_shared(&core, core.shared.len() - 1)?;
-        }
-        self.begin(&mut core);
-        Ok(core)
-    }
-
-    /// Gives shared memories the captured bytes again, or puts new ones in the place of those that others have or that
-    /// have grown.
-    fn reset_shared(&self, core: &mut StoreCore) -> Result<(), ResetError> {
-        for (position, (_, image)) in self.shared.iter().enumerate() {
-            let memory = &mut core.shared[position].1;
-            if !image.restore(memory)? {
-                *memory = image.memory()?;
-                map_shared(core, position)?;
-            }
-        }
-        Ok(())
-    }
-
     fn begin(&self, core: &mut StoreCore) {
         core.memory_used = self.memory_used;
         core.elements_used = self.elements_used;
     }
 
-    /// Makes a slot what a fresh one would be.
-    fn reset(&self, core: &mut StoreCore) -> Result<(), ResetError> {
-        if core.grown {
+    /// Makes a slot what a fresh one would be, but for what is left to do with its mappings.
+    fn reset(&self, core: &mut StoreCore) -> Result<Work, ResetError> {
+        let mut work = Work {
             // The sizes must be read before the context is restored.
-            for (now, then) in extents(core).into_iter().zip(&self.extents) {
-                if now.accessible > then.accessible {
-                    let at = then.base + then.accessible;
-                    core.slot.decommit(at, now.accessible - then.accessible)?;
-                }
-            }
-        }
+            grown: if core.grown { self.grown(core) } else { Vec::new() },
+            regions: std::mem::take(&mut core.regions),
+            ..Work::default()
+        };
         let scanner = &core.contents.engine.inner.scanner;
         let images = self.pieces.iter().map(|piece| (piece.offset, &piece.image));
         // SAFETY: `fresh` mapped the images there, and only pages behind the pieces were mapped since (growth and
         // regions, which lie behind a memory's or table's first extent); no call runs, as the store is owned here.
         // All writes go through `StoreCore::address`, `GuestMemory` or an activation, which touch.
-        unsafe { scanner.restore_known(&core.slot, images, &mut core.known)? };
-        self.reset_shared(core)?;
+        let restored = unsafe { scanner.restore(&core.slot, images, &mut core.known)? };
+        work.bloated = restored.bloated;
+        for (position, (_, image)) in self.shared.iter().enumerate() {
+            if !image.restore(&mut core.shared[position].1)? {
+                work.shared.push(position);
+            }
+        }
         core.forget_life();
         self.begin(core);
-        Ok(())
+        Ok(work)
+    }
+
+    /// What is accessible and would not be in a fresh slot, as offsets.
+    fn grown(&self, core: &StoreCore) -> Vec<Range<usize>> {
+        let now = extents(core).into_iter().zip(&self.extents);
+        now.filter(|(now, then)| now.accessible > then.accessible)
+            .map(|(now, then)| then.base + then.accessible..now.base + now.accessible)
+            .collect()
     }
 }
 
@@ -298,11 +341,17 @@ impl Inner {
 #[derive(Debug, thiserror::Error)]
 enum ResetError {
     #[error(transparent)]
-    Slot(#[from] SlotError),
-    #[error(transparent)]
     Restore(#[from] dirty::RestoreError),
     #[error(transparent)]
     Shared(#[from] SharedMemoryError),
+}
+
+/// Puts a new memory with the captured bytes in the place of a shared one that others have or that has grown.
+pub(crate) fn replace_shared(core: &mut StoreCore, position: usize) -> Result<(), ReclaimError> {
+    let Some(Origin(inner)) = &core.origin else { return Ok(()) };
+    let memory = inner.shared[position].1.memory()?;
+    core.shared[position].1 = memory;
+    Ok(map_shared(core, position)?)
 }
 
 /// Maps a shared memory of the core, by its position, to its place in the slot.
@@ -361,23 +410,24 @@ pub(crate) fn of_settled(
         .shared
         .iter()
         .map(|(index, memory)| Ok((*index, SharedImage::of(memory)?)))
-        .collect::<Result<_, ImageError>>()?;
+        .collect::<Result<Vec<_>, ImageError>>()?;
+    let mappings = core.contents.engine.take_mappings(pieces.len() + shared.len())?;
     if let Some(contents) = Arc::get_mut(&mut core.contents) {
         contents.sealed = true;
     }
-    Ok(Captured {
-        inner: Arc::new(Inner {
-            contents: Arc::clone(&core.contents),
-            code: core.walls.code.clone(),
-            pieces,
-            shared,
-            extents: extents(core),
-            limits: core.limits,
-            memory_used: core.memory_used,
-            elements_used: core.elements_used,
-            idle: Mutex::new(Vec::new()),
-        }),
-    })
+    let inner = Inner {
+        contents: Arc::clone(&core.contents),
+        code: core.walls.code.clone(),
+        pieces,
+        shared,
+        extents: extents(core),
+        limits: core.limits,
+        memory_used: core.memory_used,
+        elements_used: core.elements_used,
+        idle: Idle::new(&core.contents.engine),
+        _mappings: mappings,
+    };
+    Ok(Captured { open: Arc::new(Open { inner: Arc::new(inner) }) })
 }
 
 /// A piece with a copy of what is in the range, if it is not empty.
@@ -391,14 +441,39 @@ fn copied(core: &StoreCore, range: Range<usize>) -> Result<Option<Piece>, ImageE
 /// Ends a store whose data is dropped; its slot goes back to where it was born.
 pub(crate) fn recycle(mut core: Box<StoreCore>) {
     let Some(origin) = core.origin.take() else { return };
-    if origin.inner.reset(&mut core).is_err() {
-        return;
+    let reset = origin.0.reset(&mut core);
+    core.origin = Some(origin);
+    let Ok(work) = reset else { return };
+    if !work.is_none() {
+        return reclaim(core, work);
     }
-    let most = core.contents.engine.inner.config.idle_slots;
-    let mut idle = origin.idle();
-    if idle.len() < most {
-        idle.push(core);
+    if let Some(core) = put_to_rest(core) {
+        surplus(core);
     }
+}
+
+fn reclaim(core: Box<StoreCore>, work: Work) {
+    let contents = Arc::clone(&core.contents);
+    contents.engine.inner.reclaimer.give(core, work);
+}
+
+/// Lets a slot go.
+fn surplus(core: Box<StoreCore>) {
+    reclaim(core, Work { surplus: true, ..Work::default() });
+}
+
+/// Puts a slot that is what a fresh one would be to rest; gives it back if there is no room.
+pub(crate) fn put_to_rest(mut core: Box<StoreCore>) -> Option<Box<StoreCore>> {
+    core.mappings.rest();
+    for position in 0.. {
+        let Origin(inner) = core.origin.as_ref()?;
+        let Some(list) = inner.idle.list(position) else { break };
+        core = list.put(core)?;
+    }
+    let Origin(inner) = core.origin.as_ref()?;
+    let list = inner.idle.list(0)?;
+    inner.idle.ask_others().into_iter().for_each(surplus);
+    list.put(core)
 }
 
 /// The present extents of what can grow, in the contents' order. Shared memories have none: they are not the slot's.

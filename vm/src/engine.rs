@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use faasm_abi::object::{Digest, SealError, SealKey};
-use faasm_sfi::dirty::Scanner;
+use faasm_sfi::dirty::{Scanner, Strategy};
 use faasm_sfi::watchdog::Watchdog;
 
+use crate::idle::IdleLists;
+use crate::mappings::{MappingBudget, Mappings, OutOfMappings};
 use crate::profiling::Profiling;
+use crate::reclaim::Reclaimer;
 
 /// A handle to what modules and stores share; cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,6 +27,9 @@ pub(crate) struct EngineInner {
     pub(crate) config: EngineConfig,
     pub(crate) watchdog: Watchdog,
     pub(crate) scanner: Scanner,
+    pub(crate) idle: IdleLists,
+    pub(crate) reclaimer: Reclaimer,
+    pub(crate) mappings: Arc<MappingBudget>,
     /// Numbers stores, so that a handle is good only for the store (and its born copies) that it came from.
     stores: AtomicU64,
 }
@@ -37,8 +43,15 @@ pub struct EngineConfig {
     pub stack_bytes: usize,
     /// Bytes of address space that a store for several modules reserves.
     pub arena_bytes: usize,
-    /// How many slots that are ready for birth a captured store keeps.
+    /// How many slots that are ready for birth a captured store keeps, at most.
     pub idle_slots: usize,
+    /// How many all captured stores keep together, at most.
+    pub all_idle_slots: usize,
+    /// How many mappings slots and modules may take together. `None`: as many as the system gives this process, but a
+    /// sixteenth, which is left to threads, allocators and files.
+    pub mappings: Option<usize>,
+    /// How slots are reset: the fastest way, unless that is what is measured or tested.
+    pub reset: Strategy,
     /// Whether each object is preceded by a collection: slow, to find references that are not known as roots.
     pub collect_always: bool,
     /// Who is told of the code of loaded modules.
@@ -53,7 +66,10 @@ impl EngineConfig {
             seal,
             stack_bytes: 1 << 20,
             arena_bytes: 1 << 40,
-            idle_slots: 1024,
+            idle_slots: 64,
+            all_idle_slots: 1024,
+            mappings: None,
+            reset: Strategy::Fastest,
             collect_always: false,
             profiling: Profiling::None,
         }
@@ -100,9 +116,12 @@ pub enum EngineError {
     /// The watchdog's thread.
     #[error("the watchdog's thread cannot be started")]
     Watchdog(#[source] std::io::Error),
-    /// This process's page map.
-    #[error("the page map cannot be opened")]
+    /// The way to reset slots.
+    #[error("slots cannot be reset in the way that was asked for")]
     Scanner(#[source] faasm_sfi::dirty::RestoreError),
+    /// The thread that restores mappings.
+    #[error("the reclaimer's thread cannot be started")]
+    Reclaimer(#[source] std::io::Error),
     /// The profile's file.
     #[error(transparent)]
     Profile(#[from] faasm_sfi::profile::ProfileError),
@@ -118,10 +137,14 @@ impl Engine {
         faasm_sfi::fault::install()?;
         config.profiling.begin()?;
         let watchdog = Watchdog::start().map_err(EngineError::Watchdog)?;
-        let scanner = Scanner::open().map_err(EngineError::Scanner)?;
+        let scanner = Scanner::with(config.reset).map_err(EngineError::Scanner)?;
+        let reclaimer = Reclaimer::start().map_err(EngineError::Reclaimer)?;
         // A random start, so that handles of another engine's stores are not taken for this one's.
         let stores = AtomicU64::new(RandomState::new().hash_one(()));
-        Ok(Self { inner: Arc::new(EngineInner { config, watchdog, scanner, stores }) })
+        let idle = IdleLists::new(config.all_idle_slots);
+        let mappings = MappingBudget::new(config.mappings);
+        let inner = EngineInner { config, watchdog, scanner, idle, reclaimer, mappings, stores };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The key that objects must be sealed with.
@@ -141,6 +164,32 @@ impl Engine {
     /// [`SealError`].
     pub fn unseal<'a>(&self, file: &'a [u8]) -> Result<Trusted<'a>, SealError> {
         self.inner.config.seal.open(file).map(Trusted)
+    }
+
+    /// Waits until every slot that was given up before is ready for a birth again, or gone.
+    pub fn settle(&self) {
+        self.inner.reclaimer.settle();
+    }
+
+    /// Mappings for a module or an image, for which slots at rest make room.
+    pub(crate) fn take_mappings(&self, count: usize) -> Result<Mappings, OutOfMappings> {
+        self.with_room(|_| true, || self.inner.mappings.take(count))
+    }
+
+    /// What `attempt` answers; as long as it is refused for want of room, slots at rest are given back, and it is tried
+    /// again.
+    pub(crate) fn with_room<T, E>(
+        &self,
+        is_want_of_room: impl Fn(&E) -> bool,
+        mut attempt: impl FnMut() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let make_room = || self.inner.idle.make_room() || self.inner.reclaimer.settle();
+        loop {
+            match attempt() {
+                Err(error) if is_want_of_room(&error) && make_room() => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     pub(crate) fn next_store(&self) -> u64 {

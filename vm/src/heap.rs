@@ -147,10 +147,8 @@ fn grow_for(core: &mut StoreCore, heap: usize, bytes: u64) -> Result<(), TrapCod
     }
     let wanted = (needed + u64::from(next)).next_multiple_of(FIRST.into()).min(most);
     let new = u32::try_from(wanted).map_err(|_| TrapCode::GcHeapExhausted)?;
-    core.slot
-        .commit(heap + usable as usize, (new - usable) as usize)
+    core.commit_more(heap + usable as usize, (new - usable) as usize)
         .map_err(|_| TrapCode::GcHeapExhausted)?;
-    core.grown = true;
     set_usable(core, heap, new);
     Ok(())
 }

@@ -38,15 +38,18 @@ mod gc_ref;
 mod guest_memory;
 mod heap;
 mod host;
+mod idle;
 mod image_cache;
 mod instance;
 mod instantiate;
 mod linker;
+mod mappings;
 mod module;
 mod object;
 mod place;
 mod private_folder;
 mod profiling;
+mod reclaim;
 mod restore;
 mod run;
 mod segments;
@@ -70,6 +73,7 @@ pub use faasm_abi::types::{
     CompositeType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
     StorageType, StructType, SubType, TableType, ValType,
 };
+pub use faasm_sfi::dirty::Strategy;
 pub use faasm_sfi::pending::Pending;
 pub use faasm_sfi::shared::SharedRegion;
 pub use func::{CallError, Func, TypedFunc, TypedFuncError};
@@ -80,6 +84,7 @@ pub use image_cache::{ImageCache, ImageWriter, StoredImage};
 pub use instance::Instance;
 pub use instantiate::InstantiateError;
 pub use linker::{LinkError, Linker, MissingImport};
+pub use mappings::OutOfMappings;
 pub use module::{LoadError, Module};
 pub use private_folder::CacheError;
 pub use profiling::Profiling;

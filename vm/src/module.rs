@@ -28,6 +28,7 @@ use faasm_sfi::profile::debugger::Registration;
 use crate::backtrace::{Frame, Place};
 use crate::debug::DebugInfo;
 use crate::engine::Engine;
+use crate::mappings::{Mappings, OF_MODULE, OutOfMappings};
 use crate::object::{self, Opened, Sections};
 use crate::profiling::Profiled;
 
@@ -48,6 +49,7 @@ pub(crate) struct ModuleInner {
     debug: Arc<DebugInfo>,
     /// What debuggers were told, until the module is gone.
     _registration: Option<Registration>,
+    _mappings: Mappings,
 }
 
 /// Why an object file is refused.
@@ -101,6 +103,9 @@ pub enum LoadError {
     /// The file or its code cannot be mapped.
     #[error("the object's code cannot be mapped")]
     Map(#[from] CodeError),
+    /// Slots and modules have all mappings that they may have.
+    #[error(transparent)]
+    Mappings(#[from] OutOfMappings),
     /// Profilers cannot be told.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -141,6 +146,7 @@ impl Module {
         let digest = engine.seal().digest(file.bytes())?;
         let Opened { info, layout, sections } =
             object::open(engine.seal().recognise(file.bytes())?)?;
+        let _mappings = engine.take_mappings(OF_MODULE)?;
         let mut file = Arc::new(file);
         let image = CodeImage::of_file(&mut file, sections.text.clone())?;
         let sites = sections.traps.start + TrapTable::HEADER..sections.traps.end;
@@ -159,6 +165,7 @@ impl Module {
                 sections,
                 debug,
                 _registration,
+                _mappings,
             }),
         })
     }

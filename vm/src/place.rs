@@ -6,6 +6,7 @@ use faasm_abi::types::{FuncType, GlobalType, MemoryType, TableType};
 use faasm_sfi::HOST_PAGE;
 
 use crate::externs::put_global;
+use crate::mappings::OF_REGION;
 use crate::shared_memory::{HEAD, SharedMemory};
 use crate::store::StoreError;
 use crate::store::contents::{GlobalRecord, MemoryRecord, TableRecord, TagRecord};
@@ -68,6 +69,7 @@ pub(crate) fn put_shared(
         return Err(TOO_MUCH_MEMORY);
     }
     let definition = base - HEAD;
+    core.mappings.more(OF_REGION)?;
     core.slot.map_growing(definition, memory.region(), HEAD)?;
     let memories = &mut core.contents_mut()?.memories;
     let index = number(memories.len());

@@ -366,7 +366,7 @@ pub(crate) fn written(core: &StoreCore, sizes: &Sizes) -> Result<Vec<Range<usize
     let scanned = unshared(core).into_iter().map(|range| scanner.written_in(&core.slot, range));
     let mut written = scanned.collect::<Result<Vec<_>, _>>()?.concat();
     // What an image shows was not written here.
-    written.extend(core.origin.iter().flat_map(capture::Captured::data));
+    written.extend(core.origin.iter().flat_map(capture::Origin::data));
     // Nor was what a region shows.
     for (index, memory) in &core.shared {
         let (base, len) = shared_extent(core, *index, sizes);

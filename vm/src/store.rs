@@ -13,6 +13,7 @@ use crate::capture::{self, CaptureError, Captured};
 use crate::engine::Engine;
 use crate::instance::Instance;
 use crate::linker::Linker;
+use crate::mappings::OutOfMappings;
 use crate::module::Module;
 use crate::place::number;
 use crate::restore::{self, RestoreError};
@@ -69,6 +70,9 @@ pub enum StoreError {
     /// The system has no address space, mappings or memory left.
     #[error("no room for a store")]
     Slot(#[from] SlotError),
+    /// Slots and modules have all mappings that they may have.
+    #[error(transparent)]
+    Mappings(#[from] OutOfMappings),
     /// A shared memory.
     #[error("no room for a shared memory")]
     Shared(#[from] SharedMemoryError),
@@ -84,6 +88,12 @@ pub enum StoreError {
     /// The store was captured, born, or is for one module.
     #[error("nothing more can be put into this store")]
     Sealed,
+}
+
+impl StoreError {
+    fn is_want_of_room(&self) -> bool {
+        matches!(self, Self::Slot(_) | Self::Mappings(_))
+    }
 }
 
 /// Ends a store's running call from any thread.

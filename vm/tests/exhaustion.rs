@@ -1,4 +1,5 @@
-//! When the system has no mappings or address space left, births fail with an error and nothing breaks.
+//! When the system has no mappings or address space left, births first take the room of slots at rest, then fail with an
+//! error, and nothing breaks.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,13 +13,23 @@ use faasm_vm::{
 static TURN: Mutex<()> = Mutex::new(());
 
 fn captured(text: &str) -> (Captured, Func) {
+    let (engine, key) = engine();
+    captured_in(&engine, &key, text)
+}
+
+/// An engine that leaves it to the system to refuse.
+fn engine() -> (Engine, SealKey) {
     let key = SealKey::derive(b"exhaustion");
-    let engine = Engine::new(EngineConfig::new(key.clone())).unwrap();
+    let config = EngineConfig { mappings: Some(usize::MAX), ..EngineConfig::new(key.clone()) };
+    (Engine::new(config).unwrap(), key)
+}
+
+fn captured_in(engine: &Engine, key: &SealKey, text: &str) -> (Captured, Func) {
     let wasm = wat::parse_str(text).unwrap();
     let object = compile(&validate(&wasm).unwrap(), &CompileOptions::default()).unwrap();
-    let module = Module::load(&engine, &key.seal(object)).unwrap();
-    let mut store = Store::for_module(&engine, &module, StoreLimits::default(), ()).unwrap();
-    let instance = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
+    let module = Module::load(engine, &key.seal(object)).unwrap();
+    let mut store = Store::for_module(engine, &module, StoreLimits::default(), ()).unwrap();
+    let instance = Linker::new(engine).instantiate(&mut store, &module).unwrap();
     let f = instance.func(&store, "f").unwrap();
     (store.capture().unwrap(), f)
 }
@@ -48,7 +59,9 @@ fn growth_and_births_fail_alike_when_no_mapping_is_left() {
     println!("after {} stores the system refused {refused}", born.len());
     let mut used = born.pop().unwrap();
     drop(born);
+    let engine = used.engine();
     used.recycle();
+    engine.settle();
     used = captured.birth(()).unwrap();
     assert_eq!(f.call(&mut used, &[]).unwrap(), [Val::I32(1)]);
 }
@@ -56,8 +69,13 @@ fn growth_and_births_fail_alike_when_no_mapping_is_left() {
 #[test]
 fn births_fail_with_an_error_when_the_system_is_exhausted_and_work_again_after() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let (captured, f) =
-        captured(r#"(module (memory 1) (func (export "f") (result i32) (i32.const 42)))"#);
+    let (engine, key) = engine();
+    let text = r#"(module (memory 1) (func (export "f") (result i32) (i32.const 42)))"#;
+    let (captured, f) = captured_in(&engine, &key, text);
+    let (other, g) = captured_in(&engine, &key, text);
+    let resting: Vec<_> = (0..20).map(|_| other.birth(()).unwrap()).collect();
+    resting.into_iter().for_each(Store::recycle);
+    assert_eq!(other.idle_slots(), 20);
 
     let mut born = Vec::new();
     let error = loop {
@@ -70,6 +88,7 @@ fn births_fail_with_an_error_when_the_system_is_exhausted_and_work_again_after()
     assert!(matches!(error, BirthError::Slot(_)), "{error:?}");
     println!("{} stores fit: {error:?}", born.len());
     assert!(born.len() > 10_000);
+    assert_eq!(other.idle_slots(), 0, "slots at rest are given back first");
     let last = born.last_mut().unwrap();
     assert_eq!(f.call(last, &[]).unwrap(), [Val::I32(42)]);
     let arena = Store::new(&last.engine(), StoreLimits::default(), ());
@@ -77,6 +96,8 @@ fn births_fail_with_an_error_when_the_system_is_exhausted_and_work_again_after()
     drop(arena);
 
     drop(born);
-    let mut again = captured.birth(()).unwrap();
-    assert_eq!(f.call(&mut again, &[]).unwrap(), [Val::I32(42)]);
+    for (captured, f) in [(captured, f), (other, g)] {
+        let mut again = captured.birth(()).unwrap();
+        assert_eq!(f.call(&mut again, &[]).unwrap(), [Val::I32(42)]);
+    }
 }

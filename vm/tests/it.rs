@@ -26,6 +26,8 @@ mod growth;
 mod guest_memory;
 #[path = "it/hosts.rs"]
 mod hosts;
+#[path = "it/idle.rs"]
+mod idle;
 #[path = "it/images.rs"]
 mod images;
 #[path = "it/interrupts.rs"]
@@ -40,6 +42,8 @@ mod loading;
 mod memories;
 #[path = "it/recursion.rs"]
 mod recursion;
+#[path = "it/resets.rs"]
+mod resets;
 #[path = "it/snapshot.rs"]
 mod snapshot;
 #[path = "it/support.rs"]

@@ -1,4 +1,4 @@
-//! Ten thousand guests wait on two threads: each costs its touched pages and at most two mappings, and finds after its
+//! Thirty thousand guests wait on two threads, in a process with the system's default limits: each costs its touched pages and at most two mappings, and finds after its
 //! wait what it had on its stack and in its memory.
 
 use std::sync::Barrier;
@@ -11,7 +11,7 @@ use faasm_vm::{
     StoreLimits, Suspended, Val,
 };
 
-const WAITERS: usize = 10_000;
+const WAITERS: usize = 30_000;
 
 /// Keeps a number on its stack and in its memory while it waits, and says whether both are still there.
 const GUEST: &str = r#"(module
@@ -59,7 +59,7 @@ fn start(captured: &Captured, run: Func, mine: usize) -> (Suspended<Data>, Compl
 }
 
 #[test]
-fn ten_thousand_wait_on_two_threads() {
+fn thirty_thousand_wait_on_two_threads() {
     let (captured, run) = capture();
     let before = mappings();
     let all_wait = Barrier::new(3);

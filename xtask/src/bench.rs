@@ -4,15 +4,21 @@ use anyhow::{Result, bail};
 
 use crate::shell::{cargo, run};
 
-/// The benchmarks there are; each is `benches/compare/benches/NAME.rs`.
+/// The benchmarks there are; each is `benches/compare/benches/NAME.rs`, but for those without a rival's engine.
 const BENCHES: &[(&str, &str)] = &[
     ("call", "calls in and out of compiled code, and indirect ones"),
-    ("birth", "a Faaslet's birth, a call and its reset"),
+    ("birth", "a Faaslet's birth, a call and its reset, on one thread and on two"),
+    ("reset", "the same with more and more written pages, in small and large images"),
+    ("density", "memory of waiting guests, and how many there can be in one process"),
+    ("fleet", "a hundred thousand Faaslets that wait on this machine"),
     ("compile", "compiling real modules, on one thread and on two, and the memory it takes"),
     ("load", "loading real modules from files"),
     ("snapshot", "a Proto at rest, restored in another process"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
 ];
+
+/// Those that build no rival's engine: `benches/benches/NAME.rs`.
+const NO_RIVAL: &[&str] = &["fleet"];
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -41,7 +47,8 @@ pub(crate) fn run_benches(options: &Options) -> Result<()> {
         if !known.clone().any(|k| k == name) {
             bail!("there is no benchmark `{name}`: `cargo xtask bench` lists them");
         }
-        let mut bench = cargo(["bench", "--quiet", "-p", "faasm-compare", "--bench", name]);
+        let package = if NO_RIVAL.contains(&name) { "faasm-benches" } else { "faasm-compare" };
+        let mut bench = cargo(["bench", "--quiet", "-p", package, "--bench", name]);
         run(&format!("benchmark {name} (results in target/bench/{name}.json)"), &mut bench)?;
     }
     Ok(())

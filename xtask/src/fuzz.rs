@@ -13,7 +13,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("compile", "validation and compilation of arbitrary bytes and of random modules"),
     ("object_open", "objects that were changed, with and without a seal that holds"),
     ("snapshot_open", "chunks, exports, and manifests that were changed under a seal that holds"),
-    ("reset", "every byte of a slot in which a random module ran, after its reset"),
+    ("reset", "every byte of a slot in which a random module ran, after its reset, in every way"),
     ("differential", "random modules on our VM and on the rivals"),
 ];
 
@@ -32,13 +32,13 @@ pub(crate) struct Options {
     /// Minutes for each target.
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
-    /// For `differential`: the first seed.
+    /// For `differential` and `reset`: the first seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// For `differential`: how many processes; as many as there are cores if not given.
+    /// For `differential` and `reset`: how many processes; as many as there are cores if not given.
     #[arg(long)]
     jobs: Option<u64>,
-    /// For `differential`: let coverage guide it, against the interpreter only.
+    /// For `differential` and `reset`: let coverage guide it; `differential` has only the interpreter then.
     #[arg(long)]
     guided: bool,
 }
@@ -56,10 +56,9 @@ pub(crate) fn fuzz(options: &Options) -> Result<()> {
     };
     let mut failed = Vec::new();
     for name in names {
-        let outcome = if name == "differential" && !options.guided {
-            differential(options)
-        } else {
-            guided(name, options.minutes)
+        let outcome = match name {
+            "differential" | "reset" if !options.guided => program(name, options),
+            _ => guided(name, options.minutes),
         };
         if let Err(error) = outcome {
             say(&format!("{name}: {error:#}"));
@@ -70,14 +69,16 @@ pub(crate) fn fuzz(options: &Options) -> Result<()> {
 }
 
 /// The program of benches/compare, on the toolchain of the repository.
-fn differential(options: &Options) -> Result<()> {
+fn program(name: &str, options: &Options) -> Result<()> {
+    let out = format!("target/fuzz/{name}");
     let mut program =
         cargo(["run", "--quiet", "-p", "faasm-compare", "--example", "differential", "--", "run"]);
     program.args(["--minutes", &options.minutes.to_string(), "--seed", &options.seed.to_string()]);
+    program.args(["--out", &out]).args((name == "reset").then_some("--resets"));
     if let Some(jobs) = options.jobs {
         program.args(["--jobs", &jobs.to_string()]);
     }
-    run("differential execution (findings in target/fuzz/differential)", &mut program)
+    run(&format!("random modules, {name} (findings in {out})"), &mut program)
 }
 
 /// A target of cargo-fuzz.

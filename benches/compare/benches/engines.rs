@@ -14,8 +14,14 @@ pub(crate) struct Ours {
 impl Ours {
     /// A new engine.
     pub(crate) fn new() -> Result<Self> {
+        Self::with_strategy(faasm_vm::Strategy::default())
+    }
+
+    /// A new engine that resets in this way.
+    pub(crate) fn with_strategy(strategy: faasm_vm::Strategy) -> Result<Self> {
         let key = SealKey::derive(b"benchmarks");
-        let config = faasm_vm::EngineConfig::new(key.clone());
+        let mut config = faasm_vm::EngineConfig::new(key.clone());
+        config.reset = strategy;
         Ok(Self { engine: faasm_vm::Engine::new(config)?, key })
     }
 

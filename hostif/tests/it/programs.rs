@@ -122,7 +122,9 @@ fn nothing_is_left_in_a_slot_that_is_used_again() {
         let guest = bench.born(&host, b"", &captured, first.instance);
         let ended = guest.run_suspending(|| panic!("it does not wait"));
         assert_eq!((ended.code(), ended.text()), (0, "clean"));
+        let engine = ended.store.engine();
         ended.store.recycle();
+        engine.settle();
     }
 }
 

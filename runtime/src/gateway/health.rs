@@ -24,7 +24,7 @@ pub(super) async fn ready(State(gateway): State<Gateway>) -> Response {
         .into_response();
     }
     let checks = json!({"executors": "ok", "registry": "ok"});
-    Json(json!({"status": "ok", "queued": gateway.host.queued(), "checks": checks})).into_response()
+    Json(json!({"status": "ok", "queued": gateway.host.queued(), "faaslets": gateway.host.live(), "checks": checks})).into_response()
 }
 
 /// What runs here.

@@ -8,8 +8,9 @@ use std::thread::ThreadId;
 ///
 /// # Invariants
 ///
-/// If `alone` holds, only the thread `by` has touched the slot since `pages` were found, and before they were found it
-/// had had at most `faults` faults.
+/// 1. If `alone` holds, only the thread `by` has touched the slot since `pages` were found, and before they were found it
+///    had had at most `faults` faults.
+/// 2. If `resting` holds, nobody has touched the slot since `pages` were all.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Addresses, ascending within each image.
@@ -17,15 +18,32 @@ pub struct Known {
     by: Option<ThreadId>,
     faults: u64,
     alone: Cell<bool>,
+    resting: Cell<bool>,
 }
 
 impl Known {
     /// Must be called by a thread before it writes to the slot, or lets a guest run in it.
     #[inline]
     pub fn touch(&self) {
+        self.resting.set(false);
         if self.by != Some(this_thread()) {
             self.alone.set(false);
         }
+    }
+
+    /// Makes the pages known to this thread, if they still are all and another thread has found them: counting its faults
+    /// from here on costs less than a search at the end.
+    pub fn adopt(&mut self) {
+        if self.resting.get() && self.by != Some(this_thread()) {
+            self.count_from(faults_of_this_thread());
+        }
+    }
+
+    /// Forgets the pages: a search must come next.
+    pub fn forget(&mut self) {
+        self.pages.clear();
+        self.alone.set(false);
+        self.resting.set(false);
     }
 
     /// Whether the pages known are all. If not, they are forgotten, to be found again by this thread.
@@ -36,14 +54,23 @@ impl Known {
             return true;
         }
         self.pages.clear();
+        self.count_from(faults);
+        false
+    }
+
+    fn count_from(&mut self, faults: Option<u64>) {
         self.by = Some(this_thread());
         self.alone.set(faults.is_some());
         self.faults = faults.unwrap_or(0);
-        false
     }
 
     pub(super) fn add(&mut self, pages: Range<usize>) {
         self.pages.push(pages);
+    }
+
+    /// The pages are all, and nobody uses the slot.
+    pub(super) fn rest(&self) {
+        self.resting.set(true);
     }
 
     /// Those of the pages that lie in `range`.
@@ -52,6 +79,11 @@ impl Known {
         range: &'a Range<usize>,
     ) -> impl Iterator<Item = Range<usize>> + 'a {
         self.pages.iter().filter(|pages| range.contains(&pages.start)).cloned()
+    }
+
+    /// All of them, as addresses.
+    pub(crate) fn pages(&self) -> &[Range<usize>] {
+        &self.pages
     }
 }
 

@@ -1,6 +1,7 @@
 //! `PAGEMAP_SCAN`: the kernel's search for pages by category (`include/uapi/linux/fs.h`, Linux 6.7).
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::RawFd;
 
@@ -34,7 +35,7 @@ struct ScanArg {
 }
 
 /// `struct page_region`, likewise.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 #[repr(C)]
 struct Region {
     start: usize,
@@ -60,11 +61,13 @@ pub(super) fn written(
     range: Range<usize>,
     mut each: impl FnMut(Range<usize>),
 ) -> io::Result<()> {
-    let mut regions = [Region::default(); REGIONS];
+    let mut regions = [const { MaybeUninit::uninit() }; REGIONS];
     let mut start = range.start;
     while start < range.end {
         let (found, next) = scan(pagemap, start..range.end, &mut regions)?;
         for region in &regions[..found] {
+            // SAFETY: the kernel has written so many, and any bits are a `Region`.
+            let region = unsafe { region.assume_init_ref() };
             each(region.start..region.end);
         }
         start = next;
@@ -76,7 +79,7 @@ pub(super) fn written(
 fn scan(
     pagemap: RawFd,
     range: Range<usize>,
-    regions: &mut [Region; REGIONS],
+    regions: &mut [MaybeUninit<Region>; REGIONS],
 ) -> io::Result<(usize, usize)> {
     let mut arg = ScanArg {
         size: size_of::<ScanArg>() as u64,

@@ -1,4 +1,4 @@
-//! Restoration is exact, whatever was done to the pages, and with either way to find them.
+//! Restoration is exact, whatever was done to the pages, and with every strategy.
 
 use super::*;
 use crate::image::ImageBuilder;
@@ -6,10 +6,18 @@ use crate::image::ImageBuilder;
 const PAGES: usize = 300;
 const AT: usize = 16 * HOST_PAGE;
 
+/// Those that find exactly the written pages.
 fn scanners() -> [Scanner; 2] {
-    let scanners = [Scanner::open().unwrap(), Scanner::with_entries().unwrap()];
-    assert_eq!(scanners[1].method, Method::Entries);
-    scanners
+    [Strategy::Scan, Strategy::Entries].map(|strategy| Scanner::with(strategy).unwrap())
+}
+
+/// Every strategy, and the fastest on lesser kernels.
+fn all() -> Vec<Scanner> {
+    let forced = Strategy::ALL.map(|strategy| Scanner::with(strategy).unwrap());
+    let lesser = [true, false].map(Scanner::without_scan);
+    assert!(matches!(lesser[0].search, Search::Entries(_)));
+    assert!(matches!(lesser[1].search, Search::Nowhere));
+    forced.into_iter().chain(lesser).collect()
 }
 
 /// Every third page is a hole; the others differ.
@@ -43,8 +51,7 @@ fn read(slot: &Slot, offset: usize, len: usize) -> Vec<u8> {
 }
 
 fn restore(scanner: &Scanner, slot: &Slot, image: &Image) -> usize {
-    // SAFETY: the image is mapped there, and nobody runs in the slot.
-    unsafe { scanner.restore(slot, AT, image) }.unwrap().pages
+    restore_known(scanner, slot, image, &mut Known::default()).pages
 }
 
 fn assert_exact(slot: &Slot, image: &Image) {
@@ -53,7 +60,7 @@ fn assert_exact(slot: &Slot, image: &Image) {
 
 #[test]
 fn this_kernel_scans() {
-    assert_eq!(Scanner::open().unwrap().method, Method::Scan, "Linux 6.7 or later");
+    assert!(matches!(Scanner::open().search, Search::Scan(_)), "Linux 6.7 or later");
 }
 
 #[test]
@@ -140,8 +147,8 @@ fn random_use_leaves_no_trace() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(seed >> 33).unwrap() % below
     };
-    for scanner in scanners() {
-        let slot = slot(&image);
+    for scanner in all() {
+        let (slot, mut known) = (slot(&image), Known::default());
         for _ in 0..60 {
             for _ in 0..random(40) {
                 let page = random(PAGES);
@@ -152,7 +159,7 @@ fn random_use_leaves_no_trace() {
                     write(&slot, page, &vec![u8::try_from(random(256)).unwrap(); len]);
                 }
             }
-            restore(&scanner, &slot, &image);
+            restore_known(&scanner, &slot, &image, &mut known);
             assert_exact(&slot, &image);
         }
     }
@@ -170,44 +177,133 @@ fn an_image_that_is_not_there_is_refused() {
     }
 }
 
-fn restore_known(scanner: &Scanner, slot: &Slot, image: &Image, known: &mut Known) -> usize {
+fn restore_known(scanner: &Scanner, slot: &Slot, image: &Image, known: &mut Known) -> Restored {
     // SAFETY: the image is mapped there, nobody runs in the slot, and the tests touch `known` where threads write.
-    unsafe { scanner.restore_known(slot, std::iter::once((AT, image)), known) }.unwrap().pages
+    unsafe { scanner.restore(slot, std::iter::once((AT, image)), known) }.unwrap()
 }
 
 #[test]
 fn known_pages_are_restored_and_new_ones_are_found() {
-    for scanner in scanners() {
-        let image = image();
+    for scanner in [Scanner::open(), Scanner::without_scan(true)] {
+        let (image, most) = (image(), 200);
         let (slot, mut known) = (slot(&image), Known::default());
         // A plain sequence in which pages come, come again, and new ones come between.
         let mut all = std::collections::BTreeSet::new();
-        for round in 0..200 {
-            let writes = [round * 7 % 5, round * 31 % PAGES.min(round + 1)];
+        for round in 1..200 {
+            let writes = [round * 7 % 5, round * 31 % most.min(round + 1)];
             for page in writes {
                 write(&slot, page, &[round.to_le_bytes()[0]; 9]);
                 all.insert(page);
             }
             known.touch();
-            assert_eq!(restore_known(&scanner, &slot, &image, &mut known), all.len());
+            let restored = restore_known(&scanner, &slot, &image, &mut known);
+            let changed = if writes[0] == writes[1] { 1 } else { 2 };
+            assert_eq!(restored, Restored { pages: all.len(), changed, bloated: false });
             assert_exact(&slot, &image);
         }
     }
 }
 
 #[test]
-fn pages_that_another_thread_wrote_are_found() {
-    let (scanner, image) = (Scanner::open().unwrap(), image());
+fn every_strategy_restores_every_byte_after_each_of_many_lives() {
+    for scanner in all() {
+        let image = image();
+        let (slot, mut known) = (slot(&image), Known::default());
+        for life in 0..40 {
+            for page in (life..PAGES).step_by(7 + life) {
+                known.touch();
+                write(&slot, page, &[0x5a; HOST_PAGE]);
+            }
+            restore_known(&scanner, &slot, &image, &mut known);
+            assert_exact(&slot, &image);
+        }
+    }
+}
+
+#[test]
+fn a_small_image_is_compared_and_its_pages_are_known() {
+    let mut builder = ImageBuilder::new(SMALL).unwrap();
+    builder.write(HOST_PAGE, &[3; 2 * HOST_PAGE]).unwrap();
+    let (image, scanner) = (builder.seal().unwrap(), Scanner::open());
     let (slot, mut known) = (slot(&image), Known::default());
-    restore_known(&scanner, &slot, &image, &mut known);
-    let thread = std::thread::spawn(move || {
+    for life in 0..20 {
         known.touch();
-        write(&slot, 200, b"by another thread");
-        (slot, known)
+        write(&slot, life % 4, &[0x77; 3]);
+        let restored = restore_known(&scanner, &slot, &image, &mut known);
+        assert_eq!(restored, Restored { pages: 4, changed: 1, bloated: false });
+        assert_exact(&slot, &image);
+    }
+}
+
+#[test]
+fn pages_that_another_thread_wrote_are_found() {
+    for adopts in [false, true] {
+        let (scanner, image) = (Scanner::open(), image());
+        let (slot, mut known) = (slot(&image), Known::default());
+        restore_known(&scanner, &slot, &image, &mut known);
+        let thread = std::thread::spawn(move || {
+            if adopts {
+                known.adopt();
+            }
+            known.touch();
+            write(&slot, 200, b"by another thread");
+            (slot, known)
+        });
+        let (slot, mut known) = thread.join().unwrap();
+        // This thread need not have had a fault.
+        assert_eq!(restore_known(&scanner, &slot, &image, &mut known).changed, 1);
+        assert_exact(&slot, &image);
+    }
+}
+
+#[test]
+fn pages_that_were_found_by_another_thread_are_adopted_only_at_rest() {
+    let (scanner, image) = (Scanner::open(), image());
+    let (mut slot, mut known) = (slot(&image), Known::default());
+    let (scanner, image) = (&scanner, &image);
+    std::thread::scope(|scope| {
+        // Found there; then, with `late`, written to without a word but `touch`.
+        for late in [false, true] {
+            let found = scope.spawn(move || {
+                let (slot, mut known) = (slot, known);
+                known.touch();
+                write(&slot, 7, b"found");
+                restore_known(scanner, &slot, image, &mut known);
+                if late {
+                    known.touch();
+                    write(&slot, 8, b"late");
+                }
+                (slot, known)
+            });
+            (slot, known) = found.join().unwrap();
+            known.adopt();
+            known.touch();
+            write(&slot, 7, b"again");
+            let restored = restore_known(scanner, &slot, image, &mut known);
+            assert_eq!(restored.pages, 1 + usize::from(late));
+            assert_exact(&slot, image);
+        }
     });
-    let (slot, mut known) = thread.join().unwrap();
-    // This thread need not have had a fault.
-    assert_eq!(restore_known(&scanner, &slot, &image, &mut known), 1);
+}
+
+#[test]
+fn a_slot_with_many_pages_that_calls_do_not_change_is_bloated() {
+    let (scanner, image) = (Scanner::open(), image());
+    let (slot, mut known) = (slot(&image), Known::default());
+    (0..PAGES).for_each(|page| write(&slot, page, &[0xff; HOST_PAGE]));
+    let all = restore_known(&scanner, &slot, &image, &mut known);
+    assert_eq!(all, Restored { pages: PAGES, changed: PAGES, bloated: false });
+    known.touch();
+    write(&slot, 5, &[1]);
+    let few = restore_known(&scanner, &slot, &image, &mut known);
+    assert_eq!(few, Restored { pages: PAGES, changed: 1, bloated: true });
+    let mut discard = crate::slot::Discard::default();
+    discard.add_known(&mut known);
+    // SAFETY: this thread alone knows the slot.
+    unsafe { crate::slot::Discarder::open().discard(&discard) }.unwrap();
+    assert_exact(&slot, &image);
+    write(&slot, 6, &[1]);
+    assert_eq!(restore_known(&scanner, &slot, &image, &mut known).pages, 1);
     assert_exact(&slot, &image);
 }
 

@@ -126,3 +126,38 @@ fn when_mappings_run_out_it_is_an_error_and_what_was_there_goes_on() {
     slots.truncate(halfway);
     slots.extend((0..100).map(|_| Slot::reserve(1 << 30).and_then(one).unwrap()));
 }
+
+#[test]
+fn pages_of_many_slots_are_given_back_at_once_and_can_be_hidden() {
+    for discarder in [Discarder::open(), Discarder::one_by_one()] {
+        let mut builder = ImageBuilder::new(4 * HOST_PAGE).unwrap();
+        builder.write(0, &[5; 4 * HOST_PAGE]).unwrap();
+        let image = builder.seal().unwrap();
+        // More ranges than one call takes.
+        let slots: Vec<Slot> = (0..700).map(|_| Slot::reserve(BLOCK).unwrap()).collect();
+        let mut discard = Discard::default();
+        for slot in &slots {
+            slot.map_image(0, &image).unwrap();
+            slot.commit(4 * HOST_PAGE, 2 * HOST_PAGE).unwrap();
+            write(slot, HOST_PAGE - 1, &[1, 1]);
+            write(slot, 4 * HOST_PAGE, &[1]);
+            discard.add(slot, HOST_PAGE..3 * HOST_PAGE).unwrap();
+            discard.add(slot, 4 * HOST_PAGE..6 * HOST_PAGE).unwrap();
+        }
+        assert!(discard.add(&slots[0], 0..BLOCK + HOST_PAGE).is_err());
+        // SAFETY: this thread alone knows the slots.
+        unsafe { discarder.discard(&discard) }.unwrap();
+        for slot in &slots {
+            assert_eq!(
+                read(slot, HOST_PAGE - 1, 2),
+                [1, 5],
+                "one page was kept, one shows the image"
+            );
+            assert_eq!(read(slot, 4 * HOST_PAGE, 1), [0]);
+            slot.hide(4 * HOST_PAGE, 2 * HOST_PAGE).unwrap();
+            assert_eq!(access_at(slot.address() + 5 * HOST_PAGE).as_deref(), Some("---p"));
+            slot.commit(4 * HOST_PAGE, HOST_PAGE).unwrap();
+            assert_eq!(read(slot, 4 * HOST_PAGE, HOST_PAGE), vec![0; HOST_PAGE]);
+        }
+    }
+}

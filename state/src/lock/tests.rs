@@ -114,6 +114,25 @@ fn who_gave_up_waiting_does_not_hold_others_off() {
     assert!(locks.is_empty());
 }
 
+/// Takes minutes if each of them looks at all others.
+#[test]
+fn a_hundred_thousand_wait_for_one_lock() {
+    let (locks, key) = table();
+    let _held = locks.lock(&key, A, Mode::Write).unwrap();
+    let calls = (10..100_010).map(CallId);
+    let mut waiting: Vec<_> =
+        calls.clone().map(|call| locks.lock(&key, call, Mode::Read).unwrap()).collect();
+    // Every tenth gives up.
+    waiting =
+        waiting.into_iter().enumerate().filter(|(at, _)| at % 10 != 0).map(|(_, w)| w).collect();
+    locks.unlock(&key, A, Mode::Write).unwrap();
+    assert!(waiting.iter().all(Pending::is_done));
+    for (at, call) in calls.enumerate() {
+        assert_eq!(locks.unlock(&key, call, Mode::Read).is_ok(), at % 10 != 0);
+    }
+    assert!(locks.is_empty());
+}
+
 #[test]
 fn a_call_has_so_many_locks_and_no_more() {
     let locks = LockTable::new(2);

@@ -99,6 +99,51 @@ fn too_many_living_faaslets_are_refused_and_the_chain_ends() {
     assert_eq!(host.text("chain-wait", "chain-wait*40 echo x"), "x");
 }
 
+/// Chains five calls that need a lock which it holds, awaits the last, gives the lock up and awaits the others; returns
+/// how many failed.
+const HOLDER: &str = r#"(module
+  (import "env" "__faasm_chain_ptr" (func $chain (param i32 i32 i32) (result i32)))
+  (import "env" "__faasm_await_call" (func $await (param i32) (result i32)))
+  (import "env" "__faasm_lock_state_read" (func $lock_read (param i32)))
+  (import "env" "__faasm_unlock_state_read" (func $unlock_read (param i32)))
+  (import "env" "__faasm_lock_state_write" (func $lock_write (param i32)))
+  (import "env" "__faasm_unlock_state_write" (func $unlock_write (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "lock\00")
+  (table (export "__indirect_function_table") 2 funcref)
+  (elem (i32.const 1) $waits)
+  (func $waits (result i32)
+    (call $lock_read (i32.const 16))
+    (call $unlock_read (i32.const 16))
+    (i32.const 0))
+  (func (export "main") (result i32) (local $at i32) (local $failed i32)
+    (call $lock_write (i32.const 16))
+    (loop $more
+      (i32.store offset=64 (local.get $at) (call $chain (i32.const 1) (i32.const 0) (i32.const 0)))
+      (br_if $more (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4))) (i32.const 20))))
+    (loop $more
+      (local.set $at (i32.sub (local.get $at) (i32.const 4)))
+      (local.set $failed
+        (i32.add (local.get $failed) (call $await (i32.load offset=64 (local.get $at)))))
+      (if (i32.eq (local.get $at) (i32.const 16)) (then (call $unlock_write (i32.const 16))))
+      (br_if $more (local.get $at)))
+    (local.get $failed)))"#;
+
+#[test]
+fn those_that_wait_answer_when_others_are_refused() {
+    let host = TestHost::with(|config| {
+        // One executor takes the calls in their order.
+        config.threads = std::num::NonZero::new(1);
+        config.limits = ExecutorLimits { live: 3, ..ExecutorLimits::default() }
+    });
+    host.upload_wat("holder", HOLDER);
+    for _ in 0..3 {
+        // The holder and two of the five have room.
+        assert_eq!(host.outcome("holder", b"").return_code, 3);
+    }
+    host.assert_nobody_is_left();
+}
+
 /// Begins eight calls of its function 1, then awaits them; returns how many returned 7. With an input of its own it gives
 /// each of them 1 MiB of input; without one each has 1 MiB of output.
 const BULK: &str = r#"(module

@@ -17,11 +17,12 @@ use faasm_sfi::slot::Slot;
 use faasm_sfi::walls::Walls;
 
 use crate::backtrace::Addresses;
-use crate::capture::Captured;
+use crate::capture::Origin;
 use crate::engine::Engine;
 use crate::externs::AccessError;
 use crate::func::Func;
 use crate::heap::Roots;
+use crate::mappings::{Mappings, OF_PIECE};
 use crate::module::Module;
 use crate::shared_memory::SharedMemory;
 use crate::store::contents::{Contents, MemoryRecord, TableRecord};
@@ -59,12 +60,14 @@ impl CorePtr {
     }
 }
 
-/// Everything of a store but the embedder's data.
+/// Everything of a store but the embedder's data; alone in what processors exchange.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct StoreCore {
     /// As in the contents: one load less in the checks of handles.
     pub(crate) id: u64,
     pub(crate) slot: Slot,
+    pub(crate) mappings: Mappings,
     /// Its written pages; whoever writes, or lets a guest run, touches it first.
     pub(crate) known: Known,
     /// Changed only while no call runs.
@@ -108,7 +111,7 @@ pub(crate) struct StoreCore {
     /// The shared memories of the store, by index.
     pub(crate) shared: Vec<(u32, SharedMemory)>,
     /// Where it was born.
-    pub(crate) origin: Option<Captured>,
+    pub(crate) origin: Option<Origin>,
 }
 
 // SAFETY: `data` belongs to the store that owns this core, which is `Send` only if the data is; a core at rest in a
@@ -125,8 +128,12 @@ impl StoreCore {
         data_type: TypeId,
     ) -> Result<Box<Self>, StoreError> {
         let plan = SlotPlan::of(room, modules.first(), &limits)?;
-        let contents = Contents::new(engine, (room, plan), modules, data_type);
-        Ok(Box::new(Self::new(contents, limits)?))
+        let core = engine.with_room(StoreError::is_want_of_room, || {
+            let plan = (room, plan.clone());
+            let contents = Contents::new(engine, plan, modules.clone(), data_type);
+            Self::new(contents, limits)
+        })?;
+        Ok(Box::new(core))
     }
 
     /// An empty store: its slot reserved, stack and null descriptor accessible.
@@ -147,6 +154,7 @@ impl StoreCore {
         limits: StoreLimits,
     ) -> Result<Self, StoreError> {
         let plan = &contents.plan;
+        let mappings = contents.engine.inner.mappings.take(OF_PIECE)?;
         let slot = Slot::reserve(plan.len)?;
         let at = slot.address();
         let walls = Walls {
@@ -161,6 +169,7 @@ impl StoreCore {
         Ok(Self {
             id: contents.id,
             slot,
+            mappings,
             known: Known::default(),
             walls,
             contents,
@@ -236,7 +245,6 @@ impl StoreCore {
         self.refused = false;
         self.reused = true;
         self.roots.get_mut().truncate(0);
-        self.regions.clear();
     }
 
     /// The address of `offset` in the slot.
@@ -350,10 +358,23 @@ impl StoreCore {
         let to_pages = |bytes| usize::try_from(bytes).map(pages).map_err(|_| AccessError::Limit);
         let (old, new) = (to_pages(old)?, to_pages(new)?);
         if new > old {
-            self.slot.commit(base + old, new - old).map_err(|_| AccessError::Limit)?;
-            self.grown = true;
+            self.commit_more(base + old, new - old).map_err(|_| AccessError::Limit)?;
         }
         Ok(())
+    }
+
+    /// Makes more of the slot accessible. In a life the first growth takes the mappings that all of the store's can
+    /// need: one for each thing that can grow.
+    pub(crate) fn commit_more(&mut self, offset: usize, len: usize) -> Result<(), StoreError> {
+        if !self.grown {
+            let Contents { memories, tables, .. } = &*self.contents;
+            let heap = usize::from(self.contents.plan.gc_heap.is_some());
+            let count = memories.len() + tables.len() + heap;
+            let engine = self.contents.engine.clone();
+            engine.with_room(|_| true, || self.mappings.more(count))?;
+            self.grown = true;
+        }
+        Ok(self.slot.commit(offset, len)?)
     }
 
     /// Element `at`, which is below the length.

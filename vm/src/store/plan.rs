@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! ```text
-//! of one module:  | guard | stack ↓ [supertypes][descriptors][context] | memory 0, 4 GiB + guard | other memories, large tables, heap |
+//! of one module:  | unused | guard | stack ↓ [supertypes][descriptors][context] | memory 0, 4 GiB + guard | other memories, large tables, heap |
 //! an arena:       | guard | stack ↓ | descriptors, 64 MiB | supertypes, 32 MiB | whatever comes: contexts with memories, tables, … |
 //! ```
 //!
@@ -60,6 +60,18 @@ pub(crate) struct SlotPlan {
     pub(crate) len: usize,
 }
 
+/// What one page of page table covers, from slots' first byte on.
+const BLOCK: usize = 2 << 20;
+/// How much of the stack most calls use at most.
+const SHALLOW: usize = 64 << 10;
+
+/// Where the context ends if `below` of the `room` before it is not stack. The block in which memory 0 begins holds what
+/// most calls use of the stack, and no more: who looks for written pages passes over the rest, which has no page table.
+fn context_end(room: usize, below: usize) -> usize {
+    let deep = (STACK_GUARD + room).saturating_sub(pages(below) + SHALLOW);
+    deep.next_multiple_of(BLOCK) + (STACK_GUARD + room - deep)
+}
+
 impl SlotPlan {
     /// A slot with this room, which is for `module` if it is for one.
     pub(crate) fn of(
@@ -105,9 +117,10 @@ impl SlotPlan {
         let max_supertypes = n_supertypes(&module.info);
         let descriptors = context_bytes + max_funcrefs * funcref::SIZE as usize;
         let below = descriptors + (max_supertypes << ROW_BYTES_LOG2);
-        let context = pages(STACK_GUARD + stack_bytes.max(below + MIN_STACK));
+        let room = pages(stack_bytes.max(below + MIN_STACK));
+        let context = context_end(room, below);
         let mut plan = Self {
-            stack: STACK_GUARD..context - below,
+            stack: context - room..context - below,
             funcrefs: context - descriptors,
             max_funcrefs,
             supertypes: context - below,

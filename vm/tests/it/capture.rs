@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use faasm_vm::{
-    BirthError, Caller, CaptureError, Captured, Extern, Func, Instance, Interrupt, Linker,
-    SharedRegion, Store, StoreLimits, Trap, TrapCode, Val,
+    BirthError, Caller, CaptureError, Captured, Engine, Extern, Func, Instance, Interrupt, Linker,
+    SharedRegion, Store, StoreLimits, Strategy, Trap, TrapCode, Val,
 };
 
-use crate::support::{arena, engine, faaslet, module};
+use crate::support::{arena, engine, engine_with, faaslet, module};
 
 /// Has everything that can be written: memory that grows, globals, inline and far tables, segments, the stack.
 const WRITER: &str = r#"(module $writer
@@ -47,16 +47,19 @@ struct World {
 }
 
 fn world() -> World {
-    let engine = engine();
-    let mut linker = Linker::<SharedRegion>::new(&engine);
+    world_of(&engine())
+}
+
+fn world_of(engine: &Engine) -> World {
+    let mut linker = Linker::<SharedRegion>::new(engine);
     linker
         .func_wrap("h", "map", |mut caller: Caller<'_, SharedRegion>| -> Result<u32, Trap> {
             let region = caller.data().clone();
             caller.map_region(&region, 0, 4096).map_err(Trap::host)
         })
         .unwrap();
-    let module = module(&engine, WRITER);
-    let mut store = Store::for_module(&engine, &module, StoreLimits::default(), region()).unwrap();
+    let module = module(engine, WRITER);
+    let mut store = Store::for_module(engine, &module, StoreLimits::default(), region()).unwrap();
     let instance = linker.instantiate(&mut store, &module).unwrap();
     let init = instance.func(&store, "init").unwrap();
     init.call(&mut store, &[]).unwrap();
@@ -83,8 +86,13 @@ fn assert_same(fresh: &Store<SharedRegion>, used: &Store<SharedRegion>) {
 }
 
 #[test]
-fn every_byte_of_a_recycled_slot_is_a_fresh_births() {
-    let world = world();
+fn every_byte_of_a_recycled_slot_is_a_fresh_births_with_every_strategy() {
+    for strategy in Strategy::ALL {
+        assert_resets(&world_of(&engine_with(strategy)));
+    }
+}
+
+fn assert_resets(world: &World) {
     let fresh = world.captured.birth(region()).unwrap();
     for how in [0, 1, 2, 0] {
         let mut store = world.captured.birth(region()).unwrap();
@@ -98,11 +106,14 @@ fn every_byte_of_a_recycled_slot_is_a_fresh_births() {
         let expected = [None, Some(TrapCode::Unreachable), Some(TrapCode::Interrupted)];
         assert_eq!(code, expected[how.unsigned_abs() as usize]);
         assert_ne!(pages(&fresh), pages(&store));
+        let engine = store.engine();
         store.recycle();
+        // It has grown: its mappings are restored while it waits.
+        engine.settle();
         assert_eq!(world.captured.idle_slots(), 1);
         let store = world.captured.birth(region()).unwrap();
         assert_same(&fresh, &store);
-        assert!(!store.is_poisoned());
+        assert!(store.is_reused() && !store.is_poisoned());
         store.recycle();
     }
 }

@@ -271,8 +271,11 @@ fn captures_hold_the_heap_and_resets_undo_what_was_made() {
             assert_eq!(born.call("tree", &[Val::I32(depth)]), [Val::I32(1 << depth)]);
             born.call("keep", &[Val::I32(3)]);
             assert_eq!(born.call("kept_sum", &[]), [Val::I64(3)]);
+            let engine = born.store.engine();
             born.store.recycle();
+            engine.settle();
             let again = captured.birth(()).unwrap();
+            assert!(again.is_reused());
             assert!(again.accessible_pages() == fresh, "a reset restores every byte");
         }
     });
@@ -376,7 +379,9 @@ fn a_collection_ends_at_the_deadline_and_leaves_nothing_that_can_be_used() {
     let made = GcRef::new_struct(store, *instance, 0, &[Val::AnyRef(None), Val::I64(1)]);
     assert_eq!(made, Err(GcError::Interrupted));
     store.collect_garbage();
+    let engine = store.engine();
     world.store.recycle();
+    engine.settle();
     let again = captured.birth(()).unwrap();
     assert!(again.is_reused() && again.accessible_pages() == fresh);
 }

@@ -4,14 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use faasm_compiler::{CompileOptions, compile, validate};
-use faasm_vm::{Engine, EngineConfig, Instance, Linker, Module, SealKey, Store, StoreLimits};
+use faasm_vm::{
+    Engine, EngineConfig, Instance, Linker, Module, SealKey, Store, StoreLimits, Strategy,
+};
 
 pub(crate) fn key() -> SealKey {
     SealKey::derive(b"the tests' key")
 }
 
 pub(crate) fn engine() -> Engine {
+    engine_with(Strategy::default())
+}
+
+/// One that resets slots in this way.
+pub(crate) fn engine_with(strategy: Strategy) -> Engine {
     let mut config = EngineConfig::new(key());
+    config.reset = strategy;
     // Many tests at once share the address space.
     config.arena_bytes = 64 << 30;
     Engine::new(config).unwrap()

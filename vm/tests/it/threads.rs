@@ -426,7 +426,9 @@ fn a_reset_leaves_the_old_memory_to_who_holds_it_and_the_next_life_has_a_new_one
     let held = exported(&life, instance).shared(&life).unwrap();
     call(&mut life, instance, "store", &[Val::I32(131_000), Val::I32(7)]).unwrap();
     assert_eq!(call(&mut life, instance, "grow", &[]).unwrap(), [Val::I32(2)]);
+    let engine = life.engine();
     life.recycle();
+    engine.settle();
     assert_eq!(captured.idle_slots(), 1);
     held.write(131_004, &[9; 4]).unwrap();
     let mut next = birth(&captured);

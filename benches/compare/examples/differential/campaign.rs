@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// Workers; as many as there are cores if not given.
     #[arg(long)]
     jobs: Option<u64>,
+    /// Only resets of our own slots, in every way.
+    #[arg(long)]
+    resets: bool,
     /// Where findings are written.
     #[arg(long, default_value = "target/fuzz/differential")]
     out: PathBuf,
@@ -108,7 +111,7 @@ impl Campaign<'_> {
             worker.child.wait()?;
         }
         for (seed, file) in self.kinds.values().take(MOST_SHRUNK) {
-            match smaller(*seed, file) {
+            match smaller(*seed, file, self.options.resets) {
                 Ok(Some(small)) => println!("seed {seed} made smaller: {}", small.display()),
                 Ok(None) => println!("seed {seed} differs only among others: {}", file.display()),
                 Err(error) => println!("seed {seed} cannot be made smaller: {error:#}"),
@@ -136,6 +139,7 @@ impl Campaign<'_> {
     fn start(&self, k: u64, seed: u64) -> Result<Worker> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["worker", &seed.to_string(), &self.step.to_string()])
+            .args(self.options.resets.then_some("--resets"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -226,8 +230,8 @@ impl Campaign<'_> {
 
 /// Makes a module smaller as long as running it as `seed` says still ends as it did; each attempt has a process of
 /// its own, as it may die.
-pub(crate) fn smaller(seed: u64, file: &Path) -> Result<Option<PathBuf>> {
-    let first = verdict(seed, file)?;
+pub(crate) fn smaller(seed: u64, file: &Path, resets: bool) -> Result<Option<PathBuf>> {
+    let first = verdict(seed, file, resets)?;
     if first.is_empty() {
         return Ok(None);
     }
@@ -239,7 +243,7 @@ pub(crate) fn smaller(seed: u64, file: &Path) -> Result<Option<PathBuf>> {
                 return Ok(false);
             }
             std::fs::write(&attempt, wasm)?;
-            Ok(verdict(seed, &attempt)? == first)
+            Ok(verdict(seed, &attempt, resets)? == first)
         });
     let small = file.with_extension("min.wasm");
     std::fs::write(&small, shrink?.output)?;
@@ -248,9 +252,10 @@ pub(crate) fn smaller(seed: u64, file: &Path) -> Result<Option<PathBuf>> {
 }
 
 /// In what way running the module is a finding, without the details; empty when it is none.
-fn verdict(seed: u64, file: &Path) -> Result<String> {
+fn verdict(seed: u64, file: &Path, resets: bool) -> Result<String> {
     let output = Command::new(std::env::current_exe()?)
         .args(["check", "--seed", &seed.to_string()])
+        .args(resets.then_some("--resets"))
         .arg(file)
         .stderr(Stdio::null())
         .output()?;

@@ -11,6 +11,9 @@
 //! 4. Each finding is written to `target/fuzz/differential/` as `SEED.txt`, `SEED.wasm` and, when it could be made
 //!    smaller, `SEED.min.wasm`.
 //!
+//! With `--resets` no rival takes part: each module runs a few lives on our VM, with every way to reset a slot, and after
+//! each life every byte is compared with a fresh birth's.
+//!
 //! A seed says everything: the module, the arguments, the effort of the compiler, and whether the store is fresh, born
 //! from a captured one, or born in a slot that was reset. So a range of seeds is resumed by giving the next one.
 #![forbid(unsafe_code)]
@@ -24,6 +27,7 @@ mod interpreter;
 mod ours;
 mod outcome;
 mod random;
+mod resets;
 mod rival;
 mod worker;
 
@@ -54,6 +58,9 @@ enum Verb {
         seed: u64,
         /// The distance to the next.
         step: u64,
+        /// Only resets.
+        #[arg(long)]
+        resets: bool,
     },
     /// Run one seed, or a file as if it were that seed's module; exits with 1 when ours differs, with 2 when a rival
     /// stands alone.
@@ -61,6 +68,9 @@ enum Verb {
         /// The seed.
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Only resets.
+        #[arg(long)]
+        resets: bool,
         /// A module in its binary or text form.
         file: Option<PathBuf>,
     },
@@ -69,6 +79,9 @@ enum Verb {
         /// The seed.
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Only resets.
+        #[arg(long)]
+        resets: bool,
         /// A module in its binary form.
         file: PathBuf,
     },
@@ -85,10 +98,12 @@ enum Verb {
 fn main() -> Result<ExitCode> {
     match Cli::parse().verb {
         Verb::Run(options) => campaign::run(&options),
-        Verb::Worker { seed, step } => worker::work(seed, step).map(|()| ExitCode::SUCCESS),
-        Verb::Check { seed, file } => check(seed, file),
-        Verb::Shrink { seed, file } => {
-            let small = campaign::smaller(seed, &file)?.context("nothing differs there")?;
+        Verb::Worker { seed, step, resets } => {
+            worker::work(seed, step, resets).map(|()| ExitCode::SUCCESS)
+        }
+        Verb::Check { seed, resets, file } => check(&case(seed, file)?, resets),
+        Verb::Shrink { seed, resets, file } => {
+            let small = campaign::smaller(seed, &file, resets)?.context("nothing differs there")?;
             println!("{}", small.display());
             Ok(ExitCode::SUCCESS)
         }
@@ -108,9 +123,8 @@ fn case(seed: u64, file: Option<PathBuf>) -> Result<Case> {
     }
 }
 
-fn check(seed: u64, file: Option<PathBuf>) -> Result<ExitCode> {
-    let case = case(seed, file)?;
-    let judged = Engines::new()?.judge(&case);
+fn check(case: &Case, resets: bool) -> Result<ExitCode> {
+    let judged = Engines::new(resets)?.judge(case);
     println!("{}", judged.counts);
     for difference in judged.differences.iter().chain(&judged.alone) {
         println!("{difference}");

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use faasm_compiler::{CompileOptions, compile, validate};
 use faasm_vm::{
-    Engine, EngineConfig, Extern, Instance, InstantiateError, Linker, Module, ModuleInfo, SealKey,
-    Store, StoreLimits, Trap, TrapCode, TrapKind, Val,
+    Captured, Engine, EngineConfig, Extern, Instance, InstantiateError, Linker, Module, ModuleInfo,
+    SealKey, Store, StoreLimits, Strategy, Trap, TrapCode, TrapKind, Val,
 };
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -18,8 +18,11 @@ const TIME: Duration = Duration::from_secs(10);
 /// What all cases share.
 pub(crate) struct Ours {
     engine: Engine,
-    key: SealKey,
     support: Module,
+}
+
+fn key() -> SealKey {
+    SealKey::derive(b"differential")
 }
 
 /// A case that was compiled.
@@ -35,28 +38,40 @@ impl Compiled {
 
 impl Ours {
     pub(crate) fn new() -> Result<Self> {
-        let key = SealKey::derive(b"differential");
-        let mut config = EngineConfig::new(key.clone());
+        Self::with(Strategy::default())
+    }
+
+    /// An engine that resets in this way.
+    pub(crate) fn with(strategy: Strategy) -> Result<Self> {
+        let mut config = EngineConfig::new(key());
         config.arena_bytes = 256 << 30;
+        config.reset = strategy;
         let engine = Engine::new(config)?;
         let wasm = wat::parse_str(SUPPORT)?;
         let object = compile(&validate(&wasm)?, &CompileOptions::default())?;
-        let support = Module::load(&engine, &key.seal(object))?;
-        Ok(Self { engine, key, support })
+        let support = Module::load(&engine, &key().seal(object))?;
+        Ok(Self { engine, support })
+    }
+
+    /// Compiles and loads the case.
+    pub(crate) fn compile(&self, case: &Case) -> Result<Compiled, Stop> {
+        self.load(&Self::object(case)?)
     }
 
     /// Compiles the case; anything but success is a finding, as only what we accept is asked for.
-    pub(crate) fn compile(&self, case: &Case) -> Result<Compiled, Stop> {
-        let refused = |error: &dyn std::fmt::Display| Stop::Refused(error.to_string());
+    pub(crate) fn object(case: &Case) -> Result<Vec<u8>, Stop> {
         let options = CompileOptions {
             opt: case.opt,
             threads: NonZeroUsize::new(1),
             ..CompileOptions::default()
         };
-        let validated = validate(&case.wasm).map_err(|error| refused(&error))?;
-        let object = compile(&validated, &options).map_err(|error| refused(&error))?;
-        let module = Module::load(&self.engine, &self.key.seal(object));
-        Ok(Compiled { module: module.map_err(|error| refused(&error))? })
+        let validated = validate(&case.wasm).map_err(refused)?;
+        Ok(key().seal(compile(&validated, &options).map_err(refused)?))
+    }
+
+    /// Loads what [`Self::object`] has compiled.
+    pub(crate) fn load(&self, object: &[u8]) -> Result<Compiled, Stop> {
+        Ok(Compiled { module: Module::load(&self.engine, object).map_err(refused)? })
     }
 
     /// Runs the case.
@@ -83,22 +98,16 @@ impl Ours {
         Ok(ran)
     }
 
-    /// Runs the calls in a born store, resets it, and says which pages of the next birth are not as in a fresh one.
-    pub(crate) fn reset(&self, compiled: &Compiled, calls: &[Call]) -> Result<Vec<usize>, Stop> {
-        let Ok((mut store, instance)) = self.instantiate(compiled)? else { return Ok(Vec::new()) };
-        let refused = |error: &dyn std::fmt::Display| Stop::Resources(error.to_string());
-        let captured = store.capture().map_err(|error| refused(&error))?;
-        let birth = || captured.birth(()).map_err(|error| refused(&error));
-        let (fresh, mut used) = (birth()?, birth()?);
-        used.set_deadline(Some(Instant::now() + TIME));
-        for call in calls {
-            // However it ends, the next life must not see it.
-            if invoke(&mut used, instance, call).is_err() {
-                break;
-            }
-        }
-        used.recycle();
-        Ok(differing(&fresh.accessible_pages(), &birth()?.accessible_pages()))
+    /// Instantiates and captures; nothing if it traps, or holds what no capture can.
+    pub(crate) fn bench(&self, compiled: &Compiled) -> Result<Option<ResetBench>, Stop> {
+        let Ok((mut store, instance)) = self.instantiate(compiled)? else { return Ok(None) };
+        let Ok(captured) = store.capture() else { return Ok(None) };
+        drop(store);
+        let fresh = birth(&captured)?;
+        let pages = fresh.accessible_pages();
+        fresh.recycle();
+        self.engine.settle();
+        Ok(Some(ResetBench { captured, instance, pages }))
     }
 
     /// The instance in its store, or the trap that it ended with.
@@ -133,6 +142,50 @@ impl Ours {
     }
 }
 
+/// A captured store, and what a fresh birth's pages hold.
+pub(crate) struct ResetBench {
+    captured: Captured,
+    instance: Instance,
+    pages: Vec<(usize, Vec<u8>)>,
+}
+
+impl ResetBench {
+    /// Makes the calls in a born store, and compares every byte of its slot after its reset.
+    pub(crate) fn life(&mut self, calls: &[Call]) -> Result<(), Stop> {
+        let mut used = birth(&self.captured)?;
+        used.set_deadline(Some(Instant::now() + TIME));
+        for call in calls {
+            // However it ends, the next life must not see it.
+            if invoke(&mut used, self.instance, call).is_err() {
+                break;
+            }
+        }
+        let (engine, slot) = (used.engine(), used.slot_address());
+        used.recycle();
+        engine.settle();
+        let next = birth(&self.captured)?;
+        if next.slot_address() != slot {
+            return Err(Stop::Strange("the slot could not be reset".to_owned()));
+        }
+        let differing = differing(&self.pages, &next.accessible_pages());
+        next.recycle();
+        // It may have gone to the reclaimer again, with the pages that were only looked at.
+        engine.settle();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::Strange(format!("pages that differ after a reset: {differing:x?}")))
+    }
+}
+
+fn birth(captured: &Captured) -> Result<Store<()>, Stop> {
+    captured.birth(()).map_err(|error| Stop::Resources(error.to_string()))
+}
+
+fn refused(error: impl std::fmt::Display) -> Stop {
+    Stop::Refused(error.to_string())
+}
+
 /// The places of pages that are not in both lists with the same bytes.
 fn differing(fresh: &[(usize, Vec<u8>)], reset: &[(usize, Vec<u8>)]) -> Vec<usize> {
     let mut places: Vec<usize> =
@@ -154,10 +207,10 @@ fn reborn(
         return Ok(store);
     }
     let Ok(captured) = store.capture() else { return Ok(store) };
+    let engine = store.engine();
     drop(store);
-    let birth = || captured.birth(()).map_err(|error| Stop::Resources(error.to_string()));
     let deadline = Some(Instant::now() + TIME);
-    let mut born = birth()?;
+    let mut born = birth(&captured)?;
     born.set_deadline(deadline);
     if life == Life::Born {
         return Ok(born);
@@ -166,7 +219,8 @@ fn reborn(
         invoke(&mut born, instance, call)?;
     }
     born.recycle();
-    let mut again = birth()?;
+    engine.settle();
+    let mut again = birth(&captured)?;
     again.set_deadline(deadline);
     Ok(again)
 }

@@ -10,15 +10,17 @@ use crate::compare::difference;
 use crate::counts::Counts;
 use crate::features;
 use crate::interpreter::Interpreter;
-use crate::ours::{Compiled, Ours};
+use crate::ours::Ours;
 use crate::outcome::{Outcome, Ran, Stop};
+use crate::resets::Resets;
 use crate::rival::Rival;
 
-/// All engines.
-pub(crate) struct Engines {
-    ours: Ours,
-    rival: Rival,
-    interpreter: Interpreter,
+/// What cases are run on.
+pub(crate) enum Engines {
+    /// Ours and the rivals.
+    All { ours: Box<Ours>, rival: Box<Rival>, interpreter: Box<Interpreter> },
+    /// Ours alone, whose slots are reset.
+    Resets(Resets),
 }
 
 /// What came of a case.
@@ -32,8 +34,15 @@ pub(crate) struct Judged {
 }
 
 impl Engines {
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self { ours: Ours::new()?, rival: Rival::new()?, interpreter: Interpreter::new()? })
+    pub(crate) fn new(resets: bool) -> Result<Self> {
+        if resets {
+            return Ok(Self::Resets(Resets::new()?));
+        }
+        Ok(Self::All {
+            ours: Box::new(Ours::new()?),
+            rival: Box::new(Rival::new()?),
+            interpreter: Box::new(Interpreter::new()?),
+        })
     }
 
     /// Runs a case everywhere and compares.
@@ -45,7 +54,12 @@ impl Engines {
             return judged;
         }
         // A panic of ours is a difference; what it leaves behind is the store it happened in.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.compare(case, &mut judged)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| match self {
+            Self::All { ours, rival, interpreter } => {
+                compare(case, (ours, rival, interpreter), &mut judged);
+            }
+            Self::Resets(resets) => reset(case, resets, &mut judged),
+        }));
         if let Err(payload) = outcome {
             let text = payload.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("?");
@@ -53,49 +67,63 @@ impl Engines {
         }
         judged
     }
-
-    fn compare(&self, case: &Case, judged: &mut Judged) {
-        let compiled = match self.ours.compile(case) {
-            Ok(compiled) => compiled,
-            Err(stop) => return judged.differences.push(format!("we refuse the module: {stop:?}")),
-        };
-        let calls = case.calls(compiled.info());
-        let ours = match self.ours.run(case, &compiled, &calls) {
-            Ok(ran) => ran,
-            Err(Stop::Strange(text)) => return judged.differences.push(text),
-            Err(stop) => return skip(judged, "ours", &stop),
-        };
-        count(&mut judged.counts, &ours, &calls);
-        if case.life == Life::Recycled {
-            self.reset(&compiled, &calls, judged);
-        }
-        let mut found = Vec::new();
-        let mut agreed = 0;
-        let mut against = |name: &'static str, theirs: Result<Ran, Stop>| match theirs {
-            Err(stop) => skip(judged, name, &stop),
-            Ok(theirs) => match difference(&ours, &theirs, &calls) {
-                Some(text) => found.push(format!("{name}: {text}")),
-                None => agreed += 1,
-            },
-        };
-        against("wasmtime", self.rival.run(case, &calls));
-        if case.interpreted {
-            against("wasmi", self.interpreter.run(case, &calls));
-        }
-        judged.counts.add("compared", u64::from(agreed + found.len() > 0));
-        let into = if agreed == 0 { &mut judged.differences } else { &mut judged.alone };
-        into.append(&mut found);
-    }
 }
 
-impl Engines {
-    /// Our own reset, which no rival has: every byte is compared.
-    fn reset(&self, compiled: &Compiled, calls: &[Call], judged: &mut Judged) {
-        match self.ours.reset(compiled, calls) {
-            Ok(pages) if pages.is_empty() => judged.counts.add("resets", 1),
-            Ok(pages) => judged.differences.push(format!("pages after a reset: {pages:x?}")),
-            Err(stop) => skip(judged, "reset", &stop),
+/// Runs a case on all engines.
+fn compare(
+    case: &Case,
+    (ours_here, rival, interpreter): (&Ours, &Rival, &Interpreter),
+    judged: &mut Judged,
+) {
+    let compiled = match ours_here.compile(case) {
+        Ok(compiled) => compiled,
+        Err(stop) => return judged.differences.push(format!("we refuse the module: {stop:?}")),
+    };
+    let calls = case.calls(compiled.info());
+    let ours = match ours_here.run(case, &compiled, &calls) {
+        Ok(ran) => ran,
+        Err(Stop::Strange(text)) => return judged.differences.push(text),
+        Err(stop) => return skip(judged, "ours", &stop),
+    };
+    count(&mut judged.counts, &ours, &calls);
+    if case.life == Life::Recycled {
+        let reset = ours_here.bench(&compiled).and_then(|bench| match bench {
+            Some(mut bench) => bench.life(&calls).map(|()| 1),
+            None => Ok(0),
+        });
+        count_resets(reset, judged);
+    }
+    let mut found = Vec::new();
+    let mut agreed = 0;
+    let mut against = |name: &'static str, theirs: Result<Ran, Stop>| match theirs {
+        Err(stop) => skip(judged, name, &stop),
+        Ok(theirs) => match difference(&ours, &theirs, &calls) {
+            Some(text) => found.push(format!("{name}: {text}")),
+            None => agreed += 1,
+        },
+    };
+    against("wasmtime", rival.run(case, &calls));
+    if case.interpreted {
+        against("wasmi", interpreter.run(case, &calls));
+    }
+    judged.counts.add("compared", u64::from(agreed + found.len() > 0));
+    let into = if agreed == 0 { &mut judged.differences } else { &mut judged.alone };
+    into.append(&mut found);
+}
+
+/// Our own resets, which no rival has.
+fn reset(case: &Case, resets: &Resets, judged: &mut Judged) {
+    count_resets(resets.run(case), judged);
+}
+
+fn count_resets(outcome: Result<u64, Stop>, judged: &mut Judged) {
+    match outcome {
+        Ok(count) => judged.counts.add("resets", count),
+        Err(Stop::Strange(text)) => judged.differences.push(text),
+        Err(stop @ Stop::Refused(_)) => {
+            judged.differences.push(format!("we refuse the module: {stop:?}"));
         }
+        Err(stop) => skip(judged, "reset", &stop),
     }
 }
 
@@ -122,8 +150,8 @@ fn count(counts: &mut Counts, ran: &Ran, calls: &[Call]) {
 }
 
 /// The worker's side of the protocol; ends when nobody listens any more.
-pub(crate) fn work(first: u64, step: u64) -> Result<()> {
-    let engines = Engines::new()?;
+pub(crate) fn work(first: u64, step: u64, resets: bool) -> Result<()> {
+    let engines = Engines::new(resets)?;
     let features = features::accepted();
     let mut out = std::io::stdout().lock();
     let mut spent = cpu_ms();
