@@ -24,6 +24,7 @@ mod outcome;
 mod random;
 #[path = "../../benches/compare/examples/differential/resets.rs"]
 mod resets;
+mod snapshots;
 
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
@@ -39,6 +40,7 @@ use outcome::Stop;
 use resets::Resets;
 
 pub use objects::object_open;
+pub use snapshots::snapshot_open;
 
 static FEATURES: LazyLock<Vec<&'static Feature>> = LazyLock::new(features::accepted);
 static OURS: LazyLock<Ours> = LazyLock::new(|| Ours::new().expect("our engine starts"));

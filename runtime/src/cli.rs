@@ -18,6 +18,7 @@ mod profile;
 mod remote;
 mod run;
 mod serve;
+mod snapshot;
 
 /// Runs WebAssembly functions that share state.
 #[derive(Debug, Parser)]
@@ -51,6 +52,8 @@ enum Command {
     Run(run::Options),
     /// Serve functions over HTTP.
     Serve(serve::Options),
+    /// Take, look at, run and move snapshots of initialised functions.
+    Snapshot(snapshot::Options),
     /// Upload a module as a function.
     Upload(remote::Upload),
     /// Call a function and print its output.
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(options) => inspect::inspect(&options),
         Command::Run(options) => run::run(&options),
         Command::Serve(options) => serve::serve(&options),
+        Command::Snapshot(options) => snapshot::snapshot(&options),
         Command::Upload(options) => remote::upload(&options),
         Command::Invoke(options) => remote::invoke(&options),
         Command::List(options) => remote::list(&options),

@@ -40,6 +40,18 @@ impl Digest {
     }
 }
 
+impl From<faasm_vm::Digest> for Digest {
+    fn from(digest: faasm_vm::Digest) -> Self {
+        Self(*digest.as_bytes())
+    }
+}
+
+impl From<Digest> for faasm_vm::Digest {
+    fn from(digest: Digest) -> Self {
+        Self::from_bytes(digest.0)
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

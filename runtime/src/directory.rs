@@ -66,17 +66,19 @@ impl Directory {
         Ok(functions.remove(name).is_some() || removed)
     }
 
-    /// Notes that the object of `function` is now `object`, unless the function has been replaced since.
-    pub(crate) fn recompiled(
+    /// Notes what `function` is made of now, unless the function has been replaced since.
+    pub(crate) fn renewed(
         &self,
         function: &Function,
         object: Digest,
+        snapshot: Option<Digest>,
     ) -> Result<(), RegistryError> {
         let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.get(function.name());
         if current.is_none_or(|current| current.record() != function.record()) {
             return Ok(());
         }
-        self.registry.commit(function.name(), &Record { object, ..function.record().clone() })
+        let record = Record { object, snapshot, ..function.record().clone() };
+        self.registry.commit(function.name(), &record)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! wasm ─validate→ imports checked ─compile→ object ─seal→ registry
-//!                                              └─load→ Module ─initialise, capture→ Proto
+//!                                              └─load→ Module ─initialise, capture→ Proto ─snapshot→ registry
+//! registry ─object, snapshot→ Module, image ─restore→ Proto
 //! ```
 
 use std::fs::File;
@@ -22,8 +23,9 @@ use crate::digest::Digest;
 use crate::directory::Directory;
 use crate::function::{Function, bare_host};
 use crate::name::FunctionName;
-use crate::problem::{Problem, ProblemType};
+use crate::problem::{Problem, ProblemType, explain};
 use crate::registry::{Registry, RegistryError};
+use crate::snapshots::Keeper;
 
 /// Imports that the host interface does not have, or has with another type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,6 +135,7 @@ pub(crate) struct Forged {
     pub(crate) proto: Proto,
     pub(crate) wasm: Digest,
     pub(crate) object: Digest,
+    pub(crate) snapshot: Option<Digest>,
     /// Whether it was compiled: the registry did not have its object.
     pub(crate) compiled: bool,
     pub(crate) timings: ForgeTimings,
@@ -212,12 +215,13 @@ impl Forge {
         };
         timings.compile = lap(&mut begun);
         let proto = self.initialise(&module, name)?;
+        let snapshot = self.keep(registry, name, &proto);
         timings.init = lap(&mut begun);
-        Ok(Forged { proto, wasm: digest, object: key, compiled, timings })
+        Ok(Forged { proto, wasm: digest, object: key, snapshot, compiled, timings })
     }
 
-    /// Makes the Proto of a function that the registry has; compiles it again if its object does not fit here any
-    /// more.
+    /// Makes the Proto of a function that the registry has: from its snapshot, without running anything. Initialises it
+    /// again if that does not fit here any more, and compiles it again if its object does not.
     pub(crate) fn restore(
         &self,
         directory: &Directory,
@@ -227,12 +231,46 @@ impl Forge {
         if record.object == self.object_key(record.wasm)
             && let Some(module) = self.kept(registry, record.object)?
         {
-            return self.initialise(&module, function.name());
+            if let Some(proto) = self.restored(registry, function, &module) {
+                return Ok(proto);
+            }
+            let proto = self.initialise(&module, function.name())?;
+            let snapshot = self.keep(registry, function.name(), &proto);
+            directory.renewed(function, record.object, snapshot)?;
+            return Ok(proto);
         }
         tracing::info!(function = %function.name(), "the kept object does not fit this compiler or machine: compiling");
         let forged = self.forge(registry, function.name(), &registry.wasm(record.wasm)?)?;
-        directory.recompiled(function, forged.object)?;
+        directory.renewed(function, forged.object, forged.snapshot)?;
         Ok(forged.proto)
+    }
+
+    /// The Proto of a function's snapshot, if it has one that fits here.
+    fn restored(&self, registry: &Registry, function: &Function, module: &Module) -> Option<Proto> {
+        let (name, digest) = (function.name(), function.record().snapshot?);
+        let restore = || -> Result<Proto, ForgeError> {
+            let modules = std::slice::from_ref(module);
+            // As of the objects, every byte is looked at once in a process's life: a failing disk shows itself here.
+            let (recipe, data) = (self.recipe(None), self.bare_state(name)?);
+            let snapshots = registry.snapshots();
+            let restored = snapshots.restore(&recipe, digest.into(), modules, Check::Bytes, data);
+            Ok(restored.map_err(RegistryError::from)?)
+        };
+        let restored = restore();
+        if let Err(error) = &restored {
+            tracing::warn!(function = %name, error = %explain(error), "the kept snapshot does not fit: initialising");
+        }
+        restored.ok()
+    }
+
+    /// Keeps a snapshot of a function's Proto. A function without one is initialised again at the next start.
+    fn keep(&self, registry: &Registry, name: &FunctionName, proto: &Proto) -> Option<Digest> {
+        let source = name.to_string();
+        let taken = registry.snapshots().take(&self.engine, Keeper::Function, proto, &source);
+        if let Err(error) = &taken {
+            tracing::warn!(function = %name, error = %explain(error), "no snapshot was kept");
+        }
+        taken.ok().map(Into::into)
     }
 
     fn compile(&self, registry: &Registry, key: Digest, wasm: &[u8]) -> Result<Module, ForgeError> {
@@ -251,22 +289,26 @@ impl Forge {
     }
 
     fn initialise(&self, module: &Module, name: &FunctionName) -> Result<Proto, ForgeError> {
-        let deadline = Some(Instant::now() + self.init_time);
-        let recipe = Recipe {
+        let recipe = self.recipe(Some(Instant::now() + self.init_time));
+        let proto = Proto::make(&recipe, module, self.bare_state(name)?)?;
+        proto.main()?;
+        Ok(proto)
+    }
+
+    fn recipe(&self, deadline: Option<Instant>) -> Recipe<'_, HostState> {
+        Recipe {
             engine: &self.engine,
             linker: &self.linker,
             limits: self.limits,
             deadline,
             init: None,
-            check: |state: &HostState| Ok(state.check_leftovers()?),
-        };
-        let proto = Proto::make(
-            &recipe,
-            module,
-            bare_host(name, self.origin).build()?.call(CallId(0), Vec::new()),
-        )?;
-        proto.main()?;
-        Ok(proto)
+            check: |state| Ok(state.check_leftovers()?),
+        }
+    }
+
+    /// The host's state of a function without state and calls.
+    fn bare_state(&self, name: &FunctionName) -> Result<HostState, HostBuildError> {
+        Ok(bare_host(name, self.origin).build()?.call(CallId(0), Vec::new()))
     }
 
     /// Where the object of a module is kept: each compiler has its own.

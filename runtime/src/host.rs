@@ -195,6 +195,7 @@ impl Host {
             wasm: forged.wasm,
             wasm_bytes: wasm.len() as u64,
             object: forged.object,
+            snapshot: forged.snapshot,
             uploaded: since.as_secs(),
         };
         let function = self.shared.binder.bind(name.clone(), record, Some(forged.proto))?;

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod call;
+pub mod chunk_folder;
 pub mod cli;
 pub mod client;
 pub mod digest;
@@ -26,7 +27,9 @@ pub mod name;
 pub mod problem;
 pub mod registry;
 pub mod size;
+pub mod snapshots;
 pub mod suggest;
+mod whole_file;
 
 pub use executors::ExecutorLimits;
 pub use forge::{ForgeError, ForgeSetupError, ForgeTimings, MissingImports};

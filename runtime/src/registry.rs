@@ -9,6 +9,7 @@
 //! DIR/objects/KEY                  verified objects, by digest of module, target, features and compiler; see
 //!                                  [`faasm_vm::CodeCache`]
 //! DIR/functions/NAMESPACE/FUNCTION records: JSON, see [`Record`]
+//! DIR/protos, chunks, images, …    the functions' snapshots, see [`crate::snapshots`]
 //! DIR/tmp/                         files being written; emptied at start
 //! ```
 //!
@@ -34,6 +35,7 @@ use crate::digest::Digest;
 use crate::key::{self, KeyError};
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
+use crate::snapshots::{Snapshots, SnapshotsError};
 
 /// Version of the records; a record of another version is refused.
 pub const RECORD_FORMAT: u32 = 1;
@@ -50,6 +52,9 @@ pub struct Record {
     pub wasm_bytes: u64,
     /// Where its object is: see [`Registry::objects`].
     pub object: Digest,
+    /// Its initialised Proto: see [`Registry::snapshots`]. `None` if it has none, and is initialised at each start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Digest>,
     /// When it was uploaded, in seconds since 1970.
     pub uploaded: u64,
 }
@@ -71,6 +76,9 @@ pub enum RegistryError {
     /// The folder of the objects.
     #[error(transparent)]
     Objects(#[from] CacheError),
+    /// The folders of the snapshots.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotsError),
     /// The key file cannot be had.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -107,6 +115,7 @@ impl Problem for RegistryError {
 pub struct Registry {
     root: PathBuf,
     objects: CodeCache,
+    snapshots: Snapshots,
     /// Numbers the files in `tmp`.
     next: AtomicU64,
     /// Holds the lock on the folder until it is closed.
@@ -131,8 +140,9 @@ impl Registry {
             fs::TryLockError::Error(source) => io_error("lock", &path)(source),
         })?;
         let objects = CodeCache::open(&root.join("objects"))?;
-        let registry =
-            Self { root: root.to_owned(), objects, next: AtomicU64::new(0), _lock: lock };
+        let snapshots = Snapshots::open(root)?;
+        let next = AtomicU64::new(0);
+        let registry = Self { root: root.to_owned(), objects, snapshots, next, _lock: lock };
         registry.sweep()?;
         Ok(registry)
     }
@@ -166,18 +176,19 @@ impl Registry {
     ///
     /// [`RegistryError::Io`]; [`RegistryError::Damaged`] when its bytes have another digest.
     pub fn wasm(&self, digest: Digest) -> Result<Vec<u8>, RegistryError> {
-        let path = self.wasm_path(digest);
-        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
-        if Digest::of(&bytes) != digest {
-            return Err(RegistryError::Damaged { path, what: "its digest is not its name" });
-        }
-        Ok(bytes)
+        wasm_in(&self.root, digest)
     }
 
     /// The objects, by the key of their compilation.
     #[must_use]
     pub fn objects(&self) -> &CodeCache {
         &self.objects
+    }
+
+    /// The functions' snapshots, among others.
+    #[must_use]
+    pub fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
     }
 
     /// Commits a function's record: the last step of an upload.
@@ -266,8 +277,39 @@ impl Registry {
                 }
             }
         }
-        Ok(())
+        let named = records.iter().filter_map(|(_, record)| record.snapshot.map(Into::into));
+        Ok(self.snapshots.keep_of_functions(&named.collect())?)
     }
+}
+
+/// The record of a function in the registry at `root`, which another process may have; `None` if there is no such
+/// function.
+///
+/// # Errors
+///
+/// As [`Registry::records`].
+pub fn record_in(root: &Path, name: &FunctionName) -> Result<Option<Record>, RegistryError> {
+    let path = root.join("functions").join(name.namespace()).join(name.function());
+    match read_record(path) {
+        Err(RegistryError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        record => record.map(Some),
+    }
+}
+
+/// The module with this digest in the registry at `root`, which another process may have.
+///
+/// # Errors
+///
+/// As [`Registry::wasm`].
+pub fn wasm_in(root: &Path, digest: Digest) -> Result<Vec<u8>, RegistryError> {
+    let path = root.join("wasm").join(digest.to_string());
+    let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+    if Digest::of(&bytes) != digest {
+        return Err(RegistryError::Damaged { path, what: "its digest is not its name" });
+    }
+    Ok(bytes)
 }
 
 fn read_record(path: PathBuf) -> Result<Record, RegistryError> {

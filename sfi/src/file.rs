@@ -14,7 +14,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use crate::HOST_PAGE;
@@ -80,7 +80,7 @@ impl MappedFile {
         let len = usize::try_from(len)
             .map_err(|_| FileError::Read(io::ErrorKind::FileTooLarge.into()))?;
         let mapped = len.max(1).next_multiple_of(HOST_PAGE);
-        let address = pages::map(mapped, Access::Read, Shows::CopyOf(file.as_fd()))?;
+        let address = pages::map(mapped, Access::Read, Shows::CopyOf(file.as_fd(), 0))?;
         Ok(Self { address, len, mapped })
     }
 
@@ -156,6 +156,32 @@ fn seal(file: OwnedFd) -> Result<OwnedFd, Refused> {
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } {
         0 => Ok(file),
         _ => Err(Refused::last("fcntl(F_ADD_SEALS)")),
+    }
+}
+
+/// The next part of a file from byte `from` on that takes room; everything between such parts is zero. Moves the
+/// file's position.
+///
+/// # Errors
+///
+/// What `lseek` says.
+pub fn data_after(file: BorrowedFd<'_>, from: usize) -> io::Result<Option<Range<usize>>> {
+    let Some(start) = seek(file, from, libc::SEEK_DATA)? else { return Ok(None) };
+    let end = seek(file, start, libc::SEEK_HOLE)?.unwrap_or(start);
+    Ok((start < end).then_some(start..end))
+}
+
+/// What `lseek` finds; `None` if there is nothing from `offset` on.
+fn seek(file: BorrowedFd<'_>, offset: usize, what: i32) -> io::Result<Option<usize>> {
+    let Ok(from) = libc::off_t::try_from(offset) else { return Ok(None) };
+    // SAFETY: the descriptor is open; the call touches no memory of ours.
+    let found = unsafe { libc::lseek(file.as_raw_fd(), from, what) };
+    match usize::try_from(found) {
+        Ok(found) => Ok(Some(found)),
+        Err(_) => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+            error => Err(error),
+        },
     }
 }
 

@@ -2,12 +2,18 @@
 //!
 //! # Invariants
 //!
-//! 1. An [`Image`] is a memfd that is sealed against writing, shrinking, growing and further sealing: its bytes are the
-//!    same for ever, in every process that holds it. So what is mapped of it, copied on write, needs no second look.
+//! 1. An [`Image`] is a memfd that is sealed against writing, shrinking, growing and further sealing, or pages of a file
+//!    of which the caller of [`Image::of_file`] vouches for as much: its bytes are the same for ever, in every process
+//!    that holds it. So what is mapped of it, copied on write, needs no second look.
 //! 2. A page that was never written with anything but zeros is a *hole* and takes no memory. Reading one through a
 //!    mapping makes the kernel fill it; the bytes are zero all the same.
+//!
+//! # Truncation
+//!
+//! A memfd cannot be cut. Of a file it holds what [`crate::file`] says.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -54,6 +60,8 @@ pub struct Image {
 #[derive(Debug)]
 struct Inner {
     fd: OwnedFd,
+    /// The first byte in the file: whole pages.
+    offset: usize,
     /// Start of a read-only mapping of `len` bytes that this value owns.
     address: usize,
     /// Whole pages, at least one.
@@ -85,10 +93,45 @@ impl Image {
         !self.inner.written.get(page).copied().unwrap_or(false)
     }
 
-    /// The sealed memfd: for mapping it and for handing it to another process.
+    /// `len` bytes of a file from `offset` on, both whole pages and inside the file, of which `written` says by page
+    /// whether it may hold anything but zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::OutOfBounds`], [`ImageError::Os`].
+    ///
+    /// # Safety
+    ///
+    /// As long as the image or anything that was mapped of it lives, nobody changes the file or cuts it off.
+    pub unsafe fn of_file(
+        file: &File,
+        offset: usize,
+        len: usize,
+        written: Box<[bool]>,
+    ) -> Result<Self, ImageError> {
+        let metadata =
+            file.metadata().map_err(|source| ImageError::Os { call: "fstat", source })?;
+        let whole = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+        let inside = offset.checked_add(len).is_some_and(|end| end <= whole);
+        let aligned = offset.is_multiple_of(HOST_PAGE) && len.is_multiple_of(HOST_PAGE);
+        if !inside || !aligned || len == 0 || written.len() != len / HOST_PAGE {
+            return Err(ImageError::OutOfBounds { offset, len, image: whole });
+        }
+        let fd = file.as_fd().try_clone_to_owned();
+        let fd = fd.map_err(|source| ImageError::Os { call: "dup", source })?;
+        let address = pages::map(len, Access::Read, Shows::CopyOf(fd.as_fd(), offset))?;
+        Ok(Self { inner: Arc::new(Inner { fd, offset, address, len, written }) })
+    }
+
+    /// The file that the pages are of: for handing it to another process.
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.inner.fd.as_fd()
+    }
+
+    /// What a copy of the image shows.
+    pub(crate) fn shown(&self) -> Shows<'_> {
+        Shows::CopyOf(self.fd(), self.inner.offset)
     }
 
     /// Whether both handles are to the same pages.
@@ -194,9 +237,9 @@ impl ImageBuilder {
         if unsafe { libc::fcntl(self.fd.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
             return Err(Refused::last("fcntl(F_ADD_SEALS)").into());
         }
-        let address = pages::map(self.len, Access::Read, Shows::CopyOf(self.fd.as_fd()))?;
+        let address = pages::map(self.len, Access::Read, Shows::CopyOf(self.fd.as_fd(), 0))?;
         let Self { fd, len, written } = self;
-        Ok(Image { inner: Arc::new(Inner { fd, address, len, written }) })
+        Ok(Image { inner: Arc::new(Inner { fd, offset: 0, address, len, written }) })
     }
 
     /// Writes to the file, all of it. The range is inside the file.

@@ -28,8 +28,8 @@ impl Refused {
 pub(crate) enum Shows<'a> {
     /// Zero pages of its own.
     Zeros,
-    /// A copy of a file that is made page by page when it is written.
-    CopyOf(BorrowedFd<'a>),
+    /// A copy of a file, from this byte on, that is made page by page when it is written.
+    CopyOf(BorrowedFd<'a>, usize),
     /// The file itself, from this byte on.
     File(BorrowedFd<'a>, usize),
 }
@@ -89,7 +89,7 @@ unsafe fn mmap(
 ) -> Result<usize, Refused> {
     let (kind, file, offset) = match shows {
         Shows::Zeros => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0),
-        Shows::CopyOf(file) => (libc::MAP_PRIVATE, file.as_raw_fd(), 0),
+        Shows::CopyOf(file, offset) => (libc::MAP_PRIVATE, file.as_raw_fd(), offset),
         Shows::File(file, offset) => (libc::MAP_SHARED, file.as_raw_fd(), offset),
     };
     let flags = kind | fixed | libc::MAP_NORESERVE;

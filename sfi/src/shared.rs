@@ -30,6 +30,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::file::data_after;
 use crate::racing;
 
 /// Why an operation on a shared region was refused.
@@ -236,21 +237,9 @@ impl SharedRegion {
     ///
     /// [`RegionError::Os`].
     pub fn next_touched(&self, offset: usize) -> Result<Option<Range<usize>>, RegionError> {
-        let Some(start) = self.seek(offset, libc::SEEK_DATA)? else { return Ok(None) };
-        let end = self.seek(start, libc::SEEK_HOLE)?.unwrap_or(start);
-        Ok((start < end).then_some(start..end))
-    }
-
-    /// What `lseek` finds; `None` if there is nothing from `offset` on.
-    fn seek(&self, offset: usize, what: i32) -> Result<Option<usize>, RegionError> {
-        let Ok(from) = libc::off_t::try_from(offset) else { return Ok(None) };
-        // SAFETY: the descriptor is open; the call touches no memory of ours, and nobody uses the file's offset.
-        let found = unsafe { libc::lseek(self.inner.fd.as_raw_fd(), from, what) };
-        match usize::try_from(found) {
-            Ok(found) => Ok(Some(found)),
-            Err(_) if io::Error::last_os_error().raw_os_error() == Some(libc::ENXIO) => Ok(None),
-            Err(_) => Err(os("lseek")),
-        }
+        // Nobody uses the file's position.
+        data_after(self.inner.fd.as_fd(), offset)
+            .map_err(|source| RegionError::Os { call: "lseek", source })
     }
 
     /// The 32-bit word at `offset`, for atomic accesses that guests' own atomic accesses meet.

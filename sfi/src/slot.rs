@@ -158,7 +158,7 @@ impl Slot {
     pub fn map_image(&self, offset: usize, image: &Image) -> Result<(), SlotError> {
         let address = self.pages(offset, image.len())?;
         // SAFETY: the pages are this slot's.
-        unsafe { pages::map_over(address, image.len(), Access::Write, Shows::CopyOf(image.fd())) }?;
+        unsafe { pages::map_over(address, image.len(), Access::Write, image.shown()) }?;
         Ok(())
     }
 

@@ -114,6 +114,11 @@ pub(crate) fn main_entry<T: 'static>(
     found.into_iter().nth(first).unwrap_or(Err(EntryError::Missing))
 }
 
+/// The names of the entries that `module` exports, the function's own first.
+pub(crate) fn entries(module: &Module) -> Vec<&'static str> {
+    ENTRIES.into_iter().filter(|name| exports(module, name)).collect()
+}
+
 fn exports(module: &Module, name: &str) -> bool {
     let mut exports = module.info().exports.iter();
     exports.any(|export| export.name == name && matches!(export.item, ExportItem::Function(_)))

@@ -12,16 +12,24 @@
 //! Every birth is a restore. A module that must know of it, because it has a random generator of its own or remembers a
 //! time, exports `after_restore`: whoever gives birth calls [`Proto::after_restore`] before the entry, as a part of the
 //! call, under its deadline.
+//!
+//! # At rest
+//!
+//! A Proto's snapshot is the captured store's, and what the manifest says it is about ([`About`]). In another process
+//! it is restored without running anything, from an image ([`crate::transfer::image`]); from then on it is as one that
+//! was made there.
 
 use std::error::Error;
 use std::time::Instant;
 
 use faasm_vm::{
-    AccessError, BirthError, CaptureError, Captured, Engine, Extern, Instance, InstantiateError,
-    Linker, Module, Store, StoreError, StoreLimits, Trap, Val,
+    AccessError, BirthError, CaptureError, Captured, Check, CompositeType, Engine, Extern,
+    ImportKind, Instance, InstantiateError, Linker, Module, RestoreError, SnapshotOfCapturedError,
+    Store, StoreError, StoreLimits, StoreSnapshot, StoredImage, Trap, Val,
 };
 
-use crate::entry::{Entry, EntryError, after_restore, initialisers, main_entry};
+use crate::entry::{Entry, EntryError, after_restore, entries, initialisers, main_entry};
+use crate::manifest::{About, HostImport};
 
 /// The table that compilers of C and Rust put their function pointers in.
 const POINTERS: &str = "__indirect_function_table";
@@ -44,6 +52,15 @@ pub struct Recipe<'a, T: 'static> {
     pub init: Option<&'a str>,
     /// Asked after the initialisation.
     pub check: HostCheck<T>,
+}
+
+impl<'a, T: 'static> Recipe<'a, T> {
+    /// The default limits, no deadline, what initialises by convention, and a host that allows everything.
+    #[must_use]
+    pub fn new(engine: &'a Engine, linker: &'a Linker<T>) -> Self {
+        let limits = StoreLimits::default();
+        Self { engine, linker, limits, deadline: None, init: None, check: |_| Ok(()) }
+    }
 }
 
 /// Why a Proto cannot be made.
@@ -97,6 +114,26 @@ pub enum ProtoError {
     Capture(#[from] CaptureError),
 }
 
+/// Why a Proto cannot be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreProtoError {
+    /// The snapshot does not fit what is here.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The snapshot's stores have other limits.
+    #[error("the snapshot was taken with other limits: up to {} bytes of memory", .0.memory_bytes)]
+    Limits(StoreLimits),
+    /// It is a store's, and no Proto's.
+    #[error("the snapshot is of a store, and of no function")]
+    NoFunction,
+    /// Nothing can be born from it.
+    #[error(transparent)]
+    Birth(#[from] BirthError),
+    /// What every call begins with has another type.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
 /// A Proto-Faaslet; see the module's page.
 #[derive(Debug)]
 pub struct Proto {
@@ -105,6 +142,8 @@ pub struct Proto {
     instance: Instance,
     main: Result<Entry, EntryError>,
     after_restore: Option<Entry>,
+    /// The exports that have initialised it.
+    initialised: Vec<String>,
 }
 
 impl Proto {
@@ -121,7 +160,8 @@ impl Proto {
         let mut store = Store::for_module(recipe.engine, module, recipe.limits, data)?;
         store.set_deadline(recipe.deadline);
         let instance = recipe.linker.instantiate(&mut store, module)?;
-        for name in initialisers(module, recipe.init) {
+        let initialisers = initialisers(module, recipe.init);
+        for name in &initialisers {
             initialise(&mut store, instance, name)?;
         }
         store.set_deadline(None);
@@ -129,7 +169,60 @@ impl Proto {
         let main = main_entry(&store, instance);
         let after_restore = after_restore(&store, instance)?;
         let captured = store.capture()?;
-        Ok(Self { module: module.clone(), captured, instance, main, after_restore })
+        let initialised = initialisers.into_iter().map(str::to_owned).collect();
+        Ok(Self { module: module.clone(), captured, instance, main, after_restore, initialised })
+    }
+
+    /// The Proto of a snapshot's image: `modules` are those of the snapshot (and perhaps others). `data` is the host's
+    /// state of a first birth, whose slot is ready for the first call then.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreProtoError`].
+    pub fn restore<T: 'static>(
+        recipe: &Recipe<'_, T>,
+        modules: &[Module],
+        (image, about): (&StoredImage, &About),
+        check: Check,
+        data: T,
+    ) -> Result<Self, RestoreProtoError> {
+        let Recipe { engine, linker, limits, .. } = recipe;
+        let captured = Captured::restore(engine, image, modules, linker, check)?;
+        if captured.limits() != *limits {
+            return Err(RestoreProtoError::Limits(captured.limits()));
+        }
+        let store = captured.birth(data)?;
+        let position = about.instance.and_then(|at| usize::try_from(at).ok());
+        let instance = position.and_then(|at| store.instances().nth(at));
+        let instance = instance.ok_or(RestoreProtoError::NoFunction)?;
+        let module = instance.module(&store);
+        let main = main_entry(&store, instance);
+        let after_restore = after_restore(&store, instance)?;
+        store.recycle();
+        let initialised = about.initialised.clone();
+        Ok(Self { module, captured, instance, main, after_restore, initialised })
+    }
+
+    /// The Proto as plain data.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotOfCapturedError`].
+    pub fn snapshot(&self) -> Result<StoreSnapshot, SnapshotOfCapturedError> {
+        self.captured.snapshot()
+    }
+
+    /// What a snapshot of it is about, taken of `source`.
+    #[must_use]
+    pub fn about(&self, source: &str) -> About {
+        About {
+            source: source.to_owned(),
+            modules: vec![self.module.info().name.clone()],
+            hosts: hosts(&self.module),
+            initialised: self.initialised.clone(),
+            instance: u32::try_from(self.instance.index()).ok(),
+            entries: entries(&self.module).into_iter().map(str::to_owned).collect(),
+        }
     }
 
     /// A new store that is as the initialised one was, with this data.
@@ -199,6 +292,21 @@ impl Proto {
             _ => None,
         }
     }
+}
+
+/// The host functions that a module imports.
+fn hosts(module: &Module) -> Vec<HostImport> {
+    let info = module.info();
+    let imports = info.imports.iter().filter_map(|import| {
+        let ImportKind::Function(ty) = import.kind else { return None };
+        let CompositeType::Func(ty) = &info.types.get(ty as usize)?.composite else { return None };
+        let (module, name) = (import.module.clone(), import.name.clone());
+        Some(HostImport { module, name, signature: ty.to_string() })
+    });
+    let mut hosts: Vec<_> = imports.collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
 }
 
 fn initialise<T: 'static>(

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use faasm_abi::object::SealKey;
 use faasm_compiler::{CompileOptions, Cpu, OptLevel, check_custom_sections, compile, validate};
-use faasm_snapshot::file;
+use faasm_snapshot::transfer::{self, Source};
+use faasm_snapshot::{About, Manifest, MemoryChunks};
 use faasm_vm::{
     CaptureError, Captured, Engine, EngineConfig, Extern, ExternRefs, GcRef, HeapType, Instance,
     InstantiateError, Linker, Module, SharedMemory, Store, StoreLimits, Trap, Val,
@@ -218,11 +219,15 @@ impl Session {
         self.linker.define_shared_memory(module, name, memory);
     }
 
-    /// Writes the store to a snapshot file, restores it from there in another slot, and goes on in that store.
+    /// Writes the store to a snapshot's file and chunks, restores it from there in another slot, and goes on in that store.
     pub(crate) fn move_store(&mut self) -> Result<()> {
         let snapshot = self.store.snapshot(ExternRefs::Keep)?;
-        let file = self.write(&file::write(&snapshot, &self.key))?;
-        let snapshot = file::read(&self.engine, &file)?;
+        let chunks = MemoryChunks::default();
+        let about = About { modules: vec![None; snapshot.modules().len()], ..About::default() };
+        let published = transfer::publish(&snapshot, &about, &chunks, &self.key)?;
+        let file = self.write(&published.manifest)?;
+        let manifest = Manifest::open(&self.engine, &file)?;
+        let snapshot = transfer::read(&manifest, Source::here(&chunks))?;
         let linker = spectest::functions(&self.engine)?;
         let store = Store::restore(&self.engine, &snapshot, &self.modules, &linker, ())?;
         ensure!(store.slot_address() != self.store.slot_address(), "restored in the same slot");

@@ -22,19 +22,27 @@ use std::sync::Arc;
 use faasm_abi::gc;
 use faasm_abi::layout::header;
 use faasm_abi::types::{HeapType, ValType};
+use faasm_sfi::HOST_PAGE;
 use faasm_sfi::code::CodeSpan;
-use faasm_sfi::dirty::RestoreError;
+use faasm_sfi::dirty;
 use faasm_sfi::image::{Image, ImageBuilder, ImageError};
 use faasm_sfi::shared::RegionError;
 use faasm_sfi::slot::SlotError;
 
+use crate::code_cache::Check;
+use crate::engine::Engine;
 use crate::externs::global_bits;
 use crate::heap;
 use crate::idle::Idle;
+use crate::image_cache::StoredImage;
+use crate::linker::Linker;
 use crate::mappings::{Mappings, OF_PIECE, OF_REGION, OutOfMappings};
+use crate::module::Module;
 use crate::reclaim::{ReclaimError, Work};
+use crate::restore::{self, RestoreError};
 use crate::segments::reference;
 use crate::shared_memory::{HEAD, SharedImage, SharedMemoryError};
+use crate::snapshot::{self, ExternRefs, StoreSnapshot};
 use crate::store::contents::Contents;
 use crate::store::core::StoreCore;
 use crate::store::plan::{pages, table_bytes};
@@ -61,6 +69,20 @@ impl Drop for Open {
 /// Where a store was born. Its slot holds it from life to life, also at rest, so that threads that give birth at the
 /// same time have no count to share.
 pub(crate) struct Origin(Arc<Inner>);
+
+impl Origin {
+    /// The ranges of the slot that the images fill with anything but zeros.
+    pub(crate) fn data(&self) -> Vec<Range<usize>> {
+        let in_piece = |piece: &Piece| {
+            let pages =
+                (0..piece.image.len() / HOST_PAGE).filter(|&page| !piece.image.is_hole(page));
+            let offset = piece.offset;
+            let ranges = pages.map(|page| page * HOST_PAGE..(page + 1) * HOST_PAGE);
+            joined(ranges.map(|range| offset + range.start..offset + range.end).collect())
+        };
+        self.0.pieces.iter().flat_map(in_piece).collect()
+    }
+}
 
 impl std::fmt::Debug for Origin {
     /// Without the slots at rest, which have origins.
@@ -125,7 +147,7 @@ pub enum CaptureError {
     Image(#[from] ImageError),
     /// The system does not tell which pages were written.
     #[error("the written pages cannot be found")]
-    Scan(#[from] RestoreError),
+    Scan(#[from] dirty::RestoreError),
     /// The system does not tell which pages of a shared memory were written.
     #[error("the written pages of a shared memory cannot be found")]
     Region(#[from] RegionError),
@@ -137,6 +159,17 @@ pub enum CaptureError {
         /// Of all memories together.
         bytes: u64,
     },
+}
+
+/// Why a captured store has no snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotOfCapturedError {
+    /// No slot to take it in.
+    #[error(transparent)]
+    Birth(#[from] BirthError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
 }
 
 /// Why a store cannot be born.
@@ -179,6 +212,12 @@ impl Captured {
         Ok(Store::from_core(core, data))
     }
 
+    /// What the store may take.
+    #[must_use]
+    pub fn limits(&self) -> StoreLimits {
+        self.open.inner.limits
+    }
+
     /// How many slots are at rest, ready for a birth.
     #[must_use]
     pub fn idle_slots(&self) -> usize {
@@ -190,6 +229,34 @@ impl Captured {
     pub fn image_bytes(&self) -> usize {
         let pieces = self.open.inner.pieces.iter().map(|piece| piece.image.len());
         pieces.chain(self.open.inner.shared.iter().map(|(_, image)| image.image_bytes())).sum()
+    }
+
+    /// A captured store that is as the one of a snapshot was, from the snapshot's image: `modules` are what was
+    /// instantiated there (and perhaps others), `linker` has the host functions under the names by which they were
+    /// imported. With [`Check::Seal`] what the image says of references is believed: it was looked at when the image was
+    /// made.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`].
+    pub fn restore<T: 'static>(
+        engine: &Engine,
+        image: &StoredImage,
+        modules: &[Module],
+        linker: &Linker<T>,
+        check: Check,
+    ) -> Result<Self, RestoreError> {
+        restore::restore_captured(engine, image, modules, linker, check)
+    }
+
+    /// A snapshot of the captured store.
+    ///
+    /// # Errors
+    ///
+    /// [`BirthError`], [`CaptureError`].
+    pub fn snapshot(&self) -> Result<StoreSnapshot, SnapshotOfCapturedError> {
+        let mut core = fresh(&self.open.inner)?;
+        Ok(snapshot::snapshot(&mut core, ExternRefs::Refuse)?)
     }
 }
 
@@ -274,7 +341,7 @@ impl Inner {
 #[derive(Debug, thiserror::Error)]
 enum ResetError {
     #[error(transparent)]
-    Restore(#[from] RestoreError),
+    Restore(#[from] dirty::RestoreError),
     #[error(transparent)]
     Shared(#[from] SharedMemoryError),
 }
@@ -321,10 +388,24 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
     if refers_to_host(core) {
         return Err(CaptureError::ExternRef);
     }
-    let pieces = ranges(core)
-        .into_iter()
-        .map(|range| Ok(Piece { offset: range.start, image: image_of(core, &range)? }))
-        .collect::<Result<Vec<_>, ImageError>>()?;
+    of_settled(core, &[])
+}
+
+/// Captures a store that is at rest, in which these images were mapped, ascending, and nothing of them written.
+pub(crate) fn of_settled(
+    core: &mut StoreCore,
+    mapped: &[(usize, Image)],
+) -> Result<Captured, CaptureError> {
+    let mut pieces = Vec::new();
+    for range in ranges(core) {
+        let mut from = range.start;
+        for (offset, image) in mapped.iter().filter(|(offset, _)| range.contains(offset)) {
+            pieces.extend(copied(core, from..*offset)?);
+            pieces.push(Piece { offset: *offset, image: image.clone() });
+            from = offset + image.len();
+        }
+        pieces.extend(copied(core, from..range.end)?);
+    }
     let shared = core
         .shared
         .iter()
@@ -347,6 +428,14 @@ pub(crate) fn capture(core: &mut StoreCore) -> Result<Captured, CaptureError> {
         _mappings: mappings,
     };
     Ok(Captured { open: Arc::new(Open { inner: Arc::new(inner) }) })
+}
+
+/// A piece with a copy of what is in the range, if it is not empty.
+fn copied(core: &StoreCore, range: Range<usize>) -> Result<Option<Piece>, ImageError> {
+    if range.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Piece { offset: range.start, image: image_of(core, &range)? }))
 }
 
 /// Ends a store whose data is dropped; its slot goes back to where it was born.
@@ -423,14 +512,14 @@ pub(crate) fn joined(mut all: Vec<Range<usize>>) -> Vec<Range<usize>> {
 
 /// Every accessible page: its offset and its bytes.
 pub(crate) fn accessible_pages(core: &StoreCore) -> Vec<(usize, Vec<u8>)> {
-    let pages = ranges(core).into_iter().flat_map(|range| range.step_by(faasm_sfi::HOST_PAGE));
+    let pages = ranges(core).into_iter().flat_map(|range| range.step_by(HOST_PAGE));
     let shared = core.shared.iter().flat_map(|(index, memory)| {
         let base = core.contents.memories[*index as usize].base;
         memory.pages().into_iter().map(move |(at, bytes)| (base + at, bytes))
     });
     pages
         .map(|offset| {
-            let mut bytes = vec![0; faasm_sfi::HOST_PAGE];
+            let mut bytes = vec![0; HOST_PAGE];
             // SAFETY: the ranges are of what the store has made accessible, and no call runs in it.
             let read = unsafe { core.slot.read(offset, &mut bytes) };
             debug_assert!(read.is_ok(), "inside the slot");

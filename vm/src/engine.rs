@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use faasm_abi::object::{SealError, SealKey};
+use faasm_abi::object::{Digest, SealError, SealKey};
 use faasm_sfi::dirty::{Scanner, Strategy};
 use faasm_sfi::watchdog::Watchdog;
 
@@ -76,7 +76,8 @@ impl EngineConfig {
     }
 }
 
-/// Bytes whose seal held. Only [`Engine::unseal`] makes them, so who asks for them asks that the seal was checked.
+/// Bytes whose seal held, or whose digest is in such bytes. Only [`Engine::unseal`] and [`Trusted::vouch`] make them, so
+/// who asks for them asks that this was checked.
 #[derive(Clone, Copy)]
 pub struct Trusted<'a>(&'a [u8]);
 
@@ -91,6 +92,12 @@ impl<'a> Trusted<'a> {
     #[must_use]
     pub fn get(self, range: Range<usize>) -> Option<Self> {
         self.0.get(range).map(Self)
+    }
+
+    /// `bytes`, if these bytes are their BLAKE3.
+    #[must_use]
+    pub fn vouch<'b>(self, bytes: &'b [u8]) -> Option<Trusted<'b>> {
+        (Digest::of(bytes).as_bytes()[..] == *self.0).then_some(Trusted(bytes))
     }
 }
 

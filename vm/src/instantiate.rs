@@ -84,6 +84,16 @@ pub(crate) struct Linked<'a> {
     /// In the module's order.
     pub(crate) imports: Vec<Resolved>,
     pub(crate) types: Box<[u32]>,
+    pub(crate) origin: Origin,
+}
+
+/// What an instance begins as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A new one.
+    Module,
+    /// One whose pages come later: what is in them and holds no address needs no writing.
+    Snapshot,
 }
 
 /// See the file's page.
@@ -100,7 +110,7 @@ pub(crate) fn instantiate<T: 'static>(
 
 /// Step 2.
 pub(crate) fn build(core: &mut StoreCore, linked: Linked<'_>) -> Result<u32, StoreError> {
-    let Linked { module, imports, types } = linked;
+    let Linked { module, imports, types, origin } = linked;
     let limits = core.limits;
     let info = module.info();
     let contents = core.contents_mut()?;
@@ -120,7 +130,7 @@ pub(crate) fn build(core: &mut StoreCore, linked: Linked<'_>) -> Result<u32, Sto
         let room = pages(module.inner.layout.size.unsigned_abs() as usize);
         place::commit(core, places.context - room, room)?;
     }
-    let builder = Builder { context: places.context, module, core };
+    let builder = Builder { context: places.context, module, core, origin };
     builder.build(&places, imports, types)
 }
 
@@ -129,6 +139,7 @@ struct Builder<'a> {
     core: &'a mut StoreCore,
     module: &'a Module,
     context: usize,
+    origin: Origin,
 }
 
 impl Builder<'_> {
@@ -160,7 +171,10 @@ impl Builder<'_> {
         self.write_element_values(&mut record, places)?;
         self.write_globals(&mut record)?;
         self.write_tags(&mut record)?;
-        self.write_lengths();
+        // Programs with their data inside have tens of thousands of segments.
+        if self.origin == Origin::Module {
+            self.write_lengths();
+        }
         self.write_descriptors(&record)?;
         let span = &self.module.inner.span;
         if !self.core.walls.code.iter().any(|known| Arc::ptr_eq(known, span)) {

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::externs::{self, Extern};
 use crate::host::{HostFunc, IntoHostFunc};
 use crate::instance::Instance;
-use crate::instantiate::{self, InstantiateError, Linked, Resolved};
+use crate::instantiate::{self, InstantiateError, Linked, Origin, Resolved};
 use crate::module::Module;
 use crate::place;
 use crate::shared_memory::SharedMemory;
@@ -214,7 +214,8 @@ impl<T: 'static> Linker<T> {
         place::put_supertypes(core)?;
         let imports =
             imports?.into_iter().map(|found| found.place(core)).collect::<Result<_, _>>()?;
-        instantiate::instantiate(store, Linked { module, imports, types })
+        let origin = Origin::Module;
+        instantiate::instantiate(store, Linked { module, imports, types, origin })
     }
 
     /// The host function that an import of a module with these types asks for.

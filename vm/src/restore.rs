@@ -11,20 +11,30 @@
 //! 5. Sizes must be those that are described, and references must be of something of their types.
 //!
 //! Nothing runs and no initial value is computed: all values are in the pages.
+//!
+//! # In place
+//!
+//! A captured store is restored from an image file ([`restore_captured`]): in step 4 the pages that hold no address of
+//! this process are mapped, copied on write, where there are enough of them to be worth a mapping. They are what its
+//! births map, too, so the time does not depend on how many they are.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 
 use faasm_abi::module::Import;
 use faasm_abi::object::Digest;
 use faasm_abi::types::{HeapType, MemoryType, RefType, ValType};
 use faasm_sfi::HOST_PAGE;
+use faasm_sfi::image::Image;
 
-use crate::capture::CaptureError;
+use crate::capture::{self, CaptureError, Captured};
+use crate::code_cache::Check;
 use crate::engine::Engine;
 use crate::externs::{Extern, Global, Memory, Table, Tag};
 use crate::func::Func;
 use crate::heap;
-use crate::instantiate::{self, Linked, Resolved};
+use crate::image_cache::StoredImage;
+use crate::instantiate::{self, Linked, Origin, Resolved};
 use crate::linker::{self, Linker, MissingImport};
 use crate::module::Module;
 use crate::place;
@@ -32,6 +42,7 @@ use crate::shared_memory::{SharedMemory, SharedMemoryError};
 use crate::snapshot::{self, Description, PageRun, Sizes, StoreSnapshot};
 use crate::store::core::StoreCore;
 use crate::store::creation::{Creation, Room, Source};
+use crate::store::plan::pages;
 use crate::store::{Store, StoreError};
 
 /// Why a snapshot cannot be restored.
@@ -68,7 +79,7 @@ fn ensure(holds: bool, what: &'static str) -> Result<(), RestoreError> {
     if holds { Ok(()) } else { Err(damaged(what)) }
 }
 
-/// See the file's page.
+/// An open store; see the file's page.
 pub(crate) fn restore<T: 'static>(
     engine: &Engine,
     snapshot: &StoreSnapshot,
@@ -77,28 +88,64 @@ pub(crate) fn restore<T: 'static>(
     data: T,
 ) -> Result<Store<T>, RestoreError> {
     let StoreSnapshot { description, runs } = snapshot;
+    let mut core = make(engine, description, modules, linker)?;
+    overlay(&mut core, runs, &description.sizes)?;
+    check(&core, description, Check::Bytes)?;
+    Ok(Store::from_core(core, data))
+}
+
+/// A captured store; see the file's page. With [`Check::Seal`] its references are believed, as they were looked at
+/// before.
+pub(crate) fn restore_captured<T: 'static>(
+    engine: &Engine,
+    image: &StoredImage,
+    modules: &[Module],
+    linker: &Linker<T>,
+    looked: Check,
+) -> Result<Captured, RestoreError> {
+    let description = image.description();
+    let mut core = make(engine, description, modules, linker)?;
+    let mapped = show(&mut core, image)?;
+    check(&core, description, looked)?;
+    if looked == Check::Bytes {
+        ensure(!capture::refers_to_host(&mut core), "it refers to something of a host's")?;
+    }
+    capture::of_settled(&mut core, &mapped).map_err(|error| RestoreError::Pages(error.into()))
+}
+
+/// Steps 1 to 3.
+fn make<T: 'static>(
+    engine: &Engine,
+    description: &Description,
+    modules: &[Module],
+    linker: &Linker<T>,
+) -> Result<Box<StoreCore>, RestoreError> {
     let Description { room, limits, types, modules: digests, creations, .. } = description;
     let modules = find(modules, digests)?;
     let first = modules.iter().take(usize::from(matches!(room, Room::Module { .. }))).cloned();
-    let mut store = Store::with_room(engine, *room, first.collect(), *limits, data)?;
-    let core = store.core_mut();
+    let mut core =
+        StoreCore::with_room(engine, *room, first.collect(), *limits, TypeId::of::<T>())?;
     for group in types {
         let known = core.contents_mut()?.types.restore_group(group);
         ensure(known, "a type refers to none")?;
     }
-    place::put_supertypes(core)?;
-    let mut maker = Maker { core, description, modules: &modules, linker };
+    place::put_supertypes(&mut core)?;
+    let mut maker = Maker { core: &mut core, description, modules: &modules, linker };
     for creation in creations {
         maker.create(creation)?;
     }
-    heap::grow_to(core, description.sizes.heap)?;
-    ensure(snapshot::describe(core) == *description, "what it describes has another form")?;
-    overlay(core, runs, &description.sizes)?;
-    ensure(snapshot::sizes(core) == description.sizes, "a size is not as described")?;
-    ensure(heap::is_sound(core), "a reference is of nothing, or of another type")?;
+    heap::grow_to(&mut core, description.sizes.heap)?;
+    ensure(snapshot::describe(&core) == *description, "what it describes has another form")?;
     core.grown = false;
     core.refused = false;
-    Ok(store)
+    Ok(core)
+}
+
+/// Step 5.
+fn check(core: &StoreCore, description: &Description, looked: Check) -> Result<(), RestoreError> {
+    ensure(snapshot::sizes(core) == description.sizes, "a size is not as described")?;
+    let sound = looked == Check::Seal || heap::is_sound(core);
+    ensure(sound, "a reference is of nothing, or of another type")
 }
 
 /// The modules with these digests, in their order.
@@ -180,7 +227,8 @@ impl<T: 'static> Maker<'_, T> {
             .zip(imports)
             .map(|(import, source)| self.resolve(&types, import, *source))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(instantiate::build(self.core, Linked { module, imports, types }))
+        let origin = Origin::Snapshot;
+        Ok(instantiate::build(self.core, Linked { module, imports, types, origin }))
     }
 
     fn resolve(
@@ -249,27 +297,76 @@ fn overlay(core: &mut StoreCore, runs: &[PageRun], sizes: &Sizes) -> Result<(), 
         kept.iter().any(|range| range.contains(&start) && range.end - start >= len)
     };
     ensure(runs.iter().all(inside), "a page is not in the store")?;
-    let absolutes: Vec<(usize, u64)> =
-        snapshot::absolutes(&core.contents).into_iter().map(|at| (at, core.get(at))).collect();
-    // What making the store has written and the snapshot does not have is zero there.
+    let addresses = addresses(core);
+    clear(core, sizes)?;
+    for run in runs {
+        fill(core, offset(run), &run.bytes)?;
+    }
+    put_addresses(core, addresses);
+    Ok(())
+}
+
+/// From so many bytes of data on a part of an image is mapped and not copied: a mapping costs each birth about a
+/// microsecond and each live Faaslet a mapping, a copy costs the restoration about two microseconds a page.
+const IN_PLACE: usize = 1 << 20;
+
+/// Step 4, in place; which images the slot shows now, and where.
+fn show(core: &mut StoreCore, image: &StoredImage) -> Result<Vec<(usize, Image)>, RestoreError> {
+    let addresses = addresses(core);
+    let mut mapped = Vec::new();
+    let mut copied = Vec::new();
+    for extent in image.extents() {
+        let shared = core
+            .shared
+            .iter()
+            .any(|(index, _)| core.contents.memories[*index as usize].base == extent.start);
+        // Behind the last page that holds an address; addresses ascend.
+        let last = addresses[..addresses.partition_point(|&(at, _)| at < extent.end)].last();
+        let own = last.map_or(0, |&(at, _)| pages(at + 1)).clamp(extent.start, extent.end);
+        let cut =
+            if !shared && image.data_in(own..extent.end) >= IN_PLACE { own } else { extent.end };
+        if cut < extent.end {
+            let part = image.part(cut..extent.end);
+            let part = part.map_err(|error| RestoreError::Pages(error.into()))?;
+            core.slot.map_image(cut, &part).map_err(StoreError::from)?;
+            mapped.push((cut, part));
+        }
+        copied.push(extent.start..cut);
+    }
+    // What is mapped was not written.
+    clear(core, &image.description().sizes)?;
+    for (offset, bytes) in copied.into_iter().flat_map(|range| image.runs_in(range)) {
+        fill(core, offset, bytes)?;
+    }
+    put_addresses(core, addresses);
+    Ok(mapped)
+}
+
+/// The addresses of this process in the slot, ascending by where they are.
+fn addresses(core: &StoreCore) -> Vec<(usize, u64)> {
+    snapshot::absolutes(&core.contents).into_iter().map(|at| (at, core.get(at))).collect()
+}
+
+fn put_addresses(core: &mut StoreCore, addresses: Vec<(usize, u64)>) {
+    for (at, address) in addresses {
+        core.put(at, address);
+    }
+}
+
+/// Makes what was written while the store was made zero: what is not in the snapshot is.
+fn clear(core: &mut StoreCore, sizes: &Sizes) -> Result<(), RestoreError> {
     for range in snapshot::written(core, sizes).map_err(RestoreError::Pages)? {
         for page in range.step_by(HOST_PAGE) {
             fill(core, page, &[0; HOST_PAGE])?;
         }
-    }
-    for run in runs {
-        fill(core, offset(run), &run.bytes)?;
-    }
-    for (at, address) in absolutes {
-        core.put(at, address);
     }
     Ok(())
 }
 
 fn fill(core: &StoreCore, offset: usize, bytes: &[u8]) -> Result<(), RestoreError> {
     core.known.touch();
-    // SAFETY: the callers' ranges are of what the store has made accessible (`snapshot::kept`), and no call runs in it.
-    // What compiled code will take from these bytes is as trusted as the code: a snapshot is a store's, or was under
-    // our seal (`StoreSnapshot`).
+    // SAFETY: the callers' ranges are of what the store has made accessible (`snapshot::kept`, which `make` has found to
+    // be the description's), and no call runs in it. What compiled code will take from these bytes is as trusted as the
+    // code: a snapshot is a store's, or was under our seal (`StoreSnapshot`, `StoredImage`).
     unsafe { core.slot.write(offset, bytes) }.map_err(|error| StoreError::from(error).into())
 }

@@ -107,8 +107,8 @@ pub(crate) struct Outline {
     n_globals: u64,
     /// Where the next part would go.
     next: u64,
-    /// Accessible ranges of the slot.
-    accessible: Vec<(u64, u64)>,
+    /// The ranges of the slot that are kept ([`kept`]), ascending.
+    pub(crate) kept: Vec<(u64, u64)>,
 }
 
 impl StoreSnapshot {
@@ -118,11 +118,22 @@ impl StoreSnapshot {
         &self.description.modules
     }
 
+    /// The fields of this snapshot's description that are for people and for planning.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.description.summary()
+    }
+
+    /// What the store may take.
+    #[must_use]
+    pub fn limits(&self) -> StoreLimits {
+        self.description.limits
+    }
+
     /// Everything but the pages, in postcard's encoding.
     #[must_use]
     pub fn describe(&self) -> Vec<u8> {
-        // Writing to a vector fails only for types that postcard cannot encode, and these it can.
-        postcard::to_stdvec(&self.description).unwrap_or_default()
+        self.description.encode()
     }
 
     /// The pages.
@@ -140,26 +151,77 @@ impl StoreSnapshot {
         description: Trusted<'_>,
         runs: impl IntoIterator<Item = (u64, Trusted<'a>)>,
     ) -> Result<Self, SnapshotError> {
-        let malformed = |what| SnapshotError { what };
-        let encoded = description.bytes();
-        let description = postcard::from_bytes(encoded)
-            .map_err(|_| malformed("its description cannot be decoded"))?;
-        let mut all: Vec<PageRun> = Vec::new();
-        for (offset, bytes) in runs {
-            let run = PageRun { offset, bytes: bytes.bytes().to_vec() };
-            // A run that touches the last one would make two snapshots of one store.
-            let free = all.last().map_or(Some(0), |last| end(last)?.checked_add(1));
-            if end(&run).is_none() || free.is_none_or(|free| run.offset < free) {
-                return Err(malformed("a run of pages is misplaced"));
-            }
-            all.push(run);
-        }
-        let snapshot = Self { description, runs: all };
-        // Numbers can be written in several ways, and bytes may follow.
-        if snapshot.describe() != encoded {
-            return Err(malformed("its description is not written as it must be"));
+        let description = Description::decode(description.bytes())?;
+        let mut snapshot = Self { description, runs: Vec::new() };
+        for (offset, pages) in runs {
+            snapshot.append(offset, pages)?;
         }
         Ok(snapshot)
+    }
+
+    /// Adds pages behind those that there are.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`] when they are no whole pages behind those.
+    pub fn append(&mut self, offset: u64, pages: Trusted<'_>) -> Result<(), SnapshotError> {
+        let run = PageRun { offset, bytes: pages.bytes().to_vec() };
+        let free = self.runs.last().map_or(Some(0), end);
+        if end(&run).is_none() || free.is_none_or(|free| offset < free) {
+            return Err(SnapshotError { what: "a run of pages is misplaced" });
+        }
+        match self.runs.last_mut() {
+            Some(last) if end(last) == Some(offset) => last.bytes.extend_from_slice(&run.bytes),
+            _ => self.runs.push(run),
+        }
+        Ok(())
+    }
+
+    /// The digests of the modules that a description names: for who keeps them, whatever it is worth.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`].
+    pub fn objects_of(description: &[u8]) -> Result<Vec<Digest>, SnapshotError> {
+        Ok(Description::decode(description)?.modules)
+    }
+}
+
+/// What a snapshot's description says of its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Bytes of all memories.
+    pub memory_bytes: u64,
+    /// Bytes of the slot that a birth makes accessible, without the stack.
+    pub image_bytes: u64,
+    /// Instances of modules.
+    pub instances: u64,
+}
+
+impl Description {
+    fn encode(&self) -> Vec<u8> {
+        // Writing to a vector fails only for types that postcard cannot encode, and these it can.
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    pub(crate) fn decode(encoded: &[u8]) -> Result<Self, SnapshotError> {
+        let malformed = |what| SnapshotError { what };
+        let description: Self = postcard::from_bytes(encoded)
+            .map_err(|_| malformed("its description cannot be decoded"))?;
+        // Numbers can be written in several ways, and bytes may follow.
+        if description.encode() != encoded {
+            return Err(malformed("its description is not written as it must be"));
+        }
+        Ok(description)
+    }
+
+    fn summary(&self) -> Summary {
+        let kept = self.outline.kept.iter().map(|&(start, end)| end.saturating_sub(start));
+        Summary {
+            memory_bytes: self.sizes.memories.iter().fold(0, |all, &len| all.saturating_add(len)),
+            image_bytes: kept.fold(0, u64::saturating_add),
+            instances: self.outline.n_instances,
+        }
     }
 }
 
@@ -217,14 +279,15 @@ pub(crate) fn describe(core: &StoreCore) -> Description {
         committed: _,
         cells: _,
     } = &*core.contents;
+    let sizes = sizes(core);
     Description {
         room: *room,
         limits: core.limits,
         types: types.groups(),
         modules: modules.iter().map(crate::Module::digest).collect(),
         creations: creations.clone(),
-        sizes: sizes(core),
-        outline: outline(core),
+        outline: outline(core, &sizes),
+        sizes,
     }
 }
 
@@ -239,15 +302,15 @@ pub(crate) fn sizes(core: &StoreCore) -> Sizes {
     }
 }
 
-fn outline(core: &StoreCore) -> Outline {
+fn outline(core: &StoreCore, sizes: &Sizes) -> Outline {
     let contents = &core.contents;
-    let accessible = capture::ranges(core);
+    let kept = kept(core, sizes);
     Outline {
         n_funcs: contents.funcs.len() as u64,
         n_instances: contents.instances.len() as u64,
         n_globals: contents.globals.len() as u64,
         next: contents.plan.next as u64,
-        accessible: accessible.iter().map(|r| (r.start as u64, r.end as u64)).collect(),
+        kept: kept.iter().map(|r| (r.start as u64, r.end as u64)).collect(),
     }
 }
 
@@ -265,13 +328,16 @@ pub(crate) fn absolutes(contents: &Contents) -> Vec<usize> {
     all
 }
 
-/// The accessible ranges of the slot, without the stack; of shared memories so many bytes as `sizes` says.
+/// The accessible ranges of the slot, without the stack, ascending; of shared memories so many bytes as `sizes` says.
 pub(crate) fn kept(core: &StoreCore, sizes: &Sizes) -> Vec<Range<usize>> {
     let shared = core.shared.iter().map(|&(index, _)| {
         let (base, len) = shared_extent(core, index, sizes);
         base..base + len
     });
-    unshared(core).into_iter().chain(shared).collect()
+    let mut kept: Vec<_> = unshared(core).into_iter().chain(shared).collect();
+    kept.retain(|range| !range.is_empty());
+    kept.sort_by_key(|range| range.start);
+    kept
 }
 
 fn unshared(core: &StoreCore) -> Vec<Range<usize>> {
@@ -296,13 +362,11 @@ fn shared_extent(core: &StoreCore, index: u32, sizes: &Sizes) -> (usize, usize) 
 
 /// The pages that may hold anything but zeros, as ranges of offsets, ascending.
 pub(crate) fn written(core: &StoreCore, sizes: &Sizes) -> Result<Vec<Range<usize>>, CaptureError> {
-    let mut written = unshared(core);
+    let scanner = &core.contents.engine.inner.scanner;
+    let scanned = unshared(core).into_iter().map(|range| scanner.written_in(&core.slot, range));
+    let mut written = scanned.collect::<Result<Vec<_>, _>>()?.concat();
     // What an image shows was not written here.
-    if core.origin.is_none() {
-        let scanner = &core.contents.engine.inner.scanner;
-        let scanned = written.into_iter().map(|range| scanner.written_in(&core.slot, range));
-        written = scanned.collect::<Result<Vec<_>, _>>()?.concat();
-    }
+    written.extend(core.origin.iter().flat_map(capture::Origin::data));
     // Nor was what a region shows.
     for (index, memory) in &core.shared {
         let (base, len) = shared_extent(core, *index, sizes);

@@ -26,11 +26,9 @@ pub(crate) mod creation;
 pub(crate) mod plan;
 pub(crate) mod types;
 
-use contents::Contents;
 pub use core::CorePtr;
 use core::StoreCore;
 use creation::Room;
-use plan::SlotPlan;
 
 /// One reservation with everything that is instantiated in it, and the embedder's `T`.
 ///
@@ -156,21 +154,15 @@ impl<T: 'static> Store<T> {
         Self::with_room(engine, room, vec![module.clone()], limits, data)
     }
 
-    /// An empty store with this room, which is for the first of `modules` if it is for one.
-    pub(crate) fn with_room(
+    fn with_room(
         engine: &Engine,
         room: Room,
         modules: Vec<Module>,
         limits: StoreLimits,
         data: T,
     ) -> Result<Self, StoreError> {
-        let plan = SlotPlan::of(room, modules.first(), &limits)?;
-        let core = engine.with_room(StoreError::is_want_of_room, || {
-            let plan = (room, plan.clone());
-            let contents = Contents::new(engine, plan, modules.clone(), TypeId::of::<T>());
-            StoreCore::new(contents, limits)
-        })?;
-        Ok(Self::from_core(Box::new(core), data))
+        let core = StoreCore::with_room(engine, room, modules, limits, TypeId::of::<T>())?;
+        Ok(Self::from_core(core, data))
     }
 
     /// Puts `data` into a core that has none.

@@ -28,6 +28,8 @@ mod guest_memory;
 mod hosts;
 #[path = "it/idle.rs"]
 mod idle;
+#[path = "it/images.rs"]
+mod images;
 #[path = "it/interrupts.rs"]
 mod interrupts;
 #[path = "it/kernels.rs"]

@@ -14,6 +14,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("fleet", "a hundred thousand Faaslets that wait on this machine"),
     ("compile", "compiling real modules, on one thread and on two, and the memory it takes"),
     ("load", "loading real modules from files"),
+    ("snapshot", "a Proto at rest, restored in another process"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
     ("merge", "diffs of memories and their merging, against plain loops"),
     ("python", "CPython with an imported standard library, from its Proto"),

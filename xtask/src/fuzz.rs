@@ -12,6 +12,7 @@ use crate::shell::{answers, cargo, output, root, run, say};
 const TARGETS: &[(&str, &str)] = &[
     ("compile", "validation and compilation of arbitrary bytes and of random modules"),
     ("object_open", "objects that were changed, with and without a seal that holds"),
+    ("snapshot_open", "chunks, exports, and manifests that were changed under a seal that holds"),
     ("reset", "every byte of a slot in which a random module ran, after its reset, in every way"),
     ("differential", "random modules on our VM and on the rivals"),
 ];
@@ -26,7 +27,7 @@ const TSAN: &[(&str, &[&str])] = &[("faasm-sfi", &["pending::", "watchdog::"])];
 /// What to fuzz, and for how long.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// compile, object_open, reset or differential; all of them if not given.
+    /// compile, object_open, snapshot_open, reset or differential; all of them if not given.
     target: Option<String>,
     /// Minutes for each target.
     #[arg(long, default_value_t = 1.0)]

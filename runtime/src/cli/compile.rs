@@ -124,7 +124,7 @@ fn limit(text: &str) -> Result<(String, u64), String> {
 }
 
 /// Writes a file whole or not at all; a device or a pipe is written to as it is.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return fs::write(path, bytes);
     }

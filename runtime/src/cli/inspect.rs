@@ -100,13 +100,13 @@ fn print(options: &Options, report: &Report) -> Result<(), Failure> {
     if options.json { put(&json(report)?) } else { put(&text::of(report)) }
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+pub(super) fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::internal(&error))?;
     Ok(text + "\n")
 }
 
 /// Prints; a reader that has seen enough, such as `head`, is no failure.
-fn put(text: &str) -> Result<(), Failure> {
+pub(super) fn put(text: &str) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write};
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::internal(&error)),

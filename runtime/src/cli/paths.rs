@@ -23,6 +23,13 @@ pub(super) fn data_folder() -> Result<PathBuf, Failure> {
         })
 }
 
+/// The key in a file that must be there: of another host's, or user's.
+pub(super) fn existing_key(file: &Path) -> Result<SealKey, Failure> {
+    // `load_or_create` would make one, with which nothing was ever sealed.
+    std::fs::metadata(file).map_err(|error| Failure::file(file, &error))?;
+    seal_key(Some(file))
+}
+
 /// The key with which this user's objects are sealed.
 pub(super) fn seal_key(file: Option<&Path>) -> Result<SealKey, Failure> {
     let path = match file {

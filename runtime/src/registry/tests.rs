@@ -12,6 +12,7 @@ fn record(registry: &Registry, wasm: &[u8]) -> Record {
         wasm: digest,
         wasm_bytes: wasm.len() as u64,
         object,
+        snapshot: None,
         uploaded: 7,
     }
 }

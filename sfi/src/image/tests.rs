@@ -4,7 +4,7 @@ use super::*;
 
 /// Bytes that the file takes.
 fn taken(fd: BorrowedFd<'_>) -> u64 {
-    let file = std::fs::File::from(fd.try_clone_to_owned().unwrap());
+    let file = File::from(fd.try_clone_to_owned().unwrap());
     std::os::unix::fs::MetadataExt::blocks(&file.metadata().unwrap()) * 512
 }
 
@@ -83,4 +83,37 @@ fn writes_beyond_the_end_are_refused() {
     }
     assert!(ImageBuilder::new(usize::MAX).is_err());
     builder.write(HOST_PAGE, &[]).unwrap();
+}
+
+#[test]
+fn pages_of_a_file_are_an_image() {
+    let mut file = File::from(memfd(c"faasm-test").unwrap());
+    let bytes: Vec<u8> = (0..3 * HOST_PAGE).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    io::Write::write_all(&mut file, &bytes).unwrap();
+    // SAFETY: nobody else knows the file, and it is not written again.
+    let of =
+        |offset, len, pages: &[bool]| unsafe { Image::of_file(&file, offset, len, pages.into()) };
+    let image = of(HOST_PAGE, 2 * HOST_PAGE, &[true, false]).unwrap();
+    assert!(image.bytes() == &bytes[HOST_PAGE..]);
+    assert!(!image.is_hole(0) && image.is_hole(1));
+    let slot = crate::slot::Slot::reserve(1 << 20).unwrap();
+    slot.map_image(HOST_PAGE, &image).unwrap();
+    let mut read = vec![0; 2 * HOST_PAGE];
+    // SAFETY: the image was mapped there just now, and nobody else has the slot.
+    unsafe {
+        slot.write(HOST_PAGE, &[0xff]).unwrap();
+        slot.read(HOST_PAGE, &mut read).unwrap();
+    }
+    assert!(read[0] == 0xff && read[1..] == bytes[HOST_PAGE + 1..]);
+    assert!(image.bytes() == &bytes[HOST_PAGE..], "the copy was written, not the file");
+    for (offset, len, pages) in [
+        (0, 4 * HOST_PAGE, 4),
+        (1, HOST_PAGE, 1),
+        (0, HOST_PAGE + 1, 1),
+        (0, 0, 0),
+        (0, HOST_PAGE, 2),
+        (usize::MAX - HOST_PAGE + 1, HOST_PAGE, 1),
+    ] {
+        assert!(of(offset, len, &vec![true; pages]).is_err(), "{offset} {len} {pages}");
+    }
 }

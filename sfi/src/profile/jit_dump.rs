@@ -75,7 +75,7 @@ fn create(path: &Path) -> io::Result<Dump> {
     push_u32s(&mut header, &[MAGIC, VERSION, HEADER_BYTES, MACHINE, 0, std::process::id()]);
     push_u64s(&mut header, &[now(), 0]);
     file.write_all(&header)?;
-    pages::map(HOST_PAGE, Access::Execute, Shows::CopyOf(file.as_fd()))
+    pages::map(HOST_PAGE, Access::Execute, Shows::CopyOf(file.as_fd(), 0))
         .map_err(|refused| refused.source)?;
     Ok(Dump { file, index: 0 })
 }

@@ -8,6 +8,7 @@ mod host;
 mod isolation;
 mod limits;
 mod process;
+mod snapshots;
 mod stress;
 mod tools;
 mod uploads;

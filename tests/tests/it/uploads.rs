@@ -115,8 +115,9 @@ fn a_host_that_stops_ends_a_call_that_was_about_to_start() {
     host.upload_wat("slow", slow);
     let TestHost { host, dir } = host;
     drop(host);
-    // The first call after the start makes the Proto: the host is told to stop meanwhile.
+    // Without its snapshot, the first call after the start makes the Proto: the host is told to stop meanwhile.
     let data = dir.path().join("data");
+    std::fs::remove_dir_all(data.join("protos")).unwrap();
     let host = TestHost { host: Host::start(HostConfig::new(data)).unwrap(), dir };
     let call = host.begin("slow", b"", Some(Duration::from_mins(2)));
     while host.host.live() == 0 {

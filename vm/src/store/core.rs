@@ -1,5 +1,6 @@
 //! The part of a store that does not depend on the embedder's data type.
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -17,13 +18,16 @@ use faasm_sfi::walls::Walls;
 
 use crate::backtrace::Addresses;
 use crate::capture::Origin;
+use crate::engine::Engine;
 use crate::externs::AccessError;
 use crate::func::Func;
 use crate::heap::Roots;
 use crate::mappings::{Mappings, OF_PIECE};
+use crate::module::Module;
 use crate::shared_memory::SharedMemory;
 use crate::store::contents::{Contents, MemoryRecord, TableRecord};
-use crate::store::plan::{STACK_GUARD, memory_bytes, pages, table_bytes};
+use crate::store::creation::Room;
+use crate::store::plan::{STACK_GUARD, SlotPlan, memory_bytes, pages, table_bytes};
 use crate::store::{StoreError, StoreLimits};
 use crate::trap::Trap;
 use crate::value::Val;
@@ -115,6 +119,23 @@ pub(crate) struct StoreCore {
 unsafe impl Send for StoreCore {}
 
 impl StoreCore {
+    /// An empty store with this room, which is for the first of `modules` if it is for one, and for data of this type.
+    pub(crate) fn with_room(
+        engine: &Engine,
+        room: Room,
+        modules: Vec<Module>,
+        limits: StoreLimits,
+        data_type: TypeId,
+    ) -> Result<Box<Self>, StoreError> {
+        let plan = SlotPlan::of(room, modules.first(), &limits)?;
+        let core = engine.with_room(StoreError::is_want_of_room, || {
+            let plan = (room, plan.clone());
+            let contents = Contents::new(engine, plan, modules.clone(), data_type);
+            Self::new(contents, limits)
+        })?;
+        Ok(Box::new(core))
+    }
+
     /// An empty store: its slot reserved, stack and null descriptor accessible.
     pub(crate) fn new(contents: Contents, limits: StoreLimits) -> Result<Self, StoreError> {
         let mut core = Self::on_slot(Arc::new(contents), limits)?;

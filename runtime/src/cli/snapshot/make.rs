@@ -1,0 +1,168 @@
+//! Taking a snapshot of a function or module, and running one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use faasm_compiler::CompileOptions;
+use faasm_hostif::{HostBuilder, HostState, Input, Output};
+use faasm_snapshot::{Entry, Manifest, Proto, ProtoError, Recipe};
+use faasm_state::CallId;
+use faasm_vm::{Check, Digest, Engine, Linker, Module, StoreLimits};
+
+use super::super::compile::object;
+use super::super::failure::{Done, Failure};
+use super::carry::sealed_object;
+use super::{engine, find, key_of, manifest, open, refused, sealed};
+use crate::duration;
+use crate::forge::{ForgeError, MissingImports};
+use crate::name::FunctionName;
+use crate::problem::{EXIT_TRAP, explain};
+use crate::registry;
+use crate::size;
+use crate::snapshots::{Keeper, Snapshots};
+
+/// Options of `faasm snapshot take`.
+#[derive(Args, Debug)]
+pub(super) struct Take {
+    /// A function of the data folder, a module, or the object that `faasm compile` made of one.
+    #[arg(value_name = "FUNCTION|FILE")]
+    source: String,
+    /// Memory of a Faaslet.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size::parse)]
+    memory: u64,
+    /// How long the initialisation may take.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
+    timeout: Duration,
+    /// The export that initialises the module, in the place of `_faasm_zygote` or `wizer.initialize`.
+    #[arg(long, value_name = "NAME")]
+    init: Option<String>,
+}
+
+/// Options of `faasm snapshot run`.
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// The snapshot, by the first digits of its digest.
+    snapshot: String,
+    /// The guest's arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+pub(super) fn take(data: &Path, options: &Take) -> Done {
+    let (snapshots, engine) = (open(data)?, engine(key_of(data)?)?);
+    let sealed = object_of(data, &engine, &options.source)?;
+    let digest = engine.seal().digest(&sealed).map_err(|error| refused(&error.into()))?;
+    let module = snapshots.modules().insert(&engine, &digest.to_string(), &sealed);
+    let module = module.map_err(|error| refused(&error.into()))?;
+    if let Err(imports) = faasm_hostif::check_imports(module.info()) {
+        return Err(Failure::problem(&ForgeError::from(MissingImports(imports))));
+    }
+    let linker = linker(&engine)?;
+    let limits = StoreLimits { memory_bytes: options.memory, ..StoreLimits::default() };
+    let deadline = Some(Instant::now() + options.timeout);
+    let recipe = Recipe {
+        limits,
+        deadline,
+        init: options.init.as_deref(),
+        check: |state: &HostState| Ok(state.check_leftovers()?),
+        ..Recipe::new(&engine, &linker)
+    };
+    let name = options.source.rsplit('/').next().unwrap_or_default();
+    let proto = Proto::make(&recipe, &module, host(HostBuilder::new().arg(name))?);
+    let proto = proto.map_err(|error: ProtoError| Failure::usage(explain(&error)))?;
+    let taken = snapshots.take(&engine, Keeper::User, &proto, &options.source);
+    println!("{}", taken.map_err(|error| refused(&error))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The sealed object of what a snapshot is to be taken of.
+fn object_of(data: &Path, engine: &Engine, source: &str) -> Result<Vec<u8>, Failure> {
+    let path = PathBuf::from(source);
+    let wasm = match (path.exists(), source.parse::<FunctionName>()) {
+        (false, Ok(name)) => {
+            let record = registry::record_in(data, &name).map_err(|e| Failure::problem(&e))?;
+            let record = record.ok_or_else(|| {
+                Failure::not_found(format!("there is neither a function nor a file `{source}`"))
+            })?;
+            registry::wasm_in(data, record.wasm).map_err(|error| Failure::problem(&error))?
+        }
+        _ => fs::read(&path).map_err(|error| Failure::file(&path, &error))?,
+    };
+    if wasm.starts_with(b"\x7fELF") {
+        return Ok(wasm);
+    }
+    let object = object(&wasm, &CompileOptions::default());
+    Ok(engine.seal().seal(object.map_err(|error| Failure::problem(&error).at(&path))?))
+}
+
+fn linker(engine: &Engine) -> Result<Linker<HostState>, Failure> {
+    let mut linker = Linker::new(engine);
+    faasm_hostif::link(&mut linker).map_err(|error| Failure::internal(&error))?;
+    Ok(linker)
+}
+
+fn host(builder: HostBuilder) -> Result<HostState, Failure> {
+    let host = builder.build().map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(host.call(CallId(1), Vec::new()))
+}
+
+/// The modules of a snapshot.
+fn modules_of(
+    data: &Path,
+    snapshots: &Snapshots,
+    engine: &Engine,
+    manifest: &Manifest<'_>,
+) -> Result<Vec<Module>, Failure> {
+    let load = |&digest: &Digest| {
+        let cached = snapshots.modules().load(engine, &digest.to_string(), Check::Seal);
+        if let Some(module) = cached.map_err(|error| refused(&error.into()))? {
+            return Ok(module);
+        }
+        let object = sealed_object(data, &manifest.about().source, digest, engine.seal())?;
+        Module::load(engine, &object).map_err(|error| Failure::usage(explain(&error)))
+    };
+    manifest.store().modules().iter().map(load).collect()
+}
+
+pub(super) fn run(data: &Path, options: &Run) -> Done {
+    let (snapshots, engine) = (open(data)?, engine(key_of(data)?)?);
+    let digest = find(&snapshots, &options.snapshot)?.digest;
+    let sealed = sealed(&snapshots, digest)?;
+    let manifest = manifest(&engine, &sealed)?;
+    let modules = modules_of(data, &snapshots, &engine, &manifest)?;
+    let linker = linker(&engine)?;
+    let limits = manifest.store().limits();
+    let recipe = Recipe { limits, ..Recipe::new(&engine, &linker) };
+    let builder = || {
+        options.args.iter().fold(
+            HostBuilder::new()
+                .stdin(Input::Inherit)
+                .stdout(Output::Stdout)
+                .stderr(Output::Stderr)
+                .arg(manifest.about().source.as_bytes()),
+            |builder, arg| builder.arg(arg.as_bytes()),
+        )
+    };
+    let restored = snapshots.restore(&recipe, digest, &modules, Check::Seal, host(builder())?);
+    let proto = restored.map_err(|error| refused(&error))?;
+    let entry = proto.main().map_err(|error| Failure::usage(explain(&error)))?;
+    let mut store = proto.birth(host(builder())?).map_err(|error| Failure::internal(&error))?;
+    if let Some(first) = proto.after_restore() {
+        match Entry::return_code(first.func().call(&mut store, &[])) {
+            Ok(0) => {}
+            Ok(code) => return Err(Failure::usage(format!("`after_restore` returned {code}"))),
+            Err(trap) => return Err(Failure::usage(format!("`after_restore` trapped: {trap}"))),
+        }
+    }
+    match Entry::return_code(entry.func().call(&mut store, &[])) {
+        Ok(code) => Ok(ExitCode::from(code.to_le_bytes()[0])),
+        Err(trap) => {
+            eprintln!("faasm: {} trapped: {trap}", manifest.about().source);
+            eprint!("{}", trap.backtrace());
+            Ok(ExitCode::from(EXIT_TRAP))
+        }
+    }
+}
