@@ -18,8 +18,12 @@ const TARGETS: &[(&str, &str)] = &[
 ];
 
 /// Packages and tests that Miri can run: no system call of ours, no machine code.
-const MIRI: &[(&str, &[&str])] =
-    &[("faasm-abi", &[]), ("faasm-sfi", &["pending::"]), ("faasm-state", &["bits::"])];
+const MIRI: &[(&str, &[&str])] = &[
+    // This one counts to millions, which takes Miri an hour.
+    ("faasm-abi", &["--skip", "layout::tests::absurd_counts_are_refused"]),
+    ("faasm-sfi", &["pending::"]),
+    ("faasm-state", &["bits::"]),
+];
 
 /// Packages and tests of what is concurrent on stacks that the thread sanitizer knows.
 const TSAN: &[(&str, &[&str])] = &[("faasm-sfi", &["pending::", "watchdog::"])];
@@ -159,7 +163,7 @@ pub(crate) fn miri() -> Result<()> {
     need_component("miri", "Miri")?;
     for (package, filter) in MIRI {
         let mut tests = nightly("miri", &None);
-        tests.args(["test", "--target-dir", "target/miri", "-p", package, "--lib"]);
+        tests.args(["test", "--target-dir", "target/miri", "-p", package, "--lib", "--"]);
         tests.args(*filter);
         run(&format!("Miri: {package} {}", filter.join(" ")), &mut tests)?;
     }

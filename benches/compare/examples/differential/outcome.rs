@@ -57,6 +57,8 @@ pub(crate) enum Stop {
     Late,
     /// The engine does not take the module.
     Refused(String),
+    /// A rival's own panic.
+    Panicked,
     /// It ended in a way that has no words here.
     Strange(String),
 }

@@ -102,13 +102,18 @@ fn compare(
             None => agreed += 1,
         },
     };
-    against("wasmtime", rival.run(case, &calls));
+    against("wasmtime", spared(|| rival.run(case, &calls)));
     if case.interpreted {
-        against("wasmi", interpreter.run(case, &calls));
+        against("wasmi", spared(|| interpreter.run(case, &calls)));
     }
     judged.counts.add("compared", u64::from(agreed + found.len() > 0));
     let into = if agreed == 0 { &mut judged.differences } else { &mut judged.alone };
     into.append(&mut found);
+}
+
+/// A rival's run, of which a panic is no finding of ours.
+fn spared(run: impl FnOnce() -> Result<Ran, Stop>) -> Result<Ran, Stop> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(Stop::Panicked))
 }
 
 /// Our own resets, which no rival has.
@@ -132,6 +137,7 @@ fn skip(judged: &mut Judged, engine: &str, stop: &Stop) {
         Stop::Stack => "stack",
         Stop::Resources(_) => "resources",
         Stop::Late => "late",
+        Stop::Panicked => "panicked",
         Stop::Refused(_) => "refused",
         Stop::Strange(_) => "strange",
     };
