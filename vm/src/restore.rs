@@ -110,7 +110,7 @@ pub(crate) fn restore_captured<T: 'static>(
     if looked == Check::Bytes {
         ensure(!capture::refers_to_host(&mut core), "it refers to something of a host's")?;
     }
-    capture::of_settled(&mut core, &mapped).map_err(|error| RestoreError::Pages(error.into()))
+    capture::of_settled(&mut core, &mapped).map_err(RestoreError::Pages)
 }
 
 /// Steps 1 to 3.
