@@ -164,6 +164,8 @@ pub(crate) fn miri() -> Result<()> {
     need_component("miri", "Miri")?;
     for (package, filter) in MIRI {
         let mut tests = nightly("miri", &None);
+        // proptest looks for its folder of findings; each of its cases takes Miri seconds.
+        tests.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "4");
         tests.args(["test", "--target-dir", "target/miri", "-p", package, "--lib", "--"]);
         tests.args(*filter);
         run(&format!("Miri: {package} {}", filter.join(" ")), &mut tests)?;
