@@ -106,7 +106,7 @@ impl HostFunction {
 
 /// Every function that guests can import.
 pub fn signatures() -> impl Iterator<Item = &'static HostFunction> {
-    [rows::WASI_FUNCTIONS, rows::WASI_ENDS, rows::FAASM_FUNCTIONS].into_iter().flatten()
+    rows::TABLES.iter().copied().flatten()
 }
 
 /// Defines every function of the table.
