@@ -397,14 +397,15 @@ pub(crate) fn of_settled(
     mapped: &[(usize, Image)],
 ) -> Result<Captured, CaptureError> {
     let mut pieces = Vec::new();
+    let written = snapshot::written(core, &snapshot::sizes(core))?;
     for range in ranges(core) {
         let mut from = range.start;
         for (offset, image) in mapped.iter().filter(|(offset, _)| range.contains(offset)) {
-            pieces.extend(copied(core, from..*offset)?);
+            pieces.extend(copied(core, from..*offset, &written)?);
             pieces.push(Piece { offset: *offset, image: image.clone() });
             from = offset + image.len();
         }
-        pieces.extend(copied(core, from..range.end)?);
+        pieces.extend(copied(core, from..range.end, &written)?);
     }
     let shared = core
         .shared
@@ -431,11 +432,15 @@ pub(crate) fn of_settled(
 }
 
 /// A piece with a copy of what is in the range, if it is not empty.
-fn copied(core: &StoreCore, range: Range<usize>) -> Result<Option<Piece>, ImageError> {
+fn copied(
+    core: &StoreCore,
+    range: Range<usize>,
+    written: &[Range<usize>],
+) -> Result<Option<Piece>, ImageError> {
     if range.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Piece { offset: range.start, image: image_of(core, &range)? }))
+    Ok(Some(Piece { offset: range.start, image: image_of(core, &range, written)? }))
 }
 
 /// Ends a store whose data is dropped; its slot goes back to where it was born.
@@ -529,17 +534,25 @@ pub(crate) fn accessible_pages(core: &StoreCore) -> Vec<(usize, Vec<u8>)> {
         .collect()
 }
 
-/// The bytes of a range, but zero for the stack: what was left there by earlier calls is nobody's business.
-fn image_of(core: &StoreCore, range: &Range<usize>) -> Result<Image, ImageError> {
+/// The bytes of a range, of which the others than `written` are zero, and so is the stack: what was left there by
+/// earlier calls is nobody's business.
+fn image_of(
+    core: &StoreCore,
+    range: &Range<usize>,
+    written: &[Range<usize>],
+) -> Result<Image, ImageError> {
     let mut builder = ImageBuilder::new(range.len())?;
     let stack = &core.contents.plan.stack;
     let before = range.start..range.end.min(stack.start);
     let after = range.start.max(stack.end)..range.end;
     for part in [before, after] {
-        if !part.is_empty() {
-            let (at, address) = (part.start - range.start, core.slot.address() + part.start);
-            // SAFETY: the ranges are of what the store has made accessible, and no call runs in it.
-            unsafe { builder.copy_from(at, address, part.len())? };
+        for written in written {
+            let (start, end) = (part.start.max(written.start), part.end.min(written.end));
+            if start < end {
+                let (at, address) = (start - range.start, core.slot.address() + start);
+                // SAFETY: the ranges are of what the store has made accessible, and no call runs in it.
+                unsafe { builder.copy_from(at, address, end - start)? };
+            }
         }
     }
     builder.seal()

@@ -30,6 +30,8 @@ pub(crate) struct EngineInner {
     pub(crate) idle: IdleLists,
     pub(crate) reclaimer: Reclaimer,
     pub(crate) mappings: Arc<MappingBudget>,
+    /// How many this process may use.
+    pub(crate) processors: usize,
     /// Numbers stores, so that a handle is good only for the store (and its born copies) that it came from.
     stores: AtomicU64,
 }
@@ -143,7 +145,17 @@ impl Engine {
         let stores = AtomicU64::new(RandomState::new().hash_one(()));
         let idle = IdleLists::new(config.all_idle_slots);
         let mappings = MappingBudget::new(config.mappings);
-        let inner = EngineInner { config, watchdog, scanner, idle, reclaimer, mappings, stores };
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let inner = EngineInner {
+            config,
+            watchdog,
+            scanner,
+            idle,
+            reclaimer,
+            mappings,
+            processors,
+            stores,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

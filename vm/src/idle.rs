@@ -23,7 +23,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::engine::Engine;
 use crate::store::core::StoreCore;
@@ -132,7 +132,7 @@ impl Idle {
     /// No slots yet.
     pub(crate) fn new(engine: &Engine) -> Self {
         let most = engine.inner.config.idle_slots;
-        let count = (most / LEAST).clamp(1, processors());
+        let count = (most / LEAST).clamp(1, engine.inner.processors);
         let list = |at: usize| List {
             engine: engine.clone(),
             most: most / count + usize::from(at < most % count),
@@ -245,11 +245,6 @@ impl Drop for List {
         let allowance = self.lock().allowance;
         self.engine.inner.idle.give_back(allowance);
     }
-}
-
-fn processors() -> usize {
-    static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// This thread's number: threads are counted as they come.

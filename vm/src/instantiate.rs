@@ -92,7 +92,7 @@ pub(crate) struct Linked<'a> {
 pub(crate) enum Origin {
     /// A new one.
     Module,
-    /// One whose pages come later: what is in them and holds no address needs no writing.
+    /// One whose pages come later, and whose descriptors' addresses: what is in them needs no writing.
     Snapshot,
 }
 
@@ -424,15 +424,18 @@ impl Builder<'_> {
     fn write_descriptors(&mut self, record: &InstanceRecord) -> Result<(), StoreError> {
         let functions = &self.module.info().escaping;
         self.commit_descriptors(functions.len())?;
+        self.core.contents_mut()?.funcs.reserve(functions.len());
         for &function in functions {
             let found = self.function(record, function)?;
             let reference = self.core.contents.funcs.len();
             let at = self.core.contents.plan.funcrefs + reference * funcref::SIZE as usize;
             let context = i32::try_from(found.context >> funcref::CONTEXT_SHIFT)
                 .map_err(|_| StoreError::Limit { what: "address space" })?;
-            self.core.put(at + funcref::CODE as usize, found.code as u64);
-            self.core.put(at + funcref::TYPE as usize, found.ty);
-            self.core.put(at + funcref::CONTEXT as usize, context.cast_unsigned());
+            if self.origin == Origin::Module {
+                self.core.put(at + funcref::CODE as usize, found.code as u64);
+                self.core.put(at + funcref::TYPE as usize, found.ty);
+                self.core.put(at + funcref::CONTEXT as usize, context.cast_unsigned());
+            }
             self.core.contents_mut()?.funcs.push(found);
         }
         Ok(())

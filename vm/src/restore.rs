@@ -20,7 +20,9 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use faasm_abi::layout::funcref;
 use faasm_abi::module::Import;
 use faasm_abi::object::Digest;
 use faasm_abi::types::{HeapType, MemoryType, RefType, ValType};
@@ -40,6 +42,7 @@ use crate::module::Module;
 use crate::place;
 use crate::shared_memory::{SharedMemory, SharedMemoryError};
 use crate::snapshot::{self, Description, PageRun, Sizes, StoreSnapshot};
+use crate::store::contents::Contents;
 use crate::store::core::StoreCore;
 use crate::store::creation::{Creation, Room, Source};
 use crate::store::plan::pages;
@@ -297,12 +300,12 @@ fn overlay(core: &mut StoreCore, runs: &[PageRun], sizes: &Sizes) -> Result<(), 
         kept.iter().any(|range| range.contains(&start) && range.end - start >= len)
     };
     ensure(runs.iter().all(inside), "a page is not in the store")?;
-    let addresses = addresses(core);
+    let addresses = Addresses::of(core);
     clear(core, sizes)?;
     for run in runs {
         fill(core, offset(run), &run.bytes)?;
     }
-    put_addresses(core, addresses);
+    addresses.put(core);
     Ok(())
 }
 
@@ -312,7 +315,7 @@ const IN_PLACE: usize = 1 << 20;
 
 /// Step 4, in place; which images the slot shows now, and where.
 fn show(core: &mut StoreCore, image: &StoredImage) -> Result<Vec<(usize, Image)>, RestoreError> {
-    let addresses = addresses(core);
+    let addresses = Addresses::of(core);
     let mut mapped = Vec::new();
     let mut copied = Vec::new();
     for extent in image.extents() {
@@ -320,9 +323,9 @@ fn show(core: &mut StoreCore, image: &StoredImage) -> Result<Vec<(usize, Image)>
             .shared
             .iter()
             .any(|(index, _)| core.contents.memories[*index as usize].base == extent.start);
-        // Behind the last page that holds an address; addresses ascend.
-        let last = addresses[..addresses.partition_point(|&(at, _)| at < extent.end)].last();
-        let own = last.map_or(0, |&(at, _)| pages(at + 1)).clamp(extent.start, extent.end);
+        // Behind the last page that holds an address.
+        let last = addresses.last_before(&core.contents, extent.end);
+        let own = last.map_or(0, |at| pages(at + 1)).clamp(extent.start, extent.end);
         let cut =
             if !shared && image.data_in(own..extent.end) >= IN_PLACE { own } else { extent.end };
         if cut < extent.end {
@@ -338,18 +341,36 @@ fn show(core: &mut StoreCore, image: &StoredImage) -> Result<Vec<(usize, Image)>
     for (offset, bytes) in copied.into_iter().flat_map(|range| image.runs_in(range)) {
         fill(core, offset, bytes)?;
     }
-    put_addresses(core, addresses);
+    addresses.put(core);
     Ok(mapped)
 }
 
-/// The addresses of this process in the slot, ascending by where they are.
-fn addresses(core: &StoreCore) -> Vec<(usize, u64)> {
-    snapshot::absolutes(&core.contents).into_iter().map(|at| (at, core.get(at))).collect()
-}
+/// The addresses of this process in contexts, ascending by where they are. Those in descriptors are the records'.
+struct Addresses(Vec<(usize, u64)>);
 
-fn put_addresses(core: &mut StoreCore, addresses: Vec<(usize, u64)>) {
-    for (at, address) in addresses {
-        core.put(at, address);
+impl Addresses {
+    fn of(core: &StoreCore) -> Self {
+        let fields = snapshot::context_addresses(&core.contents);
+        Self(fields.into_iter().map(|at| (at, core.get(at))).collect())
+    }
+
+    /// Where the last address before `end` is.
+    fn last_before(&self, contents: &Contents, end: usize) -> Option<usize> {
+        let field = self.0[..self.0.partition_point(|&(at, _)| at < end)].last();
+        let before = end.saturating_sub(snapshot::code_address(contents, 0));
+        let before = contents.funcs.len().min(before.div_ceil(funcref::SIZE as usize));
+        let code = before.checked_sub(1).map(|last| snapshot::code_address(contents, last));
+        code.max(field.map(|&(at, _)| at))
+    }
+
+    fn put(self, core: &mut StoreCore) {
+        for (at, address) in self.0 {
+            core.put(at, address);
+        }
+        let contents = Arc::clone(&core.contents);
+        for (reference, record) in contents.funcs.iter().enumerate() {
+            core.put(snapshot::code_address(&contents, reference), record.code as u64);
+        }
     }
 }
 

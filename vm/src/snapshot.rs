@@ -315,15 +315,26 @@ fn outline(core: &StoreCore, sizes: &Sizes) -> Outline {
 }
 
 /// Offsets of all 8-byte fields of the slot that hold addresses of this process: of code or of the host's.
-pub(crate) fn absolutes(contents: &Contents) -> Vec<usize> {
-    let in_contexts = contents.instances.iter().flat_map(|instance| {
+fn absolutes(contents: &Contents) -> Vec<usize> {
+    let mut all = context_addresses(contents);
+    all.extend((0..contents.funcs.len()).map(|reference| code_address(contents, reference)));
+    // Two ascending parts, which this sort makes use of.
+    all.sort();
+    all
+}
+
+/// Where descriptor `reference` holds the address of its code.
+pub(crate) fn code_address(contents: &Contents, reference: usize) -> usize {
+    contents.plan.funcrefs + reference * funcref::SIZE as usize + funcref::CODE as usize
+}
+
+/// The offsets of what holds an address outside of the descriptors, ascending.
+pub(crate) fn context_addresses(contents: &Contents) -> Vec<usize> {
+    let fields = contents.instances.iter().flat_map(|instance| {
         let fields = instance.module.inner.layout.absolute();
         fields.map(|field| instance.context - field.unsigned_abs() as usize)
     });
-    let code = |reference: usize| {
-        contents.plan.funcrefs + reference * funcref::SIZE as usize + funcref::CODE as usize
-    };
-    let mut all: Vec<usize> = in_contexts.chain((0..contents.funcs.len()).map(code)).collect();
+    let mut all: Vec<usize> = fields.collect();
     all.sort_unstable();
     all
 }

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 
 use faasm_abi::module::ModuleInfo;
 use faasm_abi::types::{CompositeType, FuncType, HeapType, RefType, SubType, ValType};
+use foldhash::fast::RandomState;
 
 use crate::heap::ObjectLayout;
 
@@ -27,7 +28,7 @@ const MAX_DEPTH: usize = 63;
 pub(crate) struct Types {
     list: Vec<TypeRecord>,
     /// The first number of each known group.
-    groups: HashMap<Box<[SubType]>, u32>,
+    groups: HashMap<Box<[SubType]>, u32, RandomState>,
 }
 
 /// A type, with the store's numbers in it.
@@ -72,6 +73,11 @@ impl Types {
         if let Some(first) = self.groups.get(&key) {
             return *first;
         }
+        self.add_group(key)
+    }
+
+    /// Gives a group that is not known its numbers.
+    fn add_group(&mut self, key: Box<[SubType]>) -> u32 {
         let first = number(self.list.len());
         for ty in &key {
             let ty = ty.map_indices(|index| match index & OWN_GROUP {
@@ -107,7 +113,7 @@ impl Types {
     pub(crate) fn restore_group(&mut self, group: &[SubType]) -> bool {
         let good = !self.groups.contains_key(group) && self.is_sound(group);
         if good {
-            self.intern_group(group.into());
+            self.add_group(group.into());
         }
         good
     }
