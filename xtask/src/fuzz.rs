@@ -15,6 +15,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("snapshot_open", "chunks, exports, and manifests that were changed under a seal that holds"),
     ("reset", "every byte of a slot in which a random module ran, after its reset, in every way"),
     ("differential", "random modules on our VM and on the rivals"),
+    ("host", "host functions with hostile arguments, and everything that must stay as it is"),
 ];
 
 /// Packages and tests that Miri can run: no system call of ours, no machine code.
@@ -32,15 +33,15 @@ const TSAN: &[(&str, &[&str])] = &[("faasm-sfi", &["pending::", "watchdog::"])];
 /// What to fuzz, and for how long.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// compile, object_open, snapshot_open, reset or differential; all of them if not given.
+    /// compile, object_open, snapshot_open, reset, differential or host; all of them if not given.
     target: Option<String>,
     /// Minutes for each target.
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
-    /// For `differential` and `reset`: the first seed.
+    /// For `differential`, `reset` and `host`: the first seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// For `differential` and `reset`: how many processes; as many as there are cores if not given.
+    /// For `differential`, `reset` and `host`: how many processes; as many as there are cores if not given.
     #[arg(long)]
     jobs: Option<u64>,
     /// For `differential` and `reset`: let coverage guide it; `differential` has only the interpreter then.
@@ -62,6 +63,7 @@ pub(crate) fn fuzz(options: &Options) -> Result<()> {
     let mut failed = Vec::new();
     for name in names {
         let outcome = match name {
+            "host" => program(name, options),
             "differential" | "reset" if !options.guided => program(name, options),
             _ => guided(name, options.minutes),
         };
@@ -73,17 +75,28 @@ pub(crate) fn fuzz(options: &Options) -> Result<()> {
     if failed.is_empty() { Ok(()) } else { bail!("findings of {}", failed.join(", ")) }
 }
 
-/// The program of benches/compare, on the toolchain of the repository.
+/// A program of ours, on the toolchain of the repository.
 fn program(name: &str, options: &Options) -> Result<()> {
     let out = format!("target/fuzz/{name}");
-    let mut program =
-        cargo(["run", "--quiet", "-p", "faasm-compare", "--example", "differential", "--", "run"]);
+    let mut program = match name {
+        "host" => cargo(["run", "--quiet", "--example", "hostile", "--", "run"]),
+        _ => cargo([
+            "run",
+            "--quiet",
+            "-p",
+            "faasm-compare",
+            "--example",
+            "differential",
+            "--",
+            "run",
+        ]),
+    };
     program.args(["--minutes", &options.minutes.to_string(), "--seed", &options.seed.to_string()]);
     program.args(["--out", &out]).args((name == "reset").then_some("--resets"));
     if let Some(jobs) = options.jobs {
         program.args(["--jobs", &jobs.to_string()]);
     }
-    run(&format!("random modules, {name} (findings in {out})"), &mut program)
+    run(&format!("fuzzing {name} (findings in {out})"), &mut program)
 }
 
 /// A target of cargo-fuzz.
