@@ -29,6 +29,16 @@ pub enum ImportError {
     },
 }
 
+impl ImportError {
+    /// Module and field name of the import.
+    #[must_use]
+    pub fn import(&self) -> (&str, &str) {
+        match self {
+            Self::Unknown { module, name } | Self::Type { module, name, .. } => (module, name),
+        }
+    }
+}
+
 /// Checks all imports of a module against the table. All that are wrong are named, in the module's order.
 ///
 /// # Errors

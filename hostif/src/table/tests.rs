@@ -25,6 +25,57 @@ fn the_page_is_up_to_date() {
     assert!(page == document(), "docs/host-interface.md is stale: run this test with BLESS=1");
 }
 
+/// The declarations of the SDK's header, as `name: (types) -> type`.
+fn declarations(header: &str) -> Vec<(String, Vec<ValType>, Option<ValType>)> {
+    // Pointers and every integer of C are 32 bits wide, but `long long` and what says 64.
+    let wasm = |text: &str| {
+        let text = text.trim();
+        match text {
+            "" | "void" => None,
+            _ if text.contains('*') => Some(ValType::I32),
+            _ if text.contains("64") || text.contains("long long") => Some(ValType::I64),
+            _ if text.contains("double") => Some(ValType::F64),
+            _ if text.contains("float") => Some(ValType::F32),
+            _ => Some(ValType::I32),
+        }
+    };
+    let mut found = Vec::new();
+    // The first part is what comes before any declaration; the macro's own definition has no type before it.
+    let parts: Vec<&str> = header.split("FAASM_IMPORT(").collect();
+    for pair in parts.windows(2) {
+        let before = pair[0].rsplit([';', '/', '{', '\n']).next().unwrap_or_default();
+        let (name, rest) = pair[1].split_once(')').unwrap();
+        let Some(rest) = rest.trim_start().strip_prefix('(') else { continue };
+        let end = rest.find(");").unwrap();
+        // A pointer to a function has a list of its own.
+        let mut params = rest[..end].to_owned();
+        while let Some(open) = params.find("(*") {
+            let close = params[open..].find(')').unwrap() + open;
+            let list = params[close + 1..].find(')').unwrap() + close + 1;
+            params.replace_range(open..=list, "*");
+        }
+        found.push((name.to_owned(), params.split(',').filter_map(wasm).collect(), wasm(before)));
+    }
+    found
+}
+
+#[test]
+fn the_header_for_c_declares_what_is_in_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = path.join("../guests/c/include/faasm/host_interface.h");
+    let declared = declarations(&std::fs::read_to_string(path).unwrap());
+    for (name, params, result) in &declared {
+        let row = signatures().find(|row| row.module == FAASM && row.name == name);
+        let ty = row.unwrap_or_else(|| panic!("{name} is declared, and not in the table")).ty();
+        let results: Vec<ValType> = result.iter().copied().collect();
+        assert_eq!((&*ty.params, &*ty.results), (&**params, &*results), "{name}");
+    }
+    for row in signatures().filter(|row| row.name.starts_with("__faasm_")) {
+        let known = declared.iter().any(|(name, ..)| name == row.name);
+        assert!(known, "{} is in the table, and host_interface.h does not declare it", row.name);
+    }
+}
+
 fn check(wat: &str) -> Result<(), Vec<ImportError>> {
     let wasm = wat::parse_str(wat).unwrap();
     check_imports(faasm_compiler::validate(&wasm).unwrap().info())

@@ -1,6 +1,7 @@
 //! What `faasm inspect` says, as data; `--json` prints it as it is, so its names are kept.
 
 use faasm_compiler::{ObjectFile, Section, Validated};
+use faasm_hostif::{check_imports, signatures};
 use faasm_vm::{ExportItem, ImportKind, ModuleInfo};
 use serde::Serialize;
 
@@ -66,6 +67,10 @@ pub(super) struct Import {
     pub(super) kind: &'static str,
     #[serde(rename = "type")]
     pub(super) ty: String,
+    /// What the host's function of this name has to do with, besides the guest's memory.
+    pub(super) touches: Option<&'static str>,
+    /// Why an upload refuses it.
+    pub(super) refused: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -193,9 +198,20 @@ fn imports(info: &ModuleInfo) -> Vec<Import> {
         ImportKind::Global(ty) => ("global", ty.to_string()),
         ImportKind::Tag(ty) => ("tag", defined_type(info, *ty)),
     };
+    let wrong = check_imports(info).err().unwrap_or_default();
     let import = |import: &faasm_vm::Import| {
         let (kind, ty) = describe(&import.kind);
-        Import { module: printable(&import.module), name: printable(&import.name), kind, ty }
+        let names = (import.module.as_str(), import.name.as_str());
+        let row = signatures().find(|function| (function.module, function.name) == names);
+        let error = wrong.iter().find(|error| error.import() == names);
+        Import {
+            module: printable(&import.module),
+            name: printable(&import.name),
+            kind,
+            ty,
+            touches: row.map(|function| function.touches.text()),
+            refused: error.map(|error| printable(&error.to_string())),
+        }
     };
     info.imports.iter().map(import).collect()
 }

@@ -25,7 +25,12 @@ pub(super) fn of(report: &Report) -> String {
         section(&mut text, "notes", &object.notes.iter().map(|note| vec![note.clone()]).collect());
     }
     let imports = report.imports.iter().map(|import| {
-        vec![import.kind.into(), format!("{}.{}", import.module, import.name), import.ty.clone()]
+        let name = format!("{}.{}", import.module, import.name);
+        let remark = match (&import.refused, import.touches) {
+            (Some(why), _) => format!("REFUSED: {why}"),
+            (None, touches) => touches.unwrap_or_default().to_owned(),
+        };
+        vec![import.kind.into(), name, import.ty.clone(), remark]
     });
     section(&mut text, "imports", &imports.collect());
     let exports = report.exports.iter().map(|export| {
