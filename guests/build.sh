@@ -58,6 +58,14 @@ build_debug() {
     done
 }
 
+# Programs that test WASI: no SDK.
+build_wasi() {
+    local source=$1 out
+    out="$here/wasi/build/$(basename "${source%.c}").wasm"
+    clang-22 "${target[@]}" -std=gnu23 -Os "$source" "${link[@]}" -o "$out"
+    chmod 644 "$out"
+}
+
 # Kernels need no libc: each is one file with `int64_t run(int32_t n)`.
 build_kernel() {
     local source=$1 name flavour flags
@@ -87,6 +95,13 @@ for source in "$here"/c/functions/*.c "$here"/c/functions/*.cpp "$here"/c/misbeh
     if wanted "$(basename "${source%.*}")" "$@"; then
         echo "building $(basename "${source%.*}")" >&2
         build_c "$source"
+    fi
+done
+mkdir -p "$here/wasi/build"
+for source in "$here"/wasi/*.c; do
+    if wanted "wasi-$(basename "${source%.c}")" "$@"; then
+        echo "building wasi-$(basename "${source%.c}")" >&2
+        build_wasi "$source"
     fi
 done
 for source in "$here"/c/debug/*.c; do

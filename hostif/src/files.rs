@@ -1,7 +1,7 @@
-//! A call's descriptors and what they refer to: standard streams, and files and directories below the directories
-//! that were opened for it.
+//! A call's descriptors and what they refer to: standard streams, files of the call's own tree over the tenant's shared
+//! ones ([`overlay`]), and files below directories of the host that were opened for it.
 //!
-//! The names of files are resolved by cap-std, which never leaves the directory it starts from.
+//! The names of the host's files are resolved by cap-std, which never leaves the directory it starts from.
 //! What a path names is decided by the operating system when it is opened, once: no check comes before the use.
 //!
 //! # Not here
@@ -12,13 +12,18 @@ mod descriptor;
 mod directory;
 mod filestat;
 mod open;
+mod overlay;
+mod port;
 mod preopen;
+pub(crate) mod readiness;
 mod table;
 
-pub(crate) use descriptor::{Fdstat, Sync, Whence};
-pub(crate) use directory::{Entry, Links};
-pub(crate) use filestat::{Filestat, NewTimes};
+pub(crate) use descriptor::{Descriptor, Fdstat, Sync, Whence};
+pub(crate) use directory::{Base, Entry, Links};
+pub(crate) use filestat::{FileType, Filestat, NewTimes};
 pub(crate) use open::Opening;
+pub use port::{Content, FetchError, Files, Shared};
+pub(crate) use preopen::Given;
 pub use preopen::{Access, Preopen};
 pub(crate) use table::Descriptors;
 

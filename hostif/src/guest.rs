@@ -8,8 +8,10 @@ use faasm_vm::{
     WaitError,
 };
 
-use crate::files::Descriptors;
+use crate::files::{Descriptor, Descriptors};
 use crate::host::HostState;
+use crate::wasi::Refusal;
+use crate::wasi::errno::Errno;
 
 /// A range of memory as a guest names it: two numbers, until they are checked.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +120,26 @@ impl<'a> Guest<'a> {
             WaitError::Cancelled => over(),
             WaitError::Abandoned(_) => Unfinished::Abandoned,
         })
+    }
+
+    /// Waits until the bytes of a file that was opened are here.
+    pub(crate) fn fetch(&mut self, opened: &Descriptor) -> Result<(), Refusal> {
+        let Some(pending) = opened.missing() else { return Ok(()) };
+        match self.wait(pending, None) {
+            Ok(Ok(content)) => {
+                opened.supply(content);
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a shared file cannot be read"
+                );
+                Err(Errno::Io.into())
+            }
+            Err(Unfinished::Ended(trap)) => Err(trap.into()),
+            Err(Unfinished::Abandoned | Unfinished::Deadline) => Err(Errno::Io.into()),
+        }
     }
 
     /// Waits until then, or until the call ends.

@@ -13,7 +13,7 @@ use faasm_state::{CallId, Namespace};
 
 use crate::calls::Calls;
 use crate::faasm::state::Mappings;
-use crate::files::{Descriptors, Preopen};
+use crate::files::{Descriptors, Files, Given, Preopen};
 use crate::leftover::Leftover;
 use crate::stream::{Input, Output};
 
@@ -34,6 +34,7 @@ pub struct HostBuilder {
 struct Shared {
     args: Arc<Strings>,
     env: Arc<Strings>,
+    files: Option<Arc<dyn Files>>,
     preopens: Vec<Preopen>,
     stdin: Input,
     stdout: Output,
@@ -60,10 +61,13 @@ pub struct HostLimits {
     pub chained_calls: usize,
     /// Parts of state values that one call maps. Each takes one of the process's mappings.
     pub mappings: usize,
+    /// Bytes that a call's own files take in memory: what it writes, names that it makes or has walked through, and
+    /// listings.
+    pub file_bytes: u64,
 }
 
 impl Default for HostLimits {
-    /// 64 MiB of output and of input, 256 MiB of state, 1024 descriptors, 65,536 chained calls, 256 mappings.
+    /// 64 MiB of output, of input and of files, 256 MiB of state, 1024 descriptors, 65,536 chained calls, 256 mappings.
     fn default() -> Self {
         Self {
             output_bytes: 64 << 20,
@@ -72,6 +76,7 @@ impl Default for HostLimits {
             descriptors: 1024,
             chained_calls: 65_536,
             mappings: 256,
+            file_bytes: 64 << 20,
         }
     }
 }
@@ -111,6 +116,7 @@ impl HostBuilder {
         let shared = Shared {
             args: Arc::default(),
             env: Arc::default(),
+            files: None,
             preopens: Vec::new(),
             stdin: Input::Empty,
             stdout: Output::Discard,
@@ -143,6 +149,14 @@ impl HostBuilder {
     #[must_use]
     pub fn preopen(mut self, preopen: Preopen) -> Self {
         self.shared.preopens.push(preopen);
+        self
+    }
+
+    /// The tenant's shared files, which a call finds below `/`: the first of its directories. What it writes there is
+    /// its own, and gone with it.
+    #[must_use]
+    pub fn files(mut self, files: Arc<dyn Files>) -> Self {
+        self.shared.files = Some(files);
         self
     }
 
@@ -313,7 +327,8 @@ impl HostState {
         if !self.chained.is_empty() {
             return Err(Leftover::Chained { count: self.chained.len() });
         }
-        self.files.as_ref().map_or(Ok(()), |files| files.check_leftovers(self.preopens()))
+        let given = self.host.shared.given();
+        self.files.as_ref().map_or(Ok(()), |files| files.check_leftovers(&given))
     }
 
     pub(crate) fn set_output(&mut self, output: Vec<u8>) {
@@ -348,10 +363,6 @@ impl HostState {
         self.host.shared.state.as_ref()
     }
 
-    pub(crate) fn preopens(&self) -> &[Preopen] {
-        &self.host.shared.preopens
-    }
-
     pub(crate) fn monotonic_origin(&self) -> Instant {
         self.host.shared.monotonic_origin
     }
@@ -371,7 +382,7 @@ impl HostState {
             let streams =
                 streams.clone().unwrap_or_else(|| [shared.stdout.clone(), shared.stderr.clone()]);
             let limit = shared.limits.descriptors;
-            Descriptors::new(shared.stdin.clone(), streams, &shared.preopens, limit)
+            Descriptors::new(shared.stdin.clone(), streams, &shared.given(), limit)
         })
     }
 
@@ -409,6 +420,13 @@ impl Drop for HostState {
 impl fmt::Debug for HostState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HostState").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn given(&self) -> Given<'_> {
+        let files = self.files.as_ref().map(|files| (files, self.limits.file_bytes));
+        Given { files, preopens: &self.preopens }
     }
 }
 

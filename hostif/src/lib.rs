@@ -16,7 +16,8 @@
 //!
 //! # Boundary
 //!
-//! The port [`Calls`] is implemented by the runtime, narrowed to a tenant. State comes as a narrowed namespace.
+//! The ports [`Calls`] and [`Files`] are implemented by the runtime, narrowed to a tenant. State comes as a narrowed
+//! namespace.
 //!
 //! # Not here
 //!
@@ -37,7 +38,7 @@ mod wasi;
 
 pub use calls::{CallId, Calls, ChainError, ChainedOutcome, Target};
 pub use error::{HostError, Problem};
-pub use files::{Access, Preopen};
+pub use files::{Access, Content, FetchError, Files, Preopen, Shared};
 pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState, monotonic_origin};
 pub use leftover::Leftover;
 pub use stream::{Capture, Input, Output};

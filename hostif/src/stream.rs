@@ -1,6 +1,7 @@
 //! What a call's standard streams are connected to.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a guest's standard input comes from.
@@ -87,7 +88,21 @@ impl Input {
                 into[..n].copy_from_slice(&rest[..n]);
                 Ok(n)
             }
-            Self::Inherit => io::stdin().read(into),
+            // Without a buffer: `poll_oneoff` asks the system what is there to be read.
+            Self::Inherit => loop {
+                match rustix::io::read(io::stdin(), &mut *into) {
+                    Err(rustix::io::Errno::INTR) => {}
+                    done => return Ok(done?),
+                }
+            },
+        }
+    }
+
+    /// What is ready when a read does not have to wait; nothing, if it never has to.
+    pub(crate) fn source(&self) -> io::Result<Option<OwnedFd>> {
+        match self {
+            Self::Inherit => io::stdin().as_fd().try_clone_to_owned().map(Some),
+            Self::Empty | Self::Bytes(_) => Ok(None),
         }
     }
 

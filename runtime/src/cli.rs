@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod compile;
 mod failure;
+mod file;
 mod inspect;
 mod order;
 mod paths;
@@ -37,6 +38,7 @@ Examples:
   faasm serve                               start a server
   faasm upload demo/echo echo.wasm          make a function of a module
   faasm invoke demo/echo -d 'Hello'         call it
+  faasm file put data.csv demo/data.csv     a file that demo's functions open as /data.csv
 
 Exit codes:
   0 success   1 the function failed   2 wrong usage or input   3 not found
@@ -61,6 +63,8 @@ enum Command {
     /// List the functions of a server.
     #[command(visible_alias = "ls")]
     List(remote::List),
+    /// Put, get, list and remove the files that a user's functions read.
+    File(file::Options),
     /// Remove a function from a server.
     #[command(visible_alias = "rm")]
     Remove(remote::Remove),
@@ -81,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Upload(options) => remote::upload(&options),
         Command::Invoke(options) => remote::invoke(&options),
         Command::List(options) => remote::list(&options),
+        Command::File(options) => file::file(&options),
         Command::Remove(options) => remote::remove(&options),
     };
     done.unwrap_or_else(|failure| failure.report())

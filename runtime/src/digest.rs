@@ -22,6 +22,17 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// The digest of what a reader gives until its end.
+    ///
+    /// # Errors
+    ///
+    /// The reader's.
+    pub fn of_reader(reader: &mut impl std::io::Read) -> std::io::Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(reader)?;
+        Ok(Self(*hasher.finalize().as_bytes()))
+    }
+
     /// The digest of several pieces, told apart by their lengths: no two different lists run together to one.
     #[must_use]
     pub fn of_parts(parts: &[&[u8]]) -> Self {

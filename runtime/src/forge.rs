@@ -8,10 +8,11 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, validate};
-use faasm_hostif::{HostBuildError, HostState, ImportError, check_imports, monotonic_origin};
+use faasm_hostif::{HostState, ImportError, check_imports, monotonic_origin};
 use faasm_snapshot::{EntryError, Proto, ProtoError, Recipe};
 use faasm_state::CallId;
 use faasm_vm::{
@@ -21,7 +22,8 @@ use faasm_vm::{
 
 use crate::digest::Digest;
 use crate::directory::Directory;
-use crate::function::{Function, bare_host};
+use crate::files::FileStore;
+use crate::function::{BindError, Function, bare_host};
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType, explain};
 use crate::registry::{Registry, RegistryError};
@@ -60,9 +62,9 @@ pub enum ForgeError {
     /// The registry failed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The host's side of the function cannot be made.
+    /// It cannot be bound to this host.
     #[error(transparent)]
-    Host(#[from] HostBuildError),
+    Bind(#[from] BindError),
 }
 
 impl ForgeError {
@@ -93,7 +95,7 @@ impl Problem for ForgeError {
                 | CompileError::TextTooLarge,
             ) => ProblemType::InvalidModule,
             Self::Compile(CompileError::Target { .. }) => ProblemType::InvalidRequest,
-            Self::Compile(_) | Self::Load(_) | Self::Registry(_) | Self::Host(_) => {
+            Self::Compile(_) | Self::Load(_) | Self::Registry(_) | Self::Bind(_) => {
                 ProblemType::Internal
             }
             Self::Proto(ProtoError::Capture(CaptureError::Image(_))) => ProblemType::Internal,
@@ -161,11 +163,16 @@ pub(crate) struct Forge {
     fingerprint: Digest,
     /// From where the guests' monotonic time counts.
     origin: Instant,
+    files: Arc<FileStore>,
 }
 
 impl Forge {
-    /// A forge whose Protos have these limits.
-    pub(crate) fn new(engine: Engine, settings: ForgeSettings) -> Result<Self, ForgeSetupError> {
+    /// A forge whose Protos have these limits, and find these files.
+    pub(crate) fn new(
+        engine: Engine,
+        settings: ForgeSettings,
+        files: Arc<FileStore>,
+    ) -> Result<Self, ForgeSetupError> {
         let mut linker = Linker::new(&engine);
         faasm_hostif::link(&mut linker)?;
         let ForgeSettings { limits, init_time } = settings;
@@ -176,7 +183,13 @@ impl Forge {
             init_time,
             fingerprint: fingerprint()?,
             origin: monotonic_origin(),
+            files,
         })
+    }
+
+    /// The tenants' shared files.
+    pub(crate) fn files(&self) -> &Arc<FileStore> {
+        &self.files
     }
 
     /// From where the guests' monotonic time counts.
@@ -307,8 +320,9 @@ impl Forge {
     }
 
     /// The host's state of a function without state and calls.
-    fn bare_state(&self, name: &FunctionName) -> Result<HostState, HostBuildError> {
-        Ok(bare_host(name, self.origin).build()?.call(CallId(0), Vec::new()))
+    fn bare_state(&self, name: &FunctionName) -> Result<HostState, BindError> {
+        let files = self.files.tenant(name.namespace())?;
+        Ok(bare_host(name, files, self.origin).build()?.call(CallId(0), Vec::new()))
     }
 
     /// Where the object of a module is kept: each compiler has its own.

@@ -8,6 +8,7 @@ use faasm_snapshot::Proto;
 use faasm_state::{LocalTier, MemoryTier};
 
 use crate::executors::{Chain, Port, Shared};
+use crate::files::{FileStore, FilesError, TenantFiles};
 use crate::name::FunctionName;
 use crate::registry::Record;
 
@@ -64,6 +65,7 @@ impl Function {
 /// What binds functions to the host they are on.
 pub(crate) struct Binder {
     tier: LocalTier,
+    files: Arc<FileStore>,
     /// From where the guests' monotonic time counts.
     origin: Instant,
     shared: Weak<Shared>,
@@ -71,9 +73,9 @@ pub(crate) struct Binder {
 
 impl Binder {
     /// A binder with an empty local tier.
-    pub(crate) fn new(shared: Weak<Shared>, origin: Instant) -> Self {
+    pub(crate) fn new(shared: Weak<Shared>, files: Arc<FileStore>, origin: Instant) -> Self {
         let tier = LocalTier::new(Arc::new(MemoryTier::default()), faasm_state::Limits::default());
-        Self { tier, origin, shared }
+        Self { tier, files, origin, shared }
     }
 
     /// A function whose Proto is made already, or will be at the first call.
@@ -82,9 +84,10 @@ impl Binder {
         name: FunctionName,
         record: Record,
         proto: Option<Proto>,
-    ) -> Result<Arc<Function>, HostBuildError> {
+    ) -> Result<Arc<Function>, BindError> {
+        let files = self.files.tenant(name.namespace())?;
         let port = Port::new(Weak::clone(&self.shared));
-        let host = bare_host(&name, self.origin)
+        let host = bare_host(&name, files, self.origin)
             .state(self.tier.namespace(name.namespace()))
             .calls(Arc::new(Chain(Arc::clone(&port))))
             .build()?;
@@ -93,8 +96,23 @@ impl Binder {
 }
 
 /// The host's side of a function without state and calls: what its initialisation has.
-pub(crate) fn bare_host(name: &FunctionName, origin: Instant) -> HostBuilder {
-    HostBuilder::new().arg(name.function()).monotonic_origin(origin)
+pub(crate) fn bare_host(
+    name: &FunctionName,
+    files: Arc<TenantFiles>,
+    origin: Instant,
+) -> HostBuilder {
+    HostBuilder::new().arg(name.function()).files(files).monotonic_origin(origin)
+}
+
+/// Why a function cannot be bound to the host.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The host's side of its calls cannot be made.
+    #[error(transparent)]
+    Host(#[from] HostBuildError),
+    /// Its tenant's files cannot be opened.
+    #[error(transparent)]
+    Files(#[from] FilesError),
 }
 
 impl std::fmt::Debug for Function {

@@ -6,6 +6,8 @@
 //! | `GET`, `DELETE` of the same | describes, removes |
 //! | `POST …/{fn}/invoke` | calls it with the body as input; answers its output |
 //! | `GET /v1/functions`, `GET /v1/namespaces`, `GET /v1/namespaces/{ns}/functions` | lists |
+//! | `PUT`, `GET`, `DELETE /v1/namespaces/{ns}/files/{path}` | a file that the namespace's functions read |
+//! | `GET`, `POST /v1/namespaces/{ns}/files` | lists them; puts those of a tar archive |
 //! | `GET /healthz` | the process is alive; touches nothing |
 //! | `GET /readyz` | calls are taken |
 //! | `GET /version` | name and version |
@@ -35,6 +37,7 @@ use crate::host::Host;
 mod body;
 mod connections;
 mod failure;
+mod files;
 mod functions;
 mod health;
 mod invoke;
@@ -46,6 +49,8 @@ pub struct GatewayLimits {
     pub input_bytes: usize,
     /// Bytes of an uploaded module.
     pub module_bytes: usize,
+    /// Bytes of a shared file, or of an archive of them.
+    pub file_bytes: usize,
     /// How long a body may take to arrive.
     pub body_time: Duration,
     /// How long the head of a request may take to arrive, and how long a connection may be idle.
@@ -57,11 +62,12 @@ pub struct GatewayLimits {
 }
 
 impl Default for GatewayLimits {
-    /// 16 MiB of input, 64 MiB of module, 60 seconds, 30 seconds, 10,000 connections, 1 GiB in all.
+    /// 16 MiB of input, 64 MiB of module, 256 MiB of files, 60 seconds, 30 seconds, 10,000 connections, 1 GiB in all.
     fn default() -> Self {
         Self {
             input_bytes: 16 << 20,
             module_bytes: 64 << 20,
+            file_bytes: 256 << 20,
             body_time: Duration::from_mins(1),
             head_time: Duration::from_secs(30),
             connections: 10_000,
@@ -104,6 +110,11 @@ fn router(gateway: Gateway) -> Router {
         .route("/v1/namespaces/{namespace}/functions", get(functions::list))
         .route("/v1/namespaces/{namespace}/functions/{function}", function)
         .route("/v1/namespaces/{namespace}/functions/{function}/invoke", post(invoke::invoke))
+        .route("/v1/namespaces/{namespace}/files", get(files::list).post(files::put_archive))
+        .route(
+            "/v1/namespaces/{namespace}/files/{*path}",
+            put(files::put).get(files::get).delete(files::remove),
+        )
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/version", get(health::version))

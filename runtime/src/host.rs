@@ -11,17 +11,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use faasm_hostif::HostBuildError;
 use faasm_sfi::pending::{Pending, pending};
 use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
 
 use crate::call::{CallInfo, Entry, Finished};
 use crate::directory::Directory;
 use crate::executors::{ExecutorLimits, Executors, Shared, Task};
+use crate::files::{FileLimits, FileStore, FilesError};
 use crate::forge::{
     Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, MissingImports,
 };
-use crate::function::Function;
+use crate::function::{BindError, Function};
 use crate::invocation::InvocationIds;
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
@@ -47,6 +47,8 @@ pub struct HostConfig {
     pub limits: ExecutorLimits,
     /// Which profiler or debugger is told of functions' code.
     pub profiling: Profiling,
+    /// How much a tenant's shared files may take.
+    pub files: FileLimits,
 }
 
 impl HostConfig {
@@ -62,6 +64,7 @@ impl HostConfig {
             init_time: Duration::from_secs(30),
             limits: ExecutorLimits::default(),
             profiling: Profiling::None,
+            files: FileLimits::default(),
         }
     }
 }
@@ -72,15 +75,18 @@ pub enum HostError {
     /// The registry cannot be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The shared files cannot be opened.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The VM cannot be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The forge cannot be set up.
     #[error(transparent)]
     Forge(#[from] ForgeSetupError),
-    /// The host's side of a function cannot be made.
+    /// A function cannot be bound.
     #[error(transparent)]
-    Function(#[from] HostBuildError),
+    Function(#[from] BindError),
     /// The system gives no randomness, or no threads.
     #[error("the system gives no {what}")]
     System {
@@ -174,7 +180,8 @@ impl Host {
             .threads
             .or_else(|| std::thread::available_parallelism().ok())
             .map_or(1, NonZeroUsize::get);
-        let forge = Forge::new(engine, settings)?;
+        let files = Arc::new(FileStore::open(&config.data, config.files)?);
+        let forge = Forge::new(engine, settings, files)?;
         let shared = Shared::new((threads, config.limits), Directory::new(registry), forge, ids);
         shared.directory.load(&shared.binder)?;
         let executors = Executors::start(threads, &shared)
@@ -223,6 +230,12 @@ impl Host {
     /// [`RegistryError`].
     pub fn remove(&self, name: &FunctionName) -> Result<bool, RegistryError> {
         self.shared.directory.remove(name)
+    }
+
+    /// The tenants' shared files.
+    #[must_use]
+    pub fn files(&self) -> &Arc<FileStore> {
+        self.shared.forge.files()
     }
 
     /// Calls a function. `timeout` is at most the configured one.

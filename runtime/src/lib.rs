@@ -17,6 +17,7 @@ mod directory;
 pub mod duration;
 mod executors;
 mod faaslet;
+pub mod files;
 mod forge;
 pub mod function;
 pub mod gateway;

@@ -6,8 +6,9 @@ use faasm_state::{Key, Mapping, Mode, Namespace, Op, Value};
 
 use super::{Argument, bytes, text};
 use crate::error::Problem;
-use crate::files::Preopen;
 use crate::guest::{Guest, Slice};
+use crate::wasi::Refusal;
+use crate::wasi::io::read_file;
 
 /// `__faasm_read_state`: with no room, the value's size; else as much of it as there is room for, and how much. 0 if
 /// there is no such value.
@@ -102,8 +103,10 @@ pub(crate) fn write_state_from_file(
 ) -> Result<u32, Problem> {
     let path = text(guest, "path", path)?;
     let max = guest.host().limits().state_bytes;
-    let bytes = Preopen::read_below(guest.host().preopens(), &path, max);
-    let bytes = bytes.map_err(|errno| Problem::File { errno })?;
+    let bytes = read_file(guest, &path, max).map_err(|refusal| match refusal {
+        Refusal::Errno(errno) => Problem::File { errno },
+        Refusal::Trap(trap) => trap.into(),
+    })?;
     value(guest, key, 0)?.set(&bytes)?;
     Ok(u32::try_from(bytes.len()).unwrap_or(u32::MAX))
 }

@@ -1,16 +1,20 @@
 //! An open file, directory or stream, with the rights that its descriptor carries.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, OwnedFd};
 
 use cap_std::fs::{File, FileExt};
+use faasm_sfi::pending::Pending;
 use rustix::fs::{Advice, FallocateFlags, OFlags as HostFlags};
 
 use crate::stream::{Input, Output};
 use crate::wasi::errno::Errno;
 use crate::wasi::rights::{FdFlags, Rights};
 
-use super::directory::Directory;
+use super::directory::{Base, Directory};
 use super::filestat::{FileType, Filestat, NewTimes};
+use super::overlay::{OpenFile, Opened};
+use super::port::{Content, FetchError};
 
 /// What a descriptor's number stands for.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(crate) enum Node {
         file: File,
         file_type: FileType,
     },
+    /// A file of the call's own tree.
+    Own(OpenFile),
     Directory(Directory),
 }
 
@@ -84,6 +90,7 @@ impl Descriptor {
                 Ok(n)
             }
             Node::File { file, .. } => Ok(file.read(into)?),
+            Node::Own(file) => file.read(into),
             Node::Output(_) => Err(Errno::BadF),
             Node::Directory(_) => Err(Errno::IsDir),
         }
@@ -95,6 +102,7 @@ impl Descriptor {
         match &mut self.node {
             Node::Output(output) => Ok(output.write(bytes)?),
             Node::File { file, .. } => Ok(file.write(bytes)?),
+            Node::Own(file) => file.write(bytes, self.flags.has(FdFlags::APPEND)),
             Node::Input { .. } => Err(Errno::BadF),
             Node::Directory(_) => Err(Errno::IsDir),
         }
@@ -103,20 +111,26 @@ impl Descriptor {
     /// Reads at an offset; the position stays.
     pub(crate) fn read_at(&mut self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
         self.check_readable()?;
-        Ok(self.file()?.read_at(into, offset)?)
+        match self.positioned()? {
+            Positioned::Host(file) => Ok(file.read_at(into, offset)?),
+            Positioned::Own(file) => file.read_at(offset, into),
+        }
     }
 
     /// Writes at an offset; the position stays.
     pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<usize, Errno> {
         self.check_writable()?;
-        Ok(self.file()?.write_at(bytes, offset)?)
+        match self.positioned()? {
+            Positioned::Host(file) => Ok(file.write_at(bytes, offset)?),
+            Positioned::Own(file) => file.write_at(offset, bytes),
+        }
     }
 
     /// Moves the position and returns it.
     pub(crate) fn seek(&mut self, offset: i64, whence: Whence) -> Result<u64, Errno> {
         let asks_only = offset == 0 && whence == Whence::Current;
         let right = if asks_only { Rights::FD_TELL } else { Rights::FD_SEEK };
-        let mut file = self.file()?;
+        let file = self.positioned()?;
         if !self.rights.has_any(right.or(Rights::FD_SEEK)) {
             return Err(Errno::NotCapable);
         }
@@ -125,18 +139,42 @@ impl Descriptor {
             Whence::Current => SeekFrom::Current(offset),
             Whence::End => SeekFrom::End(offset),
         };
-        Ok(file.seek(target)?)
+        match file {
+            Positioned::Host(mut file) => Ok(file.seek(target)?),
+            Positioned::Own(file) => {
+                let position = match target {
+                    SeekFrom::Start(position) => Some(position),
+                    SeekFrom::Current(offset) => file.position().checked_add_signed(offset),
+                    SeekFrom::End(offset) => file.size().checked_add_signed(offset),
+                };
+                let fits = |position: &u64| i64::try_from(*position).is_ok();
+                let position = position.filter(fits).ok_or(Errno::Inval)?;
+                file.set_position(position);
+                Ok(position)
+            }
+        }
     }
 
     /// Sets the length; bytes that are added are zero.
     pub(crate) fn set_size(&mut self, size: u64) -> Result<(), Errno> {
-        Ok(self.file()?.set_len(size)?)
+        match self.positioned()? {
+            Positioned::Host(file) => Ok(file.set_len(size)?),
+            Positioned::Own(file) => file.set_size(size),
+        }
     }
 
     /// Makes sure that the range has space on the device, growing the file where needed.
     pub(crate) fn allocate(&mut self, offset: u64, len: u64) -> Result<(), Errno> {
-        let file = self.file()?;
-        Ok(rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len)?)
+        let file = self.positioned()?;
+        if len == 0 {
+            return Err(Errno::Inval);
+        }
+        match file {
+            Positioned::Host(file) => {
+                Ok(rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len)?)
+            }
+            Positioned::Own(file) => file.allocate(offset, len),
+        }
     }
 
     /// Tells the operating system what will be read; it may do nothing about it.
@@ -150,14 +188,20 @@ impl Descriptor {
             5 => Advice::NoReuse,
             _ => return Err(Errno::Inval),
         };
-        let len = std::num::NonZeroU64::new(len);
-        Ok(rustix::fs::fadvise(self.file()?, offset, len, advice)?)
+        match self.positioned()? {
+            Positioned::Host(file) => {
+                let len = std::num::NonZeroU64::new(len);
+                Ok(rustix::fs::fadvise(file, offset, len, advice)?)
+            }
+            // It is in memory.
+            Positioned::Own(_) => Ok(()),
+        }
     }
 
     /// Waits until what was written is on the device; `metadata` too, or only what is needed to read it.
     pub(crate) fn sync(&mut self, what: Sync) -> Result<(), Errno> {
         match &self.node {
-            Node::Input { .. } | Node::Output(_) => Ok(()),
+            Node::Input { .. } | Node::Output(_) | Node::Own(_) => Ok(()),
             Node::File { file, .. } => Ok(match what {
                 Sync::All => file.sync_all(),
                 Sync::Data => file.sync_data(),
@@ -170,6 +214,10 @@ impl Descriptor {
         match &self.node {
             Node::Input { .. } | Node::Output(_) => Err(Errno::Inval),
             Node::File { file, .. } => Ok(rustix::fs::futimens(file, &times.timestamps()?)?),
+            Node::Own(file) => {
+                file.set_times(times);
+                Ok(())
+            }
             Node::Directory(directory) => directory.set_own_times(times),
         }
     }
@@ -224,6 +272,7 @@ impl Descriptor {
         match &self.node {
             Node::Input { .. } | Node::Output(_) => Ok(Filestat::stream(self.file_type())),
             Node::File { file, .. } => Ok(file.metadata()?.into()),
+            Node::Own(file) => Ok(file.filestat()),
             Node::Directory(directory) => directory.filestat(),
         }
     }
@@ -233,7 +282,18 @@ impl Descriptor {
         match &self.node {
             Node::Input { input, .. } => input.may_wait(),
             Node::File { file_type, .. } => *file_type != FileType::RegularFile,
-            Node::Output(_) | Node::Directory(_) => false,
+            Node::Output(_) | Node::Own(_) | Node::Directory(_) => false,
+        }
+    }
+
+    /// What is ready when reading, or writing, does not have to wait; nothing, if it never has to.
+    pub(crate) fn source(&self) -> Result<Option<OwnedFd>, Errno> {
+        match &self.node {
+            Node::Input { input, .. } => Ok(input.source()?),
+            Node::File { file, .. } if self.may_wait() => {
+                Ok(Some(file.as_fd().try_clone_to_owned()?))
+            }
+            Node::File { .. } | Node::Output(_) | Node::Own(_) | Node::Directory(_) => Ok(None),
         }
     }
 
@@ -247,6 +307,7 @@ impl Descriptor {
                 let end = file.metadata().map_or(0, |metadata| metadata.len());
                 end.saturating_sub(file.stream_position().unwrap_or(end))
             }
+            Node::Own(file) => file.size().saturating_sub(file.position()),
             Node::Output(_) | Node::Directory(_) => 0,
         }
     }
@@ -256,6 +317,7 @@ impl Descriptor {
     fn file_type(&self) -> FileType {
         let is_terminal = match &self.node {
             Node::File { file_type, .. } => return *file_type,
+            Node::Own(_) => return FileType::RegularFile,
             Node::Directory(_) => return FileType::Directory,
             Node::Input { input, .. } => input.is_terminal(),
             Node::Output(output) => output.is_terminal(),
@@ -263,9 +325,24 @@ impl Descriptor {
         if is_terminal { FileType::CharacterDevice } else { FileType::Unknown }
     }
 
-    fn file(&self) -> Result<&File, Errno> {
+    /// The shared bytes of a file, if they must be [supplied](Self::supply) before anything is read or written.
+    pub(crate) fn missing(&self) -> Option<Pending<Result<Content, FetchError>>> {
         match &self.node {
-            Node::File { file, .. } => Ok(file),
+            Node::Own(file) => file.missing(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn supply(&self, content: Content) {
+        if let Node::Own(file) = &self.node {
+            file.supply(content);
+        }
+    }
+
+    fn positioned(&self) -> Result<Positioned<'_>, Errno> {
+        match &self.node {
+            Node::File { file, .. } => Ok(Positioned::Host(file)),
+            Node::Own(file) => Ok(Positioned::Own(file)),
             Node::Input { .. } | Node::Output(_) => Err(Errno::SPipe),
             Node::Directory(_) => Err(Errno::IsDir),
         }
@@ -289,11 +366,26 @@ impl Descriptor {
     }
 }
 
+/// What has a position.
+enum Positioned<'a> {
+    Host(&'a File),
+    Own(&'a OpenFile),
+}
+
 /// What [`Descriptor::sync`] waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sync {
     All,
     Data,
+}
+
+impl From<Opened> for Node {
+    fn from(opened: Opened) -> Self {
+        match opened {
+            Opened::File(file) => Self::Own(file),
+            Opened::Directory(dir) => Self::Directory(Directory::opened(Base::Own(dir))),
+        }
+    }
 }
 
 impl Node {

@@ -98,8 +98,8 @@ pub(crate) enum NewTime {
 /// The times to set, access and modification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NewTimes {
-    accessed: NewTime,
-    modified: NewTime,
+    pub(super) accessed: NewTime,
+    pub(super) modified: NewTime,
 }
 
 impl NewTimes {

@@ -3,14 +3,14 @@
 use cap_fs_ext::{
     FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
 };
-use cap_std::fs::{File, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags as HostFlags;
 
 use crate::wasi::errno::Errno;
 use crate::wasi::rights::{FdFlags, OFlags, Rights};
 
 use super::descriptor::{Descriptor, Node};
-use super::directory::Links;
+use super::directory::{Base, Links};
 
 /// What `path_open` is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,15 @@ pub(crate) struct Opening {
 const WRITES: Rights = Rights::FD_WRITE.or(Rights::FD_ALLOCATE).or(Rights::FD_FILESTAT_SET_SIZE);
 
 impl Opening {
+    /// To read a file.
+    pub(crate) const READING: Self = Self {
+        links: Links::Follow,
+        how: OFlags::NONE,
+        rights: Rights::FD_READ.or(Rights::FD_FILESTAT_GET),
+        inheriting: Rights::NONE,
+        flags: FdFlags::NONE,
+    };
+
     /// Opens `path` below the directory that `parent` stands for. The new descriptor has what was asked for, as far as
     /// the parent can hand it on and it makes sense for what was found.
     pub(crate) fn open(self, parent: &Descriptor, path: &str) -> Result<Descriptor, Errno> {
@@ -34,9 +43,12 @@ impl Opening {
         };
         self.check(parent)?;
         let asked = self.rights.and(parent.inheriting);
-        let options = self.options(asked.has_any(WRITES));
-        let file = directory.dir.open_with(path, &options)?;
-        let mut opened = self.describe(file, asked)?;
+        let writes = asked.has_any(WRITES);
+        let node = match &directory.at {
+            Base::Host(dir) => Node::from_file(dir.open_with(path, &self.options(writes))?)?,
+            Base::Own(dir) => dir.open(path, self.links, self.how, writes)?.into(),
+        };
+        let mut opened = self.describe(node, asked)?;
         opened.inheriting = match opened.node {
             Node::Directory(_) => self.inheriting.and(parent.inheriting),
             _ => Rights::NONE,
@@ -50,11 +62,12 @@ impl Opening {
         if self.how.has(OFlags::CREAT) {
             needed = needed.or(Rights::PATH_CREATE_FILE);
         }
-        if self.how.has(OFlags::TRUNC) {
-            needed = needed.or(Rights::PATH_FILESTAT_SET_SIZE);
-        }
         if !parent.rights.has(needed) {
             return Err(Errno::NotCapable);
+        }
+        // Programs know this one as a file that may not be cut.
+        if self.how.has(OFlags::TRUNC) && !parent.rights.has(Rights::PATH_FILESTAT_SET_SIZE) {
+            return Err(Errno::Perm);
         }
         let making = OFlags::CREAT.or(OFlags::EXCL).or(OFlags::TRUNC);
         if self.how.has(OFlags::DIRECTORY) && self.how.has_any(making) {
@@ -90,8 +103,7 @@ impl Opening {
         options
     }
 
-    fn describe(self, file: File, asked: Rights) -> Result<Descriptor, Errno> {
-        let node = Node::from_file(file)?;
+    fn describe(self, node: Node, asked: Rights) -> Result<Descriptor, Errno> {
         let sensible = match node {
             Node::Directory(_) => Rights::DIRECTORY,
             _ => Rights::FILE,

@@ -1,17 +1,17 @@
 //! Directories that are open when a call begins.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags as HostFlags;
+use cap_std::fs::Dir;
 
-use crate::wasi::errno::Errno;
 use crate::wasi::rights::Rights;
 
 use super::descriptor::Descriptor;
-use super::directory::Directory;
+use super::directory::{Base, Directory};
+use super::overlay::Tree;
+use super::port::Files;
 
 /// What a guest may do below a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,38 +46,55 @@ impl Preopen {
 
     /// The descriptor that a call begins with.
     pub(super) fn descriptor(&self) -> Descriptor {
-        let denied = match self.access {
-            Access::Read => Rights::CHANGING,
-            Access::ReadWrite => Rights::NONE,
-        };
-        let rights = Rights::DIRECTORY.without(denied);
-        let inheriting = Rights::DIRECTORY.or(Rights::FILE).without(denied);
-        let directory = Directory::preopened(Arc::clone(&self.dir), Arc::clone(&self.guest_path));
+        let [rights, inheriting] = self.access.rights();
+        let at = Base::Host(Arc::clone(&self.dir));
+        let directory = Directory::preopened(at, Arc::clone(&self.guest_path));
         Descriptor::directory(directory, rights, inheriting)
     }
+}
 
-    /// The bytes of the file that a guest calls `path`: below the preopened directory whose name is the longest that
-    /// the path begins with. A file over `max` bytes is `EFBIG`.
-    pub(crate) fn read_below(preopens: &[Self], path: &str, max: u32) -> Result<Vec<u8>, Errno> {
-        let inside = |preopen: &Self| {
-            Some((preopen.dir.clone(), relative(&preopen.guest_path, path)?.to_owned()))
+/// What a call finds open, besides its streams.
+pub(crate) struct Given<'a> {
+    /// The tenant's files, below `/`, and how many bytes the call may keep over them.
+    pub(crate) files: Option<(&'a Arc<dyn Files>, u64)>,
+    pub(crate) preopens: &'a [Preopen],
+}
+
+/// What is left of a quota that has room for less than a tree.
+const LEAST_QUOTA: u64 = 16 << 10;
+
+impl Given<'_> {
+    /// The descriptors that a call begins with.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = Descriptor> {
+        let root = self.files.and_then(|(files, quota)| {
+            let root = Tree::root(Arc::clone(files), quota.max(LEAST_QUOTA)).ok()?;
+            let directory = Directory::preopened(Base::Own(root), "/".into());
+            let [rights, inheriting] = Access::ReadWrite.rights();
+            Some(Descriptor::directory(directory, rights, inheriting))
+        });
+        root.into_iter().chain(self.preopens.iter().map(Preopen::descriptor))
+    }
+
+    /// What they may be used for.
+    pub(super) fn rights(&self) -> impl Iterator<Item = [Rights; 2]> {
+        let root = self.files.map(|_| Access::ReadWrite.rights());
+        root.into_iter().chain(self.preopens.iter().map(|preopen| preopen.access.rights()))
+    }
+}
+
+impl Access {
+    /// Of the directory, and of what is below it.
+    fn rights(self) -> [Rights; 2] {
+        let denied = match self {
+            Self::Read => Rights::CHANGING,
+            Self::ReadWrite => Rights::NONE,
         };
-        let found = preopens.iter().filter_map(inside).min_by_key(|(_, rest)| rest.len());
-        let (dir, rest) = found.ok_or(Errno::NoEnt)?;
-        // A named pipe would wait for its other end and hold the thread.
-        let nonblocking = i32::try_from(HostFlags::NONBLOCK.bits()).unwrap_or(0);
-        let file = dir.open_with(rest, OpenOptions::new().read(true).custom_flags(nonblocking))?;
-        if !file.metadata()?.is_file() {
-            return Err(Errno::Inval);
-        }
-        let mut bytes = Vec::new();
-        file.take(u64::from(max) + 1).read_to_end(&mut bytes)?;
-        if bytes.len() > max as usize { Err(Errno::FBig) } else { Ok(bytes) }
+        [Rights::DIRECTORY, Rights::DIRECTORY.or(Rights::FILE)].map(|all| all.without(denied))
     }
 }
 
 /// What of `path` lies below `directory`, as C libraries compare them: component by component.
-fn relative<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
+pub(super) fn relative<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
     let rest = match directory.trim_end_matches('/') {
         "" => path.trim_start_matches('/'),
         "." if path.starts_with('/') => return None,

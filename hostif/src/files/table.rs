@@ -7,7 +7,8 @@ use crate::wasi::rights::{FdFlags, Rights};
 
 use super::descriptor::{Descriptor, Node};
 use super::directory::Directory;
-use super::preopen::Preopen;
+use super::open::Opening;
+use super::preopen::{Given, relative};
 
 /// The descriptors of one call.
 #[derive(Debug)]
@@ -26,32 +27,29 @@ impl Descriptors {
     pub(crate) fn new(
         stdin: Input,
         [stdout, stderr]: [Output; 2],
-        preopens: &[Preopen],
+        given: &Given<'_>,
         limit: usize,
     ) -> Self {
         let streams =
             [Descriptor::stdin(stdin), Descriptor::output(stdout), Descriptor::output(stderr)];
-        let directories = preopens.iter().map(Preopen::descriptor);
-        let slots: Vec<_> = streams.into_iter().chain(directories).map(Some).collect();
+        let slots: Vec<_> = streams.into_iter().chain(given.descriptors()).map(Some).collect();
         Self { given: slots.len(), slots, limit, lost: None }
     }
 
     /// Whether all is as it was when the call began; with the directories of then.
-    pub(crate) fn check_leftovers(&self, preopens: &[Preopen]) -> Result<(), Leftover> {
+    pub(crate) fn check_leftovers(&self, given: &Given<'_>) -> Result<(), Leftover> {
         if let Some(fd) = self.lost {
             return Err(Leftover::Changed { fd });
         }
         let streams = [Rights::STREAM_IN, Rights::STREAM_OUT, Rights::STREAM_OUT];
-        let streams = streams.map(|rights| (rights, Rights::NONE));
-        let directories = preopens.iter().map(Preopen::descriptor);
-        let directories = directories.map(|directory| (directory.rights, directory.inheriting));
-        let mut given = streams.into_iter().chain(directories);
+        let streams = streams.map(|rights| [rights, Rights::NONE]);
+        let mut given = streams.into_iter().chain(given.rights());
         for (fd, descriptor) in self.slots.iter().enumerate() {
             let (Some(descriptor), rights) = (descriptor, given.next()) else { continue };
             if let Some(path) = &descriptor.path {
                 return Err(Leftover::Open { fd, path: path.to_string() });
             }
-            let now = (descriptor.rights, descriptor.inheriting);
+            let now = [descriptor.rights, descriptor.inheriting];
             if rights != Some(now) || descriptor.flags != FdFlags::NONE {
                 return Err(Leftover::Changed { fd });
             }
@@ -81,6 +79,19 @@ impl Descriptors {
             Node::Directory(_) => Err(Errno::NotCapable),
             _ => Err(Errno::NotDir),
         }
+    }
+
+    /// Opens the file that a guest calls `path`, for reading and without a number: below the directory that was open
+    /// when the call began and whose name is the longest that the path begins with.
+    pub(crate) fn open_below(&self, path: &str) -> Result<Descriptor, Errno> {
+        let inside = |descriptor: &'_ Option<Descriptor>| match descriptor.as_ref()?.node {
+            Node::Directory(ref directory) => relative(directory.guest_path()?, path),
+            _ => None,
+        };
+        let found = self.slots.iter().filter_map(|slot| Some((slot.as_ref()?, inside(slot)?)));
+        let found = found.min_by_key(|(_, rest)| rest.len());
+        let (directory, rest) = found.ok_or(Errno::NoEnt)?;
+        Opening::READING.open(directory, rest)
     }
 
     /// Whether another descriptor can be opened; asked before a file is made for it.

@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use super::errno::Errno;
+use crate::files::FileType;
 use crate::guest::{Guest, Slice};
 
 /// Bytes that are moved at once.
@@ -64,6 +65,32 @@ pub(crate) fn fd_pwrite(
         let descriptor = guest.files().find(fd)?;
         descriptor.write_at(offset.checked_add(done).ok_or(Errno::Inval)?, piece)
     })
+}
+
+/// The bytes of a regular file that the guest calls `path`; `EFBIG` for more than `max`.
+pub(crate) fn read_file(guest: &mut Guest<'_>, path: &str, max: u32) -> Result<Vec<u8>, Refusal> {
+    let mut file = guest.files().open_below(path)?;
+    let stat = file.filestat()?;
+    if stat.file_type != FileType::RegularFile {
+        return Err(Errno::Inval.into());
+    }
+    if stat.size > max.into() {
+        return Err(Errno::FBig.into());
+    }
+    guest.fetch(&file)?;
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        let n = file.read(&mut piece)?;
+        bytes.extend_from_slice(&piece[..n]);
+        if n == 0 {
+            return Ok(bytes);
+        }
+        if bytes.len() > max as usize {
+            return Err(Errno::FBig.into());
+        }
+        guest.check_deadline()?;
+    }
 }
 
 /// A read or write of several buffers, all of which have been found to lie in guest memory.

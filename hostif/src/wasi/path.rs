@@ -1,14 +1,10 @@
 //! Calls on paths below a directory.
 
-use std::sync::Arc;
-
-use cap_std::fs::Dir;
-
 use super::Refusal;
 use super::errno::Errno;
 use super::fd::parse_flags;
 use super::rights::{LookupFlags, OFlags, Rights};
-use crate::files::{Links, NewTimes, Opening};
+use crate::files::{Base, Links, NewTimes, Opening};
 use crate::guest::{Guest, Slice};
 
 /// Bytes of a path at most; more is `ENAMETOOLONG`. As many as Linux takes.
@@ -64,7 +60,8 @@ pub(crate) fn path_open(
     let files = guest.files();
     files.check_room()?;
     let descriptor = opening.open(files.find(at.fd)?, &path)?;
-    let number = files.insert(descriptor)?;
+    guest.fetch(&descriptor)?;
+    let number = guest.files().insert(descriptor)?;
     Ok(guest.write_u32(opened, number)?)
 }
 
@@ -183,9 +180,8 @@ pub(crate) fn path_rename(
 }
 
 /// A handle of its own, for calls that need two directories at once.
-fn dir(guest: &mut Guest<'_>, fd: u32, rights: Rights) -> Result<Arc<Dir>, Errno> {
-    let directory = guest.files().directory(fd, rights)?;
-    Ok(Arc::clone(&directory.dir))
+fn dir(guest: &mut Guest<'_>, fd: u32, rights: Rights) -> Result<Base, Errno> {
+    Ok(guest.files().directory(fd, rights)?.at.clone())
 }
 
 /// A path is UTF-8 without NUL and not empty.

@@ -18,7 +18,7 @@ use crate::name::FunctionName;
 
 /// Which server.
 #[derive(Args, Debug)]
-struct Server {
+pub(super) struct Server {
     /// The server's address.
     #[arg(long, value_name = "URL", env = "FAASM_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
@@ -92,7 +92,7 @@ enum Form {
 }
 
 impl Server {
-    fn send(
+    pub(super) fn send(
         &self,
         method: Method,
         path: &str,
@@ -248,7 +248,7 @@ fn print(text: std::fmt::Arguments<'_>) -> Done {
 }
 
 /// Writes data to standard output. A reader that has gone away is no failure.
-fn write_out(bytes: &[u8]) -> Done {
+pub(super) fn write_out(bytes: &[u8]) -> Done {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

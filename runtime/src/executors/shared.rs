@@ -93,7 +93,7 @@ impl Shared {
     ) -> Arc<Self> {
         let queue_limits = QueueLimits { outside: limits.queued, chained: limits.queued_chained };
         Arc::new_cyclic(|shared| Self {
-            binder: Binder::new(Weak::clone(shared), forge.origin()),
+            binder: Binder::new(Weak::clone(shared), Arc::clone(forge.files()), forge.origin()),
             directory,
             forge,
             ids,

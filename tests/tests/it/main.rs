@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod chaining;
+mod files;
 mod functions;
 mod gateway;
 mod host;
@@ -12,3 +13,4 @@ mod snapshots;
 mod stress;
 mod tools;
 mod uploads;
+mod wasi;

@@ -49,14 +49,14 @@ pub(crate) fn guest(name: &str) -> String {
 }
 
 /// A server that is killed if the test does not end it.
-struct Serve {
+pub(crate) struct Serve {
     child: Child,
-    url: String,
+    pub(crate) url: String,
     data: tempfile::TempDir,
 }
 
 impl Serve {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
@@ -91,12 +91,17 @@ impl Serve {
         (child, url.to_owned())
     }
 
-    fn faasm(&self, args: &[&str]) -> Output {
+    pub(crate) fn faasm(&self, args: &[&str]) -> Output {
         Command::new(binary()).args(args).env("FAASM_URL", &self.url).output().unwrap()
     }
 
+    /// Starts a server on the folder of one that has ended.
+    pub(crate) fn restart(&mut self) {
+        (self.child, self.url) = Self::spawn(self.data.path(), &[]);
+    }
+
     /// Sends SIGTERM and waits for the end.
-    fn terminate(&mut self) -> i32 {
+    pub(crate) fn terminate(&mut self) -> i32 {
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
         self.child.wait().unwrap().code().unwrap_or(-1)
     }

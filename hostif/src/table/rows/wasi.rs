@@ -127,7 +127,7 @@ functions!(WASI_FUNCTIONS, WASI, wasi::answer, {
     /// Removes a file.
     "path_unlink_file" = path::path_unlink_file(fd, Slice::new(path, path_len)):
         (fd: u32, path: u32, path_len: u32) -> u32, Paths;
-    /// Waits for clocks; descriptors are always ready.
+    /// Waits for clocks and descriptors; files are always ready.
     "poll_oneoff" = poll::poll_oneoff(subscriptions, events, count, nevents):
         (subscriptions: u32, events: u32, count: u32, nevents: u32) -> u32, Waiting;
     /// There are no signals: always ENOTSUP.
