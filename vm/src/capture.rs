@@ -23,11 +23,11 @@ use faasm_abi::gc;
 use faasm_abi::layout::header;
 use faasm_abi::types::{HeapType, ValType};
 use faasm_sfi::HOST_PAGE;
-use faasm_sfi::code::CodeSpan;
 use faasm_sfi::dirty;
 use faasm_sfi::image::{Image, ImageBuilder, ImageError};
 use faasm_sfi::shared::RegionError;
 use faasm_sfi::slot::SlotError;
+use faasm_sfi::walls::Spans;
 
 use crate::code_cache::Check;
 use crate::engine::Engine;
@@ -94,7 +94,7 @@ impl std::fmt::Debug for Origin {
 #[derive(Debug)]
 struct Inner {
     contents: Arc<Contents>,
-    code: Vec<Arc<CodeSpan>>,
+    code: Spans,
     pieces: Vec<Piece>,
     /// Shared memories, by index.
     shared: Vec<(u32, SharedImage)>,
@@ -446,6 +446,11 @@ fn copied(
 /// Ends a store whose data is dropped; its slot goes back to where it was born.
 pub(crate) fn recycle(mut core: Box<StoreCore>) {
     let Some(origin) = core.origin.take() else { return };
+    if !Arc::ptr_eq(&core.contents, &origin.0.contents) {
+        // A library was loaded: what that has put in and made accessible goes with the slot.
+        core.origin = Some(origin);
+        return surplus(core);
+    }
     let reset = origin.0.reset(&mut core);
     core.origin = Some(origin);
     let Ok(work) = reset else { return };
