@@ -16,7 +16,7 @@
 //!
 //! # Boundary
 //!
-//! The port [`Calls`] is implemented by the runtime, narrowed to a tenant. State comes as a narrowed namespace.
+//! The ports [`Calls`] and [`Libraries`] are implemented by the runtime, narrowed to a tenant. State comes as a narrowed namespace.
 //!
 //! # Not here
 //!
@@ -25,12 +25,15 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod dynlink;
 mod error;
 mod faasm;
 mod files;
 mod guest;
 mod host;
 mod leftover;
+mod libraries;
+mod memory;
 mod stream;
 mod table;
 mod wasi;
@@ -40,6 +43,7 @@ pub use error::{HostError, Problem};
 pub use files::{Access, Preopen};
 pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState, monotonic_origin};
 pub use leftover::Leftover;
+pub use libraries::{FoundLibrary, Libraries, LibraryError};
 pub use stream::{Capture, Input, Output};
 pub use table::{
     FAASM, HostFunction, ImportError, ROOM, Touches, WASI, check_imports, document, link,

@@ -84,6 +84,37 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Cuts a range of pages of the slot into what the images fill and what shows zeros when it is given back.
+    pub(crate) fn cut(&self, range: Range<usize>) -> Vec<(Range<usize>, Shown)> {
+        let mut cut: Vec<(Range<usize>, Shown)> = Vec::new();
+        for page in range.step_by(HOST_PAGE) {
+            let shown = if self.is_data(page) { Shown::Data } else { Shown::Zeros };
+            match cut.last_mut() {
+                Some((last, same)) if *same == shown => last.end += HOST_PAGE,
+                _ => cut.push((page..page + HOST_PAGE, shown)),
+            }
+        }
+        cut
+    }
+
+    fn is_data(&self, offset: usize) -> bool {
+        self.0.pieces.iter().any(|piece| {
+            let within = offset.checked_sub(piece.offset);
+            within.is_some_and(|at| at < piece.image.len() && !piece.image.is_hole(at / HOST_PAGE))
+        })
+    }
+}
+
+/// What a page shows when it is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Nothing but zeros.
+    Zeros,
+    /// A page of an image.
+    Data,
+}
+
 impl std::fmt::Debug for Origin {
     /// Without the slots at rest, which have origins.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

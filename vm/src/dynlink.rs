@@ -236,7 +236,8 @@ fn position(contents: &Contents, wanted: &str) -> Option<u32> {
 }
 
 /// Whether a library that was loaded as `name` is meant by `wanted`.
-fn is_called(name: &str, wanted: &str) -> bool {
+#[must_use]
+pub fn is_called(name: &str, wanted: &str) -> bool {
     name == wanted || (!wanted.contains('/') && name.rsplit('/').next() == Some(wanted))
 }
 

@@ -30,6 +30,7 @@ mod caller;
 mod capture;
 mod code_cache;
 mod debug;
+mod discard;
 pub mod dynlink;
 mod engine;
 mod exception;
