@@ -28,7 +28,8 @@ build_sdk() {
         clang-22 "${target[@]}" -std=gnu23 -O3 -I "$here/c/include" -c "$source" \
             -o "$chain/sdk/$(basename "${source%.c}").o"
     done
-    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o"
+    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o" \
+        "$chain/sdk/dl.o" "$chain/sdk/mman.o" "$chain/sdk/ffi.o"
 }
 
 # What includes the SDK's headers is a function; the rest are plain WASI programs.
@@ -56,6 +57,32 @@ build_debug() {
             "$source" "${layout[@]}" -o "$here/c/build/$name-dwarf$version.wasm"
         chmod 644 "$here/c/build/$name-dwarf$version.wasm"
     done
+}
+
+# A program that loads libraries has all that it has to offer in its exports, and a
+# table that grows.
+build_loader() {
+    local source=$1 name
+    name=$(basename "${source%.*}")
+    clang-22 "${target[@]}" -std=gnu23 -O2 "$source" "${sdk[@]}" "${link[@]}" \
+        -Wl,--export-all -Wl,--growable-table -o "$here/c/build/$name.wasm"
+    chmod 644 "$here/c/build/$name.wasm"
+}
+
+# A library finds the program's libc when it is loaded; what it needs of other
+# libraries is in its list, as they are named on its command line.
+build_library() {
+    local source=$1 name compiler=(clang-22 -std=gnu23) needed=()
+    name=$(basename "${source%.*}")
+    case "$source" in
+        *.cpp) compiler=(clang++-22 -std=c++23 -fno-exceptions -fno-rtti) ;;
+        */liba.c) needed=("$here/c/build/libb.so") ;;
+    esac
+    "${compiler[@]}" "${target[@]}" -O2 -fPIC -fvisibility=default -nostdlib -shared -Wl,--no-entry \
+        -Wl,--experimental-pic -Wl,--unresolved-symbols=import-dynamic -Wl,--strip-debug \
+        "$source" "${needed[@]}" \
+        -o "$here/c/build/$name.so"
+    chmod 644 "$here/c/build/$name.so"
 }
 
 # Kernels need no libc: each is one file with `int64_t run(int32_t n)`.
@@ -87,6 +114,16 @@ for source in "$here"/c/functions/*.c "$here"/c/functions/*.cpp "$here"/c/misbeh
     if wanted "$(basename "${source%.*}")" "$@"; then
         echo "building $(basename "${source%.*}")" >&2
         build_c "$source"
+    fi
+done
+for source in "$here"/c/dynlink/libb.c "$here"/c/dynlink/*; do
+    name=$(basename "${source%.*}")
+    if wanted "$name" "$@"; then
+        echo "building $name" >&2
+        case "$name" in
+            lib*) build_library "$source" ;;
+            *) build_loader "$source" ;;
+        esac
     fi
 done
 for source in "$here"/c/debug/*.c; do

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod compile;
 mod failure;
 mod inspect;
+mod libraries;
 mod order;
 mod paths;
 mod profile;

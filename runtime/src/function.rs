@@ -8,6 +8,7 @@ use faasm_snapshot::Proto;
 use faasm_state::{LocalTier, MemoryTier};
 
 use crate::executors::{Chain, Port, Shared};
+use crate::libraries::Shelf;
 use crate::name::FunctionName;
 use crate::registry::Record;
 
@@ -87,6 +88,7 @@ impl Binder {
         let host = bare_host(&name, self.origin)
             .state(self.tier.namespace(name.namespace()))
             .calls(Arc::new(Chain(Arc::clone(&port))))
+            .libraries(Shelf::new(&self.shared, &name))
             .build()?;
         Ok(Arc::new(Function { name, record, host, port, proto: Mutex::new(proto.map(Arc::new)) }))
     }

@@ -38,6 +38,7 @@ mod failure;
 mod functions;
 mod health;
 mod invoke;
+mod libraries;
 
 /// Limits of what clients may send.
 #[derive(Clone, Copy, Debug)]
@@ -98,12 +99,15 @@ pub async fn serve(
 
 fn router(gateway: Gateway) -> Router {
     let function = put(functions::upload).get(functions::describe).delete(functions::remove);
+    let library = put(libraries::upload).get(libraries::describe).delete(libraries::remove);
     Router::new()
         .route("/v1/functions", get(functions::list_all))
         .route("/v1/namespaces", get(functions::namespaces))
         .route("/v1/namespaces/{namespace}/functions", get(functions::list))
         .route("/v1/namespaces/{namespace}/functions/{function}", function)
         .route("/v1/namespaces/{namespace}/functions/{function}/invoke", post(invoke::invoke))
+        .route("/v1/namespaces/{namespace}/libraries", get(libraries::list))
+        .route("/v1/namespaces/{namespace}/libraries/{library}", library)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/version", get(health::version))

@@ -49,14 +49,14 @@ pub(crate) fn guest(name: &str) -> String {
 }
 
 /// A server that is killed if the test does not end it.
-struct Serve {
+pub(crate) struct Serve {
     child: Child,
     url: String,
     data: tempfile::TempDir,
 }
 
 impl Serve {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
@@ -91,7 +91,7 @@ impl Serve {
         (child, url.to_owned())
     }
 
-    fn faasm(&self, args: &[&str]) -> Output {
+    pub(crate) fn faasm(&self, args: &[&str]) -> Output {
         Command::new(binary()).args(args).env("FAASM_URL", &self.url).output().unwrap()
     }
 
