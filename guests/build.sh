@@ -60,12 +60,12 @@ build_debug() {
 }
 
 # A program that loads libraries has all that it has to offer in its exports, and a
-# table that grows.
+# table that grows. What of libc only a library needs is named.
 build_loader() {
     local source=$1 name
     name=$(basename "${source%.*}")
     clang-22 "${target[@]}" -std=gnu23 -O2 "$source" "${sdk[@]}" "${link[@]}" \
-        -Wl,--export-all -Wl,--growable-table -o "$here/c/build/$name.wasm"
+        -Wl,--export-all -Wl,--growable-table -Wl,--export=strncat -o "$here/c/build/$name.wasm"
     chmod 644 "$here/c/build/$name.wasm"
 }
 

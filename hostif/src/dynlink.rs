@@ -136,7 +136,7 @@ fn fetch(guest: &mut Guest<'_>, name: &str) -> Result<Candidate, Failed> {
     let port = guest.host().libraries().ok_or_else(unknown)?;
     let pending = port.find(name);
     let found = match guest.wait(pending, None)? {
-        Err(LibraryError::Unknown { .. }) => {
+        Err(LibraryError::Unknown { .. }) if port.takes_files() => {
             let (path, wasm) = in_files(guest, name).ok_or_else(unknown)?;
             let pending = port.compile(&path, wasm);
             guest.wait(pending, None)??

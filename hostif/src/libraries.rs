@@ -39,7 +39,11 @@ pub trait Libraries: Send + Sync {
     /// elsewhere.
     fn find(&self, name: &str) -> Pending<Result<FoundLibrary, LibraryError>>;
 
-    /// The library with these bytes, which the guest has in a file of this path; compiled, if need be.
+    /// Whether libraries in the guest's files are taken.
+    fn takes_files(&self) -> bool;
+
+    /// The library with these bytes, which the guest has in a file of this path; compiled, if need be. Asked only if files
+    /// are taken.
     fn compile(&self, path: &str, wasm: Vec<u8>) -> Pending<Result<FoundLibrary, LibraryError>>;
 }
 

@@ -92,18 +92,15 @@ impl Libraries for Shelf {
         elsewhere(name, move |_| shared.forge.library(shared.directory.registry(), &library))
     }
 
+    /// Nobody has said how long compiling may take in a call.
+    fn takes_files(&self) -> bool {
+        false
+    }
+
     fn compile(&self, path: &str, _: Vec<u8>) -> Pending<Found> {
-        let (name, why) = (path.to_owned(), Box::new(NotFromFiles));
-        Pending::ready(Err(LibraryError::Refused { name, why }))
+        Pending::ready(Err(LibraryError::Unknown { name: path.to_owned() }))
     }
 }
-
-/// Files are not compiled while a call runs: nobody has said how long that may take.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "a library is not loaded from a file here: upload it with `faasm upload USER/NAME FILE --library`"
-)]
-struct NotFromFiles;
 
 /// Has a thread of its own load a library: no executor waits for the disk or the compiler.
 pub(crate) fn elsewhere(

@@ -53,6 +53,8 @@ use scope::Definition;
 
 /// The most libraries of a store.
 const MOST: usize = 1024;
+/// The most instances of a store with libraries.
+const MOST_INSTANCES: usize = 2 * MOST;
 /// The import by which a program says that it loads libraries.
 const OPENER: (&str, &str) = ("env", "dlopen");
 
@@ -167,7 +169,7 @@ pub enum DynlinkError {
         library: String,
     },
     /// More libraries than a store can have.
-    #[error("more than {MOST} libraries")]
+    #[error("more than {MOST} libraries, or too many attempts")]
     Many,
     /// The store has no room.
     #[error("no room for {library}")]
@@ -283,6 +285,10 @@ pub fn open<S: AsStore>(
     }
     let program = Program::of(core)?;
     let group = Group::of(&core.contents, candidates, root)?;
+    // Also those that failed count: their parts are there.
+    if core.contents.instances.len() + group.members.len() > MOST_INSTANCES {
+        return Err(DynlinkError::Many);
+    }
     core.own_contents();
     // Contexts, cells and descriptors may each begin a new piece.
     core.mappings.more(4 + 2 * group.members.len())?;

@@ -146,6 +146,9 @@ fn take_cell(core: &mut StoreCore) -> Result<usize, StoreError> {
 pub(crate) fn put_supertypes(core: &mut StoreCore) -> Result<(), StoreError> {
     let contents = &core.contents;
     let (first, plan) = (contents.n_rows, &contents.plan);
+    if plan.many && contents.types.len() > plan.max_supertypes {
+        return Err(StoreError::Limit { what: "types" });
+    }
     let end = contents.types.len().min(plan.max_supertypes);
     let at = |row: usize| plan.supertypes + (row << ROW_BYTES_LOG2);
     let (old, new) = (pages(at(first)), pages(at(end)));

@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use faasm_hostif::{
-    Access, FoundLibrary, Host, HostBuilder, Libraries, LibraryError, Preopen,
-};
+use faasm_hostif::{Access, FoundLibrary, Host, HostBuilder, Libraries, LibraryError, Preopen};
 use faasm_sfi::pending::{Pending, pending};
 use faasm_vm::{Module, TrapCode, Val};
 
@@ -40,6 +38,10 @@ impl Libraries for Shelf {
         let found_library = FoundLibrary { name: name.to_owned(), module };
         std::thread::spawn(move || completer.complete(Ok(found_library)));
         found
+    }
+
+    fn takes_files(&self) -> bool {
+        !self.built
     }
 
     fn compile(&self, path: &str, wasm: Vec<u8>) -> Pending<Result<FoundLibrary, LibraryError>> {
@@ -100,15 +102,15 @@ const OPENER: &str = r#"(module
   (memory (export "memory") 2)
   (table (export "__indirect_function_table") 1 funcref)
   (global $sp (export "__stack_pointer") (mut i32) (i32.const 65536))
-  (data (i32.const 0) "lib.so\00")
+  (data (i32.const 8) "lib.so\00")
   (data (i32.const 16) "f\00")
   (func (export "malloc") (param i32) (result i32) (i32.const 70000))
-  (func (export "open") (result i32) (call $open (i32.const 0) (i32.const 2)))
+  (func (export "open") (result i32) (call $open (i32.const 8) (i32.const 2)))
   (func (export "error") (result i32) (call $error))
   (func (export "f") (result i32)
     (call_indirect (result i32) (call $sym (i32.const 2) (i32.const 16))))
   (func $down (param i32)
-    (if (i32.eqz (i32.and (local.get 0) (i32.const 63))) (then (drop (call $open (i32.const 0) (i32.const 2)))))
+    (if (i32.eqz (i32.and (local.get 0) (i32.const 63))) (then (drop (call $open (i32.const 8) (i32.const 2)))))
     (call $down (i32.add (local.get 0) (i32.const 1))))
   (func (export "down") (call $down (i32.const 0))))"#;
 
@@ -183,6 +185,9 @@ fn a_library_that_is_waited_for_is_cancelled_with_the_call() {
             let (completer, never) = pending();
             std::mem::forget(completer);
             never
+        }
+        fn takes_files(&self) -> bool {
+            true
         }
         fn compile(&self, _: &str, _: Vec<u8>) -> Pending<Result<FoundLibrary, LibraryError>> {
             unreachable!("nothing is found")

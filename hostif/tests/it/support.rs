@@ -94,8 +94,7 @@ impl Bench {
     ) -> Guest {
         let printed = Capture::new(1 << 20);
         let data = Self::data(host, input, &printed);
-        let mut store =
-            Store::for_module(&self.engine, module, limits, data).unwrap();
+        let mut store = Store::for_module(&self.engine, module, limits, data).unwrap();
         store.set_deadline(Some(Instant::now() + Duration::from_secs(30)));
         let instance = self.linker.instantiate(&mut store, module).unwrap();
         Guest { store, instance, printed }

@@ -66,6 +66,10 @@ impl Libraries for Shelf {
         }
     }
 
+    fn takes_files(&self) -> bool {
+        true
+    }
+
     /// Of a module, or of an object that was made of one.
     fn compile(&self, path: &str, bytes: Vec<u8>) -> Pending<Found> {
         let engine = self.engine.clone();

@@ -65,7 +65,10 @@ fn damage_is_told() {
     let path = dir.path().join("functions/demo/f");
     for bad in ["", "{}", r#"{"format":1,"surprise":2}"#] {
         fs::write(&path, bad).unwrap();
-        assert!(matches!(registry.records(Kind::Function), Err(RegistryError::Record { .. })), "{bad}");
+        assert!(
+            matches!(registry.records(Kind::Function), Err(RegistryError::Record { .. })),
+            "{bad}"
+        );
     }
     let newer = Record { format: RECORD_FORMAT + 1, ..record };
     registry.commit(Kind::Function, &name("demo/f"), &newer).unwrap();

@@ -155,7 +155,12 @@ impl<'a, S: AsStore> Loader<'a, S> {
         let weak: HashSet<_> = weak.map(|symbol| (&*symbol.module, &*symbol.name)).collect();
         let mut imports = Vec::with_capacity(info.imports.len());
         for import in &info.imports {
-            let weak = weak.contains(&(&*import.module, &*import.name));
+            // A cell's symbol may be under the cell's module name, or under the symbol's own.
+            let names = match &*import.module {
+                GOT_DATA | GOT_FUNCTIONS => [&*import.module, ENV],
+                module => [module, module],
+            };
+            let weak = names.iter().any(|module| weak.contains(&(*module, &*import.name)));
             let link = Link { member: member.name, types: &types, weak, import };
             imports.push(self.resolve(&link, bases)?);
         }

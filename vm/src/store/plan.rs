@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! of one module:  | unused | guard | stack ↓ [supertypes][descriptors][context] | memory 0, 4 GiB + guard | other memories, large tables, heap |
-//! of a program:   | unused | descriptors, 64 MiB | supertypes, 32 MiB | guard | stack ↓ [context] | memory 0, … | libraries: contexts, cells, … |
+//! of a program:   | unused | descriptors, 16 MiB | supertypes, 8 MiB | guard | stack ↓ [context] | memory 0, … | libraries: contexts, cells, … |
 //! an arena:       | guard | stack ↓ | descriptors, 64 MiB | supertypes, 32 MiB | whatever comes: contexts with memories, tables, … |
 //! ```
 //!
@@ -36,7 +36,12 @@ const ARENA_SUPERTYPES: usize = 32 << 20;
 const GC_RESERVATION: usize = (4 << 30) + (1 << 20);
 
 /// Bytes for contexts, cells and tables of the libraries that a program loads; their data lie in the program's memory.
-const LIBRARIES: usize = 1 << 30;
+/// What the host keeps of libraries is in proportion to this and to their functions, so neither is more than it must be.
+const LIBRARIES: usize = 64 << 20;
+/// Bytes of the descriptor table of a program with its libraries: a million functions.
+const PROGRAM_FUNCREFS: usize = 16 << 20;
+/// Bytes of their table of supertypes: 262,144 types.
+const PROGRAM_SUPERTYPES: usize = 8 << 20;
 
 /// The most bytes of a stack or a slot: half of what a process can address.
 const MAX_ROOM: usize = 1 << 46;
@@ -157,14 +162,14 @@ impl SlotPlan {
     ) -> Result<Self, StoreError> {
         let below = (module.layout.size.unsigned_abs() as usize).next_multiple_of(16);
         let room = pages(stack_bytes.max(below + MIN_STACK));
-        let before = ARENA_FUNCREFS + ARENA_SUPERTYPES;
+        let before = PROGRAM_FUNCREFS + PROGRAM_SUPERTYPES;
         let context = before + context_end(room, below);
         let mut plan = Self {
             stack: context - room..context - below,
             funcrefs: 0,
-            max_funcrefs: ARENA_FUNCREFS / funcref::SIZE as usize,
-            supertypes: ARENA_FUNCREFS,
-            max_supertypes: ARENA_SUPERTYPES >> ROW_BYTES_LOG2,
+            max_funcrefs: PROGRAM_FUNCREFS / funcref::SIZE as usize,
+            supertypes: PROGRAM_FUNCREFS,
+            max_supertypes: PROGRAM_SUPERTYPES >> ROW_BYTES_LOG2,
             gc_heap: None,
             context: Some(context),
             many: true,
