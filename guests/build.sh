@@ -79,6 +79,7 @@ build_library() {
         */liba.c) needed=("$here/c/build/libb.so") ;;
     esac
     "${compiler[@]}" "${target[@]}" -O2 -fPIC -fvisibility=default -nostdlib -shared -Wl,--no-entry \
+        -Wl,--export-if-defined=__wasm_call_ctors \
         -Wl,--experimental-pic -Wl,--unresolved-symbols=import-dynamic -Wl,--strip-debug \
         "$source" "${needed[@]}" \
         -o "$here/c/build/$name.so"
