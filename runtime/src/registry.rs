@@ -327,6 +327,23 @@ pub fn record_in(root: &Path, name: &FunctionName) -> Result<Option<Record>, Reg
     }
 }
 
+/// The libraries of a namespace, which is that of `any`, in the registry at `root`, which another process may have.
+///
+/// # Errors
+///
+/// As [`Registry::records`].
+pub fn libraries_in(
+    root: &Path,
+    any: &FunctionName,
+) -> Result<Vec<(String, Record)>, RegistryError> {
+    let folder = root.join(Kind::Library.folder()).join(any.namespace());
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let read = |(name, path)| Ok((name, read_record(path)?));
+    entries(&folder)?.into_iter().map(read).collect()
+}
+
 /// The module with this digest in the registry at `root`, which another process may have.
 ///
 /// # Errors

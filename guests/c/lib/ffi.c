@@ -4,12 +4,7 @@
 #include <string.h>
 
 #include <faasm/ffi.h>
-
-__attribute__((import_module("env"), import_name("__faasm_ffi_call"))) int
-__faasm_ffi_call(uint32_t function,
-                 const char* signature,
-                 const uint64_t* args,
-                 uint64_t* result);
+#include <faasm/host_interface.h>
 
 #define TYPE(name, size, number)                                               \
     ffi_type ffi_type_##name = { size, size, FFI_TYPE_##number, NULL }

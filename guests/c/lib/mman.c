@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#include <faasm/host_interface.h>
+
 #define HOST(name)                                                             \
     __attribute__((import_module("env"), import_name(#name)))
 
@@ -22,7 +24,6 @@ HOST(mremap)
 uint32_t __faasm_mremap(uint32_t addr, uint32_t len, uint32_t newLen, int flags);
 HOST(madvise) int __faasm_madvise(uint32_t addr, uint32_t len, int advice);
 HOST(mprotect) int __faasm_mprotect(uint32_t addr, uint32_t len, int prot);
-HOST(__faasm_errno) int __faasm_errno(void);
 
 static void* pointer(uint32_t address)
 {

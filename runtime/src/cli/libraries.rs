@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use faasm_compiler::CompileOptions;
-use faasm_hostif::{Libraries, LibraryError};
+use faasm_hostif::{FoundLibrary, Libraries, LibraryError};
 use faasm_sfi::pending::Pending;
 use faasm_vm::{Engine, Module};
 
@@ -74,6 +74,36 @@ impl Libraries for Shelf {
     fn compile(&self, path: &str, bytes: Vec<u8>) -> Pending<Found> {
         let engine = self.engine.clone();
         elsewhere(path.to_owned(), move |_| load(&engine, &bytes))
+    }
+}
+
+/// Libraries that are loaded already.
+pub(super) struct Loaded {
+    modules: BTreeMap<String, Module>,
+}
+
+impl Loaded {
+    pub(super) fn new(modules: BTreeMap<String, Module>) -> Self {
+        Self { modules }
+    }
+}
+
+impl Libraries for Loaded {
+    fn find(&self, name: &str) -> Pending<Found> {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        let unknown = || LibraryError::Unknown { name: name.to_owned() };
+        let found = self.modules.get(last).ok_or_else(unknown);
+        let library =
+            |module: &Module| FoundLibrary { name: last.to_owned(), module: module.clone() };
+        Pending::ready(found.map(library))
+    }
+
+    fn takes_files(&self) -> bool {
+        false
+    }
+
+    fn compile(&self, path: &str, _: Vec<u8>) -> Pending<Found> {
+        Pending::ready(Err(LibraryError::Unknown { name: path.to_owned() }))
     }
 }
 

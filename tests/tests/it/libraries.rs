@@ -142,3 +142,35 @@ fn a_server_takes_libraries_with_a_function_and_alone() {
     assert_ne!(code(&refused), 0);
     assert!(text(&refused.stderr).contains("dylink.0"), "{refused:?}");
 }
+
+#[test]
+fn a_snapshot_carries_its_libraries_to_another_host() {
+    let server = Serve::start();
+    let [a, b] = ["liba.so", "libb.so"].map(library_path);
+    let zygote = guest("dynlink-zygote");
+    let uploaded = server.faasm(&["upload", "demo/zygote", &zygote, "--lib", &b, "--lib", &a]);
+    assert_eq!(code(&uploaded), 0, "{uploaded:?}");
+    let data = server.stop();
+    let ran = |data: &std::path::Path, args: &[&str]| {
+        let output = faasm(data, args);
+        assert_eq!(code(&output), 0, "{args:?}: {output:?}");
+        text(&output.stdout).trim().to_owned()
+    };
+    // Of a function with its user's libraries, and of files.
+    let of_function = ran(data.path(), &["snapshot", "take", "demo/zygote"]);
+    let of_files = ran(data.path(), &["snapshot", "take", &zygote, "--lib", &a, "--lib", &b]);
+    for taken in [&of_function, &of_files] {
+        ran(data.path(), &["snapshot", "run", taken]);
+    }
+    let file = data.path().join("carried");
+    let file = file.to_str().unwrap();
+    ran(data.path(), &["snapshot", "export", &of_function, "-o", file]);
+    let other = tempfile::tempdir().unwrap();
+    let key = data.path().join("key");
+    let key = key.to_str().unwrap();
+    let imported = ran(other.path(), &["snapshot", "import", file, "--key", key, "--reseal"]);
+    ran(other.path(), &["snapshot", "run", &imported]);
+    // The function's own snapshot, which the server has taken.
+    let kept = ran(data.path(), &["snapshot", "ls"]);
+    assert!(kept.contains("demo/zygote"), "{kept}");
+}

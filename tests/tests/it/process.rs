@@ -95,6 +95,12 @@ impl Serve {
         Command::new(binary()).args(args).env("FAASM_URL", &self.url).output().unwrap()
     }
 
+    /// Ends the server; its folder.
+    pub(crate) fn stop(mut self) -> tempfile::TempDir {
+        self.terminate();
+        std::mem::replace(&mut self.data, tempfile::tempdir().unwrap())
+    }
+
     /// Sends SIGTERM and waits for the end.
     fn terminate(&mut self) -> i32 {
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());

@@ -230,7 +230,11 @@ fn imports(info: &ModuleInfo) -> Vec<Import> {
         ImportKind::Global(ty) => ("global", ty.to_string()),
         ImportKind::Tag(ty) => ("tag", defined_type(info, *ty)),
     };
-    let wrong = check_imports(info).err().unwrap_or_default();
+    // A library is linked to the program that loads it, and to the host by that.
+    let wrong = match &info.dylink {
+        Some(_) => Vec::new(),
+        None => check_imports(info).err().unwrap_or_default(),
+    };
     let import = |import: &faasm_vm::Import| {
         let (kind, ty) = describe(&import.kind);
         let names = (import.module.as_str(), import.name.as_str());
