@@ -28,7 +28,8 @@ build_sdk() {
         clang-22 "${target[@]}" -std=gnu23 -O3 -I "$here/c/include" -c "$source" \
             -o "$chain/sdk/$(basename "${source%.c}").o"
     done
-    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o"
+    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o" \
+        "$chain/sdk/dl.o" "$chain/sdk/mman.o" "$chain/sdk/ffi.o"
 }
 
 # What includes the SDK's headers is a function; the rest are plain WASI programs.
@@ -64,6 +65,33 @@ build_wasi() {
     out="$here/wasi/build/$(basename "${source%.c}").wasm"
     clang-22 "${target[@]}" -std=gnu23 -Os "$source" "${link[@]}" -o "$out"
     chmod 644 "$out"
+}
+
+# A program that loads libraries has all that it has to offer in its exports, and a
+# table that grows. What of libc only a library needs is named.
+build_loader() {
+    local source=$1 name
+    name=$(basename "${source%.*}")
+    clang-22 "${target[@]}" -std=gnu23 -O2 "$source" "${sdk[@]}" "${link[@]}" \
+        -Wl,--export-all -Wl,--growable-table -Wl,--export=strncat -o "$here/c/build/$name.wasm"
+    chmod 644 "$here/c/build/$name.wasm"
+}
+
+# A library finds the program's libc when it is loaded; what it needs of other
+# libraries is in its list, as they are named on its command line.
+build_library() {
+    local source=$1 name compiler=(clang-22 -std=gnu23) needed=()
+    name=$(basename "${source%.*}")
+    case "$source" in
+        *.cpp) compiler=(clang++-22 -std=c++23 -fno-exceptions -fno-rtti) ;;
+        */liba.c) needed=("$here/c/build/libb.so") ;;
+    esac
+    "${compiler[@]}" "${target[@]}" -O2 -fPIC -fvisibility=default -nostdlib -shared -Wl,--no-entry \
+        -Wl,--export-if-defined=__wasm_call_ctors \
+        -Wl,--experimental-pic -Wl,--unresolved-symbols=import-dynamic -Wl,--strip-debug \
+        "$source" "${needed[@]}" \
+        -o "$here/c/build/$name.so"
+    chmod 644 "$here/c/build/$name.so"
 }
 
 # Kernels need no libc: each is one file with `int64_t run(int32_t n)`.
@@ -102,6 +130,16 @@ for source in "$here"/wasi/*.c; do
     if wanted "wasi-$(basename "${source%.c}")" "$@"; then
         echo "building wasi-$(basename "${source%.c}")" >&2
         build_wasi "$source"
+    fi
+done
+for source in "$here"/c/dynlink/libb.c "$here"/c/dynlink/*; do
+    name=$(basename "${source%.*}")
+    if wanted "$name" "$@"; then
+        echo "building $name" >&2
+        case "$name" in
+            lib*) build_library "$source" ;;
+            *) build_loader "$source" ;;
+        esac
     fi
 done
 for source in "$here"/c/debug/*.c; do

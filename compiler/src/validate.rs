@@ -9,6 +9,7 @@
 mod bodies;
 mod convert;
 mod describe;
+mod dylink;
 pub(crate) mod features;
 mod hints;
 mod tables;

@@ -24,7 +24,7 @@ pub(crate) fn answer<T>(function: &'static str, result: Result<T, Problem>) -> R
 }
 
 /// Says which argument a bad pointer was.
-trait Argument<T> {
+pub(crate) trait Argument<T> {
     fn argument(self, argument: &'static str) -> Result<T, Problem>;
 }
 
@@ -49,7 +49,7 @@ fn bytes(
 }
 
 /// A C string that is UTF-8.
-fn text(guest: &Guest<'_>, argument: &'static str, ptr: u32) -> Result<String, Problem> {
+pub(crate) fn text(guest: &Guest<'_>, argument: &'static str, ptr: u32) -> Result<String, Problem> {
     let bytes = guest.read_cstr(ptr, MAX_NAME).argument(argument)?;
     String::from_utf8(bytes).map_err(|_| Problem::NotText { argument })
 }

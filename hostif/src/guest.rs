@@ -1,11 +1,12 @@
 //! The guest that calls, as the host functions see it: its memory in checked copies, its call's state, and waiting.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use faasm_sfi::pending::{Pending, pending};
 use faasm_vm::{
-    Caller, Extern, Func, GuestMemory, GuestMemoryError, MapError, SharedRegion, Trap, TrapCode,
-    WaitError,
+    Caller, Extern, Func, GuestMemory, GuestMemoryError, Linker, MapError, SharedRegion, Trap,
+    TrapCode, WaitError,
 };
 
 use crate::files::{Descriptor, Descriptors};
@@ -171,6 +172,31 @@ impl<'a> Guest<'a> {
         self.caller.map_region(region, offset, len)
     }
 
+    /// The guest as the VM sees it.
+    pub(crate) fn caller(&mut self) -> &mut Caller<'a, HostState> {
+        &mut self.caller
+    }
+
+    /// What libraries can import of the host.
+    pub(crate) fn linker(&self) -> Option<Arc<Linker<HostState>>> {
+        self.host().linker(&self.caller.engine())
+    }
+
+    /// Grows memory 0; whether it could.
+    pub(crate) fn grow(&mut self, pages: u64) -> bool {
+        u32::try_from(pages).is_ok_and(|pages| self.caller.grow_memory(pages).is_ok())
+    }
+
+    /// Makes a range of memory zero, and gives back what it took.
+    pub(crate) fn discard(&mut self, slice: Slice) -> Result<(), GuestMemoryError> {
+        self.caller.discard(slice.ptr, slice.len)
+    }
+
+    /// Bytes of memory 0.
+    pub(crate) fn memory_len(&self) -> u64 {
+        self.caller.memory().map_or(0, |memory| memory.len())
+    }
+
     /// The function that C calls by this pointer.
     pub(crate) fn function_at(&self, index: u32) -> Option<Func> {
         self.caller.table_func(index)
@@ -184,7 +210,11 @@ impl<'a> Guest<'a> {
 
     /// Memory from the guest's own allocator: what its exported `malloc` gives for `len`; 0 if it has none left.
     pub(crate) fn allocate(&mut self, len: u32) -> Result<u32, Allocation> {
-        let Some(Extern::Func(malloc)) = self.caller.export("malloc") else {
+        // A library has the program's.
+        let program = faasm_vm::dynlink::program(&self.caller);
+        let malloc =
+            self.caller.export("malloc").or_else(|| program?.export(&self.caller, "malloc"));
+        let Some(Extern::Func(malloc)) = malloc else {
             return Err(Allocation::NoMalloc);
         };
         let malloc = malloc.typed::<u32, u32>(&self.caller).map_err(|_| Allocation::NoMalloc)?;

@@ -10,11 +10,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use faasm_state::{CallId, Namespace};
+use faasm_vm::{Engine, Linker};
 
 use crate::calls::Calls;
+use crate::dynlink::Dynlink;
 use crate::faasm::state::Mappings;
 use crate::files::{Descriptors, Files, Given, Preopen};
 use crate::leftover::Leftover;
+use crate::libraries::Libraries;
+use crate::memory::Ranges;
 use crate::stream::{Input, Output};
 
 /// What the calls of a function have in common; a clone is another handle to it.
@@ -43,6 +47,9 @@ struct Shared {
     flags: Vec<String>,
     calls: Option<Arc<dyn Calls>>,
     state: Option<Namespace>,
+    libraries: Option<Arc<dyn Libraries>>,
+    /// What libraries can import, made when the first is loaded.
+    linker: OnceLock<Option<Arc<Linker<HostState>>>>,
     monotonic_origin: Instant,
 }
 
@@ -125,6 +132,8 @@ impl HostBuilder {
             flags: Vec::new(),
             calls: None,
             state: None,
+            libraries: None,
+            linker: OnceLock::new(),
             monotonic_origin: monotonic_origin(),
         };
         Self { args: Vec::new(), env: Vec::new(), shared }
@@ -209,6 +218,13 @@ impl HostBuilder {
         self
     }
 
+    /// The tenant's libraries. Without them, none is found, not in files either.
+    #[must_use]
+    pub fn libraries(mut self, libraries: Arc<dyn Libraries>) -> Self {
+        self.shared.libraries = Some(libraries);
+        self
+    }
+
     /// From where monotonic time counts, unless from [`monotonic_origin`]: one for all functions of a tenant, so that
     /// it does not go back for a guest that was initialised under another `Host`.
     #[must_use]
@@ -271,6 +287,8 @@ impl Host {
             files: None,
             chained: BTreeMap::new(),
             mappings: Mappings::default(),
+            dynlink: Dynlink::default(),
+            ranges: Ranges::default(),
             has_locks: false,
         }
     }
@@ -291,6 +309,9 @@ pub struct HostState {
     /// The calls that this one began, by the number that the guest knows.
     chained: BTreeMap<u32, CallId>,
     pub(crate) mappings: Mappings,
+    pub(crate) dynlink: Dynlink,
+    /// Memory that the guest has given back.
+    pub(crate) ranges: Ranges,
     /// Whether there may be a lock to give up.
     has_locks: bool,
 }
@@ -361,6 +382,23 @@ impl HostState {
 
     pub(crate) fn state(&self) -> Option<&Namespace> {
         self.host.shared.state.as_ref()
+    }
+
+    pub(crate) fn libraries(&self) -> Option<Arc<dyn Libraries>> {
+        self.host.shared.libraries.clone()
+    }
+
+    /// What libraries can import of the host.
+    pub(crate) fn linker(&self, engine: &Engine) -> Option<Arc<Linker<Self>>> {
+        let make = || {
+            let mut linker = Linker::new(engine);
+            crate::table::link(&mut linker).ok().map(|()| Arc::new(linker))
+        };
+        self.host.shared.linker.get_or_init(make).clone()
+    }
+
+    pub(crate) fn preopens(&self) -> &[Preopen] {
+        &self.host.shared.preopens
     }
 
     pub(crate) fn monotonic_origin(&self) -> Instant {

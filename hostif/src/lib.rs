@@ -16,8 +16,8 @@
 //!
 //! # Boundary
 //!
-//! The ports [`Calls`] and [`Files`] are implemented by the runtime, narrowed to a tenant. State comes as a narrowed
-//! namespace.
+//! The ports [`Calls`], [`Files`] and [`Libraries`] are implemented by the runtime, narrowed to a tenant. State comes as
+//! a narrowed namespace.
 //!
 //! # Not here
 //!
@@ -26,12 +26,15 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod dynlink;
 mod error;
 mod faasm;
 mod files;
 mod guest;
 mod host;
 mod leftover;
+mod libraries;
+mod memory;
 mod stream;
 mod table;
 mod wasi;
@@ -41,6 +44,7 @@ pub use error::{HostError, Problem};
 pub use files::{Access, Content, FetchError, Files, Preopen, Shared};
 pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState, monotonic_origin};
 pub use leftover::Leftover;
+pub use libraries::{FoundLibrary, Libraries, LibraryError};
 pub use stream::{Capture, Input, Output};
 pub use table::{
     FAASM, HostFunction, ImportError, ROOM, Touches, WASI, check_imports, document, link,

@@ -49,6 +49,10 @@ pub enum Touches {
     State,
     /// The host's configuration or log.
     Host,
+    /// The tenant's libraries; may wait.
+    Libraries,
+    /// The guest's memory itself, and open files.
+    Memory,
 }
 
 impl Touches {
@@ -69,6 +73,8 @@ impl Touches {
             Self::Calls => "other functions; may wait",
             Self::State => "state; may wait",
             Self::Host => "the host's configuration and log",
+            Self::Libraries => "libraries; may wait",
+            Self::Memory => "memory, an open file",
         }
     }
 }

@@ -6,8 +6,12 @@ mod capture;
 mod chaining;
 #[path = "it/data.rs"]
 mod data;
+#[path = "it/dynlink.rs"]
+mod dynlink;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/memory.rs"]
+mod memory;
 #[path = "it/programs.rs"]
 mod programs;
 #[path = "it/room.rs"]

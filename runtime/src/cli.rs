@@ -13,6 +13,7 @@ mod compile;
 mod failure;
 mod file;
 mod inspect;
+mod libraries;
 mod order;
 mod paths;
 mod profile;

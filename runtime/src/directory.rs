@@ -11,27 +11,38 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::digest::Digest;
 use crate::function::{Binder, Function};
 use crate::host::HostError;
+use crate::libraries::Library;
 use crate::name::FunctionName;
-use crate::registry::{Record, Registry, RegistryError};
+use crate::registry::{Kind, Record, Registry, RegistryError};
 
 /// The functions of a host; see the module's page.
 #[derive(Debug)]
 pub(crate) struct Directory {
     registry: Registry,
     functions: RwLock<BTreeMap<FunctionName, Arc<Function>>>,
+    libraries: RwLock<BTreeMap<FunctionName, Arc<Library>>>,
     changes: Mutex<()>,
 }
 
 impl Directory {
     /// No function yet.
     pub(crate) fn new(registry: Registry) -> Self {
-        Self { registry, functions: RwLock::default(), changes: Mutex::new(()) }
+        Self {
+            registry,
+            functions: RwLock::default(),
+            libraries: RwLock::default(),
+            changes: Mutex::new(()),
+        }
     }
 
     /// Makes callable what the registry has. Protos are made at the first call.
     pub(crate) fn load(&self, binder: &Binder) -> Result<(), HostError> {
         let mut functions = BTreeMap::new();
-        for (name, record) in self.registry.records()? {
+        let libraries = self.registry.records(Kind::Library)?.into_iter();
+        let libraries =
+            libraries.map(|(name, record)| (name.clone(), Library::new(name, record, None)));
+        *self.libraries.write().unwrap_or_else(PoisonError::into_inner) = libraries.collect();
+        for (name, record) in self.registry.records(Kind::Function)? {
             functions.insert(name.clone(), binder.bind(name, record, None)?);
         }
         *self.functions.write().unwrap_or_else(PoisonError::into_inner) = functions;
@@ -53,7 +64,7 @@ impl Directory {
     /// Commits a function and makes it callable; whether it replaced one.
     pub(crate) fn publish(&self, function: &Arc<Function>) -> Result<bool, RegistryError> {
         let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        self.registry.commit(function.name(), function.record())?;
+        self.registry.commit(Kind::Function, function.name(), function.record())?;
         let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
         Ok(functions.insert(function.name().clone(), Arc::clone(function)).is_some())
     }
@@ -61,9 +72,36 @@ impl Directory {
     /// Removes a function; whether there was one.
     pub(crate) fn remove(&self, name: &FunctionName) -> Result<bool, RegistryError> {
         let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        let removed = self.registry.remove(name)?;
+        let removed = self.registry.remove(Kind::Function, name)?;
         let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
         Ok(functions.remove(name).is_some() || removed)
+    }
+
+    pub(crate) fn library(&self, name: &FunctionName) -> Option<Arc<Library>> {
+        self.libraries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The libraries in the namespace of `any`.
+    pub(crate) fn libraries(&self, any: &FunctionName) -> Vec<Arc<Library>> {
+        let libraries = self.libraries.read().unwrap_or_else(PoisonError::into_inner);
+        let inside = |library: &&Arc<Library>| library.name().namespace() == any.namespace();
+        libraries.values().filter(inside).cloned().collect()
+    }
+
+    /// Commits a library and makes it loadable; whether it replaced one.
+    pub(crate) fn publish_library(&self, library: &Arc<Library>) -> Result<bool, RegistryError> {
+        let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.registry.commit(Kind::Library, library.name(), library.record())?;
+        let mut libraries = self.libraries.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(libraries.insert(library.name().clone(), Arc::clone(library)).is_some())
+    }
+
+    /// Removes a library; whether there was one. Who has loaded it keeps it.
+    pub(crate) fn remove_library(&self, name: &FunctionName) -> Result<bool, RegistryError> {
+        let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = self.registry.remove(Kind::Library, name)?;
+        let mut libraries = self.libraries.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(libraries.remove(name).is_some() || removed)
     }
 
     /// Notes what `function` is made of now, unless the function has been replaced since.
@@ -79,6 +117,6 @@ impl Directory {
             return Ok(());
         }
         let record = Record { object, snapshot, ..function.record().clone() };
-        self.registry.commit(function.name(), &record)
+        self.registry.commit(Kind::Function, function.name(), &record)
     }
 }

@@ -8,11 +8,11 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, validate};
-use faasm_hostif::{HostState, ImportError, check_imports, monotonic_origin};
+use faasm_hostif::{FAASM, HostState, ImportError, check_imports, monotonic_origin};
 use faasm_snapshot::{EntryError, Proto, ProtoError, Recipe};
 use faasm_state::CallId;
 use faasm_vm::{
@@ -22,8 +22,10 @@ use faasm_vm::{
 
 use crate::digest::Digest;
 use crate::directory::Directory;
+use crate::executors::Shared;
 use crate::files::FileStore;
 use crate::function::{BindError, Function, bare_host};
+use crate::libraries::{Library, Shelf};
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType, explain};
 use crate::registry::{Registry, RegistryError};
@@ -56,6 +58,9 @@ pub enum ForgeError {
     /// It cannot be initialised and captured.
     #[error(transparent)]
     Proto(#[from] ProtoError),
+    /// It is no library.
+    #[error("the module is not a library: it has no `dylink.0` section, or a damaged one")]
+    NotALibrary,
     /// It has no entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -87,7 +92,9 @@ impl Problem for ForgeError {
     fn problem_type(&self) -> ProblemType {
         match self {
             _ if self.is_for_want_of_room() => ProblemType::Overloaded,
-            Self::Validate(_) | Self::Imports(_) | Self::Entry(_) => ProblemType::InvalidModule,
+            Self::Validate(_) | Self::Imports(_) | Self::Entry(_) | Self::NotALibrary => {
+                ProblemType::InvalidModule
+            }
             Self::Compile(
                 CompileError::Operator(_)
                 | CompileError::Context(_)
@@ -111,6 +118,9 @@ impl Problem for ForgeError {
             ),
             Self::Imports(_) => {
                 Some("Link against WASI preview 1 and the Faasm library only.".into())
+            }
+            Self::NotALibrary => {
+                Some("Link it with `-shared -Wl,--experimental-pic`, and `-fPIC`.".into())
             }
             Self::Proto(ProtoError::Trapped { .. } | ProtoError::Failed { .. }) => {
                 Some("Initialisation runs once, at the upload, without input.".into())
@@ -164,6 +174,8 @@ pub(crate) struct Forge {
     /// From where the guests' monotonic time counts.
     origin: Instant,
     files: Arc<FileStore>,
+    /// For the libraries that an initialisation loads.
+    shared: Weak<Shared>,
 }
 
 impl Forge {
@@ -184,12 +196,18 @@ impl Forge {
             fingerprint: fingerprint()?,
             origin: monotonic_origin(),
             files,
+            shared: Weak::new(),
         })
     }
 
     /// The tenants' shared files.
     pub(crate) fn files(&self) -> &Arc<FileStore> {
         &self.files
+    }
+
+    /// The forge of these.
+    pub(crate) fn of(self, shared: &Weak<Shared>) -> Self {
+        Self { shared: Weak::clone(shared), ..self }
     }
 
     /// From where the guests' monotonic time counts.
@@ -233,6 +251,56 @@ impl Forge {
         Ok(Forged { proto, wasm: digest, object: key, snapshot, compiled, timings })
     }
 
+    /// Compiles an uploaded library: its module, and where wasm and object are in the registry then.
+    pub(crate) fn forge_library(
+        &self,
+        registry: &Registry,
+        wasm: &[u8],
+    ) -> Result<(Module, Digest, Digest), ForgeError> {
+        if validate(wasm)?.info().dylink.is_none() {
+            return Err(ForgeError::NotALibrary);
+        }
+        let digest = registry.put_wasm(wasm)?;
+        let key = self.object_key(digest);
+        let module = match self.kept(registry, key)? {
+            Some(module) => module,
+            None => self.compile(registry, key, wasm)?,
+        };
+        Ok((module, digest, key))
+    }
+
+    /// The module of a library that the registry has; compiled again if its object does not fit here any more.
+    pub(crate) fn library(
+        &self,
+        registry: &Registry,
+        library: &Library,
+    ) -> Result<Module, ForgeError> {
+        library.module(|record| {
+            let key = self.object_key(record.wasm);
+            match self.kept(registry, key)? {
+                Some(module) => Ok(module),
+                None => self.compile(registry, key, &registry.wasm(record.wasm)?),
+            }
+        })
+    }
+
+    /// The modules of which a function's snapshot may be: its own, and the libraries that it may have loaded.
+    fn modules(&self, directory: &Directory, function: &Function, module: &Module) -> Vec<Module> {
+        let mut modules = vec![module.clone()];
+        let mut imports = module.info().imports.iter();
+        if imports.any(|import| import.module == FAASM && import.name == "dlopen") {
+            for library in directory.libraries(function.name()) {
+                match self.library(directory.registry(), &library) {
+                    Ok(module) => modules.push(module),
+                    Err(error) => {
+                        tracing::warn!(library = %library.name(), error = %explain(&error), "the library cannot be loaded");
+                    }
+                }
+            }
+        }
+        modules
+    }
+
     /// Makes the Proto of a function that the registry has: from its snapshot, without running anything. Initialises it
     /// again if that does not fit here any more, and compiles it again if its object does not.
     pub(crate) fn restore(
@@ -244,7 +312,8 @@ impl Forge {
         if record.object == self.object_key(record.wasm)
             && let Some(module) = self.kept(registry, record.object)?
         {
-            if let Some(proto) = self.restored(registry, function, &module) {
+            let modules = self.modules(directory, function, &module);
+            if let Some(proto) = self.restored(registry, function, &modules) {
                 return Ok(proto);
             }
             let proto = self.initialise(&module, function.name())?;
@@ -259,10 +328,14 @@ impl Forge {
     }
 
     /// The Proto of a function's snapshot, if it has one that fits here.
-    fn restored(&self, registry: &Registry, function: &Function, module: &Module) -> Option<Proto> {
+    fn restored(
+        &self,
+        registry: &Registry,
+        function: &Function,
+        modules: &[Module],
+    ) -> Option<Proto> {
         let (name, digest) = (function.name(), function.record().snapshot?);
         let restore = || -> Result<Proto, ForgeError> {
-            let modules = std::slice::from_ref(module);
             // As of the objects, every byte is looked at once in a process's life: a failing disk shows itself here.
             let (recipe, data) = (self.recipe(None), self.bare_state(name)?);
             let snapshots = registry.snapshots();
@@ -322,7 +395,8 @@ impl Forge {
     /// The host's state of a function without state and calls.
     fn bare_state(&self, name: &FunctionName) -> Result<HostState, BindError> {
         let files = self.files.tenant(name.namespace())?;
-        Ok(bare_host(name, files, self.origin).build()?.call(CallId(0), Vec::new()))
+        let host = bare_host(name, files, self.origin).libraries(Shelf::new(&self.shared, name));
+        Ok(host.build()?.call(CallId(0), Vec::new()))
     }
 
     /// Where the object of a module is kept: each compiler has its own.

@@ -9,6 +9,7 @@ use faasm_state::{LocalTier, MemoryTier};
 
 use crate::executors::{Chain, Port, Shared};
 use crate::files::{FileStore, FilesError, TenantFiles};
+use crate::libraries::Shelf;
 use crate::name::FunctionName;
 use crate::registry::Record;
 
@@ -90,6 +91,7 @@ impl Binder {
         let host = bare_host(&name, files, self.origin)
             .state(self.tier.namespace(name.namespace()))
             .calls(Arc::new(Chain(Arc::clone(&port))))
+            .libraries(Shelf::new(&self.shared, &name))
             .build()?;
         Ok(Arc::new(Function { name, record, host, port, proto: Mutex::new(proto.map(Arc::new)) }))
     }

@@ -41,6 +41,7 @@ mod files;
 mod functions;
 mod health;
 mod invoke;
+mod libraries;
 
 /// Limits of what clients may send.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +105,7 @@ pub async fn serve(
 
 fn router(gateway: Gateway) -> Router {
     let function = put(functions::upload).get(functions::describe).delete(functions::remove);
+    let library = put(libraries::upload).get(libraries::describe).delete(libraries::remove);
     Router::new()
         .route("/v1/functions", get(functions::list_all))
         .route("/v1/namespaces", get(functions::namespaces))
@@ -115,6 +117,8 @@ fn router(gateway: Gateway) -> Router {
             "/v1/namespaces/{namespace}/files/{*path}",
             put(files::put).get(files::get).delete(files::remove),
         )
+        .route("/v1/namespaces/{namespace}/libraries", get(libraries::list))
+        .route("/v1/namespaces/{namespace}/libraries/{library}", library)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/version", get(health::version))

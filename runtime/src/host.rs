@@ -15,6 +15,7 @@ use faasm_sfi::pending::{Pending, pending};
 use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
 
 use crate::call::{CallInfo, Entry, Finished};
+use crate::digest::Digest;
 use crate::directory::Directory;
 use crate::executors::{ExecutorLimits, Executors, Shared, Task};
 use crate::files::{FileLimits, FileStore, FilesError};
@@ -23,6 +24,7 @@ use crate::forge::{
 };
 use crate::function::{BindError, Function};
 use crate::invocation::InvocationIds;
+use crate::libraries::Library;
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
 use crate::registry::{RECORD_FORMAT, Record, Registry, RegistryError};
@@ -196,15 +198,8 @@ impl Host {
     /// [`UploadError`]; the function of this name, if there is one, stays as it is then.
     pub fn upload(&self, name: &FunctionName, wasm: &[u8]) -> Result<Uploaded, UploadError> {
         let forged = self.shared.forge.forge(self.shared.directory.registry(), name, wasm)?;
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let record = Record {
-            format: RECORD_FORMAT,
-            wasm: forged.wasm,
-            wasm_bytes: wasm.len() as u64,
-            object: forged.object,
-            snapshot: forged.snapshot,
-            uploaded: since.as_secs(),
-        };
+        let record =
+            Record { snapshot: forged.snapshot, ..record(wasm, forged.wasm, forged.object) };
         let function = self.shared.binder.bind(name.clone(), record, Some(forged.proto))?;
         let replaced = self.shared.directory.publish(&function)?;
         tracing::info!(function = %name, bytes = wasm.len(), compiled = forged.compiled, "uploaded");
@@ -221,6 +216,48 @@ impl Host {
     #[must_use]
     pub fn functions(&self) -> Vec<Arc<Function>> {
         self.shared.directory.all()
+    }
+
+    /// Makes `wasm` the library `name`, which functions of the same namespace can load; and whether there was one of
+    /// this name.
+    ///
+    /// # Errors
+    ///
+    /// [`UploadError`]; the library of this name, if there is one, stays as it is then.
+    pub fn upload_library(
+        &self,
+        name: &FunctionName,
+        wasm: &[u8],
+    ) -> Result<(Arc<Library>, bool), UploadError> {
+        let directory = &self.shared.directory;
+        let (module, digest, object) =
+            self.shared.forge.forge_library(directory.registry(), wasm)?;
+        let record = record(wasm, digest, object);
+        let library = Library::new(name.clone(), record, Some(module));
+        let replaced = directory.publish_library(&library)?;
+        tracing::info!(library = %name, bytes = wasm.len(), "uploaded");
+        Ok((library, replaced))
+    }
+
+    /// The library of this name.
+    #[must_use]
+    pub fn library(&self, name: &FunctionName) -> Option<Arc<Library>> {
+        self.shared.directory.library(name)
+    }
+
+    /// Every library in the namespace of `any`, by name.
+    #[must_use]
+    pub fn libraries(&self, any: &FunctionName) -> Vec<Arc<Library>> {
+        self.shared.directory.libraries(any)
+    }
+
+    /// Removes a library; whether there was one. Who has loaded it keeps it.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`].
+    pub fn remove_library(&self, name: &FunctionName) -> Result<bool, RegistryError> {
+        self.shared.directory.remove_library(name)
     }
 
     /// Removes a function; whether there was one. Calls of it that have begun go on.
@@ -289,6 +326,19 @@ impl Host {
     /// executors. Blocks until then.
     pub fn shut_down(&self, grace: Duration) {
         self.executors.shut_down(&self.shared, grace);
+    }
+}
+
+/// The record of an upload that happens now.
+fn record(wasm: &[u8], digest: Digest, object: Digest) -> Record {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Record {
+        format: RECORD_FORMAT,
+        wasm: digest,
+        wasm_bytes: wasm.len() as u64,
+        object,
+        snapshot: None,
+        uploaded: since.as_secs(),
     }
 }
 

@@ -24,6 +24,7 @@ pub mod gateway;
 pub mod host;
 pub mod invocation;
 pub mod key;
+pub mod libraries;
 pub mod name;
 pub mod problem;
 pub mod registry;

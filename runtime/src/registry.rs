@@ -9,6 +9,7 @@
 //! DIR/objects/KEY                  verified objects, by digest of module, target, features and compiler; see
 //!                                  [`faasm_vm::CodeCache`]
 //! DIR/functions/NAMESPACE/FUNCTION records: JSON, see [`Record`]
+//! DIR/libraries/NAMESPACE/LIBRARY  the same for libraries
 //! DIR/protos, chunks, images, …    the functions' snapshots, see [`crate::snapshots`]
 //! DIR/tmp/                         files being written; emptied at start
 //! ```
@@ -40,7 +41,27 @@ use crate::snapshots::{Snapshots, SnapshotsError};
 /// Version of the records; a record of another version is refused.
 pub const RECORD_FORMAT: u32 = 1;
 
-/// What the registry knows of a function.
+/// What a record is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A function.
+    Function,
+    /// A library.
+    Library,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Function, Self::Library];
+
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Function => "functions",
+            Self::Library => "libraries",
+        }
+    }
+}
+
+/// What the registry knows of a function or a library.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
@@ -129,7 +150,7 @@ impl Registry {
     ///
     /// [`RegistryError::InUse`] when another process has it; [`RegistryError::Io`].
     pub fn open(root: &Path) -> Result<Self, RegistryError> {
-        for folder in ["", "wasm", "functions", "tmp"] {
+        for folder in ["", "wasm", "functions", "libraries", "tmp"] {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(io_error("make", &path))?;
         }
@@ -191,30 +212,35 @@ impl Registry {
         &self.snapshots
     }
 
-    /// Commits a function's record: the last step of an upload.
+    /// Commits a record: the last step of an upload.
     ///
     /// # Errors
     ///
     /// [`RegistryError::Io`].
-    pub fn commit(&self, name: &FunctionName, record: &Record) -> Result<(), RegistryError> {
-        let path = self.record_path(name);
-        let folder = self.root.join("functions").join(name.namespace());
+    pub fn commit(
+        &self,
+        kind: Kind,
+        name: &FunctionName,
+        record: &Record,
+    ) -> Result<(), RegistryError> {
+        let path = self.record_path(kind, name);
+        let folder = self.root.join(kind.folder()).join(name.namespace());
         if !folder.exists() {
             fs::create_dir_all(&folder).map_err(io_error("make", &folder))?;
-            flush_folder(&self.root.join("functions"))?;
+            flush_folder(&self.root.join(kind.folder()))?;
         }
         let json = serde_json::to_vec_pretty(record)
             .map_err(|source| RegistryError::Record { path: path.clone(), source })?;
         self.write(&path, &json)
     }
 
-    /// Removes a function's record; whether there was one.
+    /// Removes a record; whether there was one.
     ///
     /// # Errors
     ///
     /// [`RegistryError::Io`].
-    pub fn remove(&self, name: &FunctionName) -> Result<bool, RegistryError> {
-        let path = self.record_path(name);
+    pub fn remove(&self, kind: Kind, name: &FunctionName) -> Result<bool, RegistryError> {
+        let path = self.record_path(kind, name);
         match fs::remove_file(&path) {
             Ok(()) => flush_folder(path.parent().unwrap_or(&self.root)).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -222,14 +248,14 @@ impl Registry {
         }
     }
 
-    /// Every function, by name.
+    /// Every function or library, by name.
     ///
     /// # Errors
     ///
     /// [`RegistryError::Io`], [`RegistryError::Record`]; [`RegistryError::Damaged`] for a record of another format.
-    pub fn records(&self) -> Result<Vec<(FunctionName, Record)>, RegistryError> {
+    pub fn records(&self, kind: Kind) -> Result<Vec<(FunctionName, Record)>, RegistryError> {
         let mut found = Vec::new();
-        for (namespace, folder) in entries(&self.root.join("functions"))? {
+        for (namespace, folder) in entries(&self.root.join(kind.folder()))? {
             for (function, path) in entries(&folder)? {
                 let Ok(name) = FunctionName::new(&namespace, &function) else { continue };
                 found.push((name, read_record(path)?));
@@ -243,8 +269,8 @@ impl Registry {
         self.root.join("wasm").join(digest.to_string())
     }
 
-    fn record_path(&self, name: &FunctionName) -> PathBuf {
-        self.root.join("functions").join(name.namespace()).join(name.function())
+    fn record_path(&self, kind: Kind, name: &FunctionName) -> PathBuf {
+        self.root.join(kind.folder()).join(name.namespace()).join(name.function())
     }
 
     /// Writes a file as the protocol's point 1 says, readable by its owner only.
@@ -265,7 +291,10 @@ impl Registry {
 
     /// Point 3 of the protocol, and the emptying of `tmp`.
     fn sweep(&self) -> Result<(), RegistryError> {
-        let records = self.records()?;
+        let mut records = Vec::new();
+        for kind in Kind::ALL {
+            records.extend(self.records(kind)?);
+        }
         let wasm: HashSet<String> =
             records.iter().map(|(_, record)| record.wasm.to_string()).collect();
         let objects: HashSet<String> =
@@ -296,6 +325,23 @@ pub fn record_in(root: &Path, name: &FunctionName) -> Result<Option<Record>, Reg
         }
         record => record.map(Some),
     }
+}
+
+/// The libraries of a namespace, which is that of `any`, in the registry at `root`, which another process may have.
+///
+/// # Errors
+///
+/// As [`Registry::records`].
+pub fn libraries_in(
+    root: &Path,
+    any: &FunctionName,
+) -> Result<Vec<(String, Record)>, RegistryError> {
+    let folder = root.join(Kind::Library.folder()).join(any.namespace());
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let read = |(name, path)| Ok((name, read_record(path)?));
+    entries(&folder)?.into_iter().map(read).collect()
 }
 
 /// The module with this digest in the registry at `root`, which another process may have.

@@ -50,7 +50,7 @@ impl Guest {
         slot.commit(GUARD, STACK).expect("a stack");
         let at = slot.address();
         let walls = Walls {
-            code: vec![span],
+            code: vec![span].into(),
             slot: at..at + slot.len(),
             stack: at + GUARD..at + TOP,
             stack_guard: at..at + GUARD,

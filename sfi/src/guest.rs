@@ -78,7 +78,7 @@ impl Guest {
     fn of_slot(watchdog: &Watchdog, slot: Slot, span: Arc<CodeSpan>) -> Self {
         let at = slot.address();
         let walls = Walls {
-            code: vec![span],
+            code: vec![span].into(),
             slot: at..at + slot.len(),
             stack: at + GUARD..at + DATA,
             stack_guard: at..at + GUARD,

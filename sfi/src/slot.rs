@@ -240,6 +240,25 @@ impl Slot {
         Ok(())
     }
 
+    /// Gives back what is in whole pages that are accessible and stay so: they show zeros, or their image or region,
+    /// again. Flushes as [`Self::decommit`].
+    ///
+    /// # Errors
+    ///
+    /// [`SlotError`].
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the pages meanwhile, or relies on what was written to them.
+    pub unsafe fn discard(&self, offset: usize, len: usize) -> Result<(), SlotError> {
+        let address = self.pages(offset, len)?;
+        if len > 0 {
+            // SAFETY: the pages are this slot's; the rest is the caller's promise.
+            unsafe { pages::discard(address, len) }?;
+        }
+        Ok(())
+    }
+
     /// Copies `bytes` to `offset`.
     ///
     /// # Errors

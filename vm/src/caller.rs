@@ -13,6 +13,7 @@ use faasm_sfi::shared::SharedRegion;
 use faasm_sfi::slot::SlotError;
 pub use faasm_sfi::wait::WaitError;
 
+use crate::engine::Engine;
 use crate::externs::{AccessError, Extern, Tag};
 use crate::func::Func;
 use crate::gc_ref::GcRef;
@@ -85,7 +86,7 @@ impl<T: 'static> Caller<'_, T> {
         unsafe { self.core.as_ref() }
     }
 
-    fn core_mut(&mut self) -> &mut StoreCore {
+    pub(crate) fn core_mut(&mut self) -> &mut StoreCore {
         // SAFETY: as above, and the borrow is unique.
         unsafe { self.core.as_mut() }
     }
@@ -117,7 +118,7 @@ impl<T: 'static> Caller<'_, T> {
         (self.memory(), unsafe { &mut *data })
     }
 
-    fn memory_index(&self) -> Option<u32> {
+    pub(crate) fn memory_index(&self) -> Option<u32> {
         self.core().contents.instances[self.instance as usize].memories.first().copied()
     }
 
@@ -227,6 +228,12 @@ impl<T: 'static> Caller<'_, T> {
             Ok(exception) => Trap::uncaught(exception, None),
             Err(error) => Trap::host(error),
         }
+    }
+
+    /// The engine of the guest's store.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.core().contents.engine.clone()
     }
 
     /// A handle that ends the running call.

@@ -23,11 +23,11 @@ use faasm_abi::gc;
 use faasm_abi::layout::header;
 use faasm_abi::types::{HeapType, ValType};
 use faasm_sfi::HOST_PAGE;
-use faasm_sfi::code::CodeSpan;
 use faasm_sfi::dirty;
 use faasm_sfi::image::{Image, ImageBuilder, ImageError};
 use faasm_sfi::shared::RegionError;
 use faasm_sfi::slot::SlotError;
+use faasm_sfi::walls::Spans;
 
 use crate::code_cache::Check;
 use crate::engine::Engine;
@@ -84,6 +84,37 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Cuts a range of pages of the slot into what the images fill and what shows zeros when it is given back.
+    pub(crate) fn cut(&self, range: Range<usize>) -> Vec<(Range<usize>, Shown)> {
+        let mut cut: Vec<(Range<usize>, Shown)> = Vec::new();
+        for page in range.step_by(HOST_PAGE) {
+            let shown = if self.is_data(page) { Shown::Data } else { Shown::Zeros };
+            match cut.last_mut() {
+                Some((last, same)) if *same == shown => last.end += HOST_PAGE,
+                _ => cut.push((page..page + HOST_PAGE, shown)),
+            }
+        }
+        cut
+    }
+
+    fn is_data(&self, offset: usize) -> bool {
+        self.0.pieces.iter().any(|piece| {
+            let within = offset.checked_sub(piece.offset);
+            within.is_some_and(|at| at < piece.image.len() && !piece.image.is_hole(at / HOST_PAGE))
+        })
+    }
+}
+
+/// What a page shows when it is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Nothing but zeros.
+    Zeros,
+    /// A page of an image.
+    Data,
+}
+
 impl std::fmt::Debug for Origin {
     /// Without the slots at rest, which have origins.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -94,7 +125,7 @@ impl std::fmt::Debug for Origin {
 #[derive(Debug)]
 struct Inner {
     contents: Arc<Contents>,
-    code: Vec<Arc<CodeSpan>>,
+    code: Spans,
     pieces: Vec<Piece>,
     /// Shared memories, by index.
     shared: Vec<(u32, SharedImage)>,
@@ -446,6 +477,11 @@ fn copied(
 /// Ends a store whose data is dropped; its slot goes back to where it was born.
 pub(crate) fn recycle(mut core: Box<StoreCore>) {
     let Some(origin) = core.origin.take() else { return };
+    if !Arc::ptr_eq(&core.contents, &origin.0.contents) {
+        // A library was loaded: what that has put in and made accessible goes with the slot.
+        core.origin = Some(origin);
+        return surplus(core);
+    }
     let reset = origin.0.reset(&mut core);
     core.origin = Some(origin);
     let Ok(work) = reset else { return };

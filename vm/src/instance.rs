@@ -71,7 +71,8 @@ impl Instance {
     }
 }
 
-fn item(core: &StoreCore, record: &InstanceRecord, item: ExportItem) -> Option<Extern> {
+/// What an export of an instance is.
+pub(crate) fn item(core: &StoreCore, record: &InstanceRecord, item: ExportItem) -> Option<Extern> {
     let store = core.id;
     let of = |list: &[u32], index: u32| list.get(index as usize).copied();
     Some(match item {

@@ -34,7 +34,7 @@ use crate::shared_memory::{HEAD, SharedMemory};
 use crate::store::contents::{
     FuncRecord, GlobalRecord, InstanceRecord, MemoryRecord, TableRecord, TagRecord,
 };
-use crate::store::core::StoreCore;
+use crate::store::core::{CorePtr, StoreCore};
 use crate::store::creation::{Creation, Source};
 use crate::store::plan::{Places, pages, table_bytes};
 use crate::store::{AsStore, Store, StoreError};
@@ -58,6 +58,8 @@ pub enum InstantiateError {
 #[derive(Clone)]
 pub(crate) enum Resolved {
     Host(Arc<HostFunc>),
+    /// A function that is looked for when it is called.
+    Late(Arc<HostFunc>),
     Func(u32),
     Memory(u32),
     Table(u32),
@@ -69,6 +71,7 @@ impl Resolved {
     fn source(&self) -> Source {
         match *self {
             Self::Host(_) => Source::Host,
+            Self::Late(_) => Source::Late,
             Self::Func(reference) => Source::Func(reference),
             Self::Memory(index) => Source::Memory(index),
             Self::Table(index) => Source::Table(index),
@@ -104,7 +107,7 @@ pub(crate) fn instantiate<T: 'static>(
     let core = store.core_mut();
     let index = build(core, linked)?;
     fill(core, index)?;
-    run_start(store, index)?;
+    run_start(store.core_ptr(), index)?;
     Ok(Instance { store: store.core().id, index })
 }
 
@@ -114,7 +117,7 @@ pub(crate) fn build(core: &mut StoreCore, linked: Linked<'_>) -> Result<u32, Sto
     let limits = core.limits;
     let info = module.info();
     let contents = core.contents_mut()?;
-    let one = contents.plan.context.is_some();
+    let (one, placed) = (!contents.plan.many, contents.plan.context.is_some());
     let fits = contents.funcs.len() + info.escaping.len() <= contents.plan.max_funcrefs;
     if (one && !contents.instances.is_empty()) || !fits {
         return Err(StoreError::Sealed);
@@ -126,7 +129,7 @@ pub(crate) fn build(core: &mut StoreCore, linked: Linked<'_>) -> Result<u32, Sto
     contents.creations.push(creation);
     let places = Places::of(&mut contents.plan, info, &module.inner.layout, &limits)?;
     heap::open(core)?;
-    if !one {
+    if !placed {
         let room = pages(module.inner.layout.size.unsigned_abs() as usize);
         place::commit(core, places.context - room, room)?;
     }
@@ -224,7 +227,7 @@ impl Builder<'_> {
     ) -> Result<(), StoreError> {
         let layout = &self.module.inner.layout;
         match import {
-            Resolved::Host(host) => {
+            Resolved::Host(host) | Resolved::Late(host) => {
                 let function = self.host_record(record, host)?;
                 self.write_function(record, function);
             }
@@ -444,7 +447,7 @@ impl Builder<'_> {
     /// In an arena, the pages of descriptors become accessible as they are needed.
     fn commit_descriptors(&mut self, count: usize) -> Result<(), StoreError> {
         let contents = &self.core.contents;
-        if contents.plan.context.is_some() {
+        if !contents.plan.many {
             return Ok(());
         }
         let end = |count: usize| pages(contents.plan.funcrefs + count * funcref::SIZE as usize);
@@ -471,7 +474,7 @@ impl Builder<'_> {
 }
 
 /// Step 3.
-fn fill(core: &mut StoreCore, instance: u32) -> Result<(), Trap> {
+pub(crate) fn fill(core: &mut StoreCore, instance: u32) -> Result<(), Trap> {
     let module = core.contents.instances[instance as usize].module.clone();
     let info = module.info();
     for (position, init) in info.global_inits.iter().enumerate() {
@@ -561,7 +564,7 @@ fn offset_value(
 }
 
 /// Step 4.
-fn run_start<T: 'static>(store: &mut Store<T>, instance: u32) -> Result<(), Trap> {
+pub(crate) fn run_start(store: CorePtr, instance: u32) -> Result<(), Trap> {
     let core = store.core();
     let record = &core.contents.instances[instance as usize];
     let Some(start) = record.module.info().start else { return Ok(()) };
@@ -569,9 +572,9 @@ fn run_start<T: 'static>(store: &mut Store<T>, instance: u32) -> Result<(), Trap
     let entry = function.entry.ok_or(CallError::NoEntry)?;
     let target = Target { entry, code: function.code, context: function.context };
     let cells = std::ptr::NonNull::<u128>::dangling().as_ptr().cast();
-    // SAFETY: the target is this store's; a start function has neither parameters nor results; the store is borrowed
-    // mutably.
-    unsafe { func::enter(store.core_ptr().as_ptr(), &target, cells) }
+    // SAFETY: the target is this store's; a start function has neither parameters nor results; the caller has
+    // the store mutably.
+    unsafe { func::enter(store.as_ptr(), &target, cells) }
 }
 
 /// The distance from one offset to another.

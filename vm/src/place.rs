@@ -110,7 +110,7 @@ pub(crate) fn own_global(
 /// A tag of the store's own.
 pub(crate) fn own_tag(core: &mut StoreCore, ty: &FuncType) -> Result<u32, StoreError> {
     let contents = core.contents_mut()?;
-    if contents.plan.context.is_some() {
+    if !contents.plan.many {
         // The plan has counted the module's own types only.
         return Err(StoreError::Sealed);
     }
@@ -146,10 +146,13 @@ fn take_cell(core: &mut StoreCore) -> Result<usize, StoreError> {
 pub(crate) fn put_supertypes(core: &mut StoreCore) -> Result<(), StoreError> {
     let contents = &core.contents;
     let (first, plan) = (contents.n_rows, &contents.plan);
+    if plan.many && contents.types.len() > plan.max_supertypes {
+        return Err(StoreError::Limit { what: "types" });
+    }
     let end = contents.types.len().min(plan.max_supertypes);
     let at = |row: usize| plan.supertypes + (row << ROW_BYTES_LOG2);
     let (old, new) = (pages(at(first)), pages(at(end)));
-    if plan.context.is_none() {
+    if plan.many {
         commit(core, old, new - old)?;
     }
     for row in first..end {

@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use faasm_abi::layout::funcref;
-use faasm_abi::module::Import;
+use faasm_abi::module::{Import, ImportKind};
 use faasm_abi::object::Digest;
 use faasm_abi::types::{HeapType, MemoryType, RefType, ValType};
 use faasm_sfi::HOST_PAGE;
@@ -31,6 +31,7 @@ use faasm_sfi::image::Image;
 
 use crate::capture::{self, CaptureError, Captured};
 use crate::code_cache::Check;
+use crate::dynlink;
 use crate::engine::Engine;
 use crate::externs::{Extern, Global, Memory, Table, Tag};
 use crate::func::Func;
@@ -125,7 +126,7 @@ fn make<T: 'static>(
 ) -> Result<Box<StoreCore>, RestoreError> {
     let Description { room, limits, types, modules: digests, creations, .. } = description;
     let modules = find(modules, digests)?;
-    let first = modules.iter().take(usize::from(matches!(room, Room::Module { .. }))).cloned();
+    let first = modules.iter().take(usize::from(!matches!(room, Room::Arena { .. }))).cloned();
     let mut core =
         StoreCore::with_room(engine, *room, first.collect(), *limits, TypeId::of::<T>())?;
     for group in types {
@@ -202,6 +203,21 @@ impl<T: 'static> Maker<'_, T> {
                 ensure(known && types.kind(*ty) == HeapType::Func, "a tag of no function type")?;
                 place::put_tag(self.core, *ty)
             }
+            Creation::Library(record) => {
+                let instances = self.core.contents.instances.len();
+                ensure((record.instance as usize) < instances, "a library that is no instance")?;
+                let contents = self.core.contents_mut()?;
+                contents.libraries.push(record.clone());
+                contents.creations.push(creation.clone());
+                Ok(0)
+            }
+            Creation::Promotion(library) => {
+                let contents = self.core.contents_mut()?;
+                let record = contents.libraries.get_mut(*library as usize);
+                record.ok_or(damaged("a promotion of no library"))?.global = true;
+                contents.creations.push(creation.clone());
+                Ok(0)
+            }
         };
         match made {
             // What was refused for want of room then is refused now, and has left the same parts.
@@ -247,6 +263,7 @@ impl<T: 'static> Maker<'_, T> {
                 let host = self.linker.host_function(known, types, import);
                 return host.map(Resolved::Host).map_err(RestoreError::Host);
             }
+            Source::Late => return self.late(types, import),
             Source::Func(index) => Extern::Func(Func { store, index }),
             Source::Memory(index) => Extern::Memory(Memory { store, index }),
             Source::Table(index) => Extern::Table(Table { store, index }),
@@ -255,6 +272,14 @@ impl<T: 'static> Maker<'_, T> {
         };
         linker::resolve_item(self.core, types, import.kind, &item)
             .ok_or(damaged("an import is of nothing, or of another type"))
+    }
+
+    fn late(&self, types: &[u32], import: &Import) -> Result<Resolved, RestoreError> {
+        let wrong = || damaged("an import that is bound late is of another kind");
+        let ImportKind::Function(ty) = import.kind else { return Err(wrong()) };
+        let ty = self.core.contents.types.func(types[ty as usize]);
+        let host = dynlink::late::<T>(ty, &import.name).ok_or_else(wrong)?;
+        Ok(Resolved::Late(Arc::new(host)))
     }
 
     /// Grows what came since there were so many memories and tables.

@@ -274,6 +274,7 @@ pub(crate) fn describe(core: &StoreCore) -> Description {
         tables: _,
         globals: _,
         tags: _,
+        libraries: _,
         n_rows: _,
         gc_open: _,
         committed: _,

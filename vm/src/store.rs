@@ -10,6 +10,7 @@ use faasm_sfi::slot::SlotError;
 use serde::{Deserialize, Serialize};
 
 use crate::capture::{self, CaptureError, Captured};
+use crate::dynlink;
 use crate::engine::Engine;
 use crate::instance::Instance;
 use crate::linker::Linker;
@@ -139,7 +140,8 @@ impl<T: 'static> Store<T> {
         Self::with_room(engine, room, Vec::new(), limits, data)
     }
 
-    /// A store that has exactly the room that one instance of `module` needs: a Faaslet's.
+    /// A store that has exactly the room that one instance of `module` needs: a Faaslet's. If the module loads libraries
+    /// ([`crate::dynlink`]: it imports `env.dlopen`), there is room for them too.
     ///
     /// # Errors
     ///
@@ -150,7 +152,11 @@ impl<T: 'static> Store<T> {
         limits: StoreLimits,
         data: T,
     ) -> Result<Self, StoreError> {
-        let room = Room::Module { stack_bytes: engine.inner.config.stack_bytes as u64 };
+        let stack_bytes = engine.inner.config.stack_bytes as u64;
+        let room = match dynlink::loads_libraries(module) {
+            true => Room::Program { stack_bytes },
+            false => Room::Module { stack_bytes },
+        };
         Self::with_room(engine, room, vec![module.clone()], limits, data)
     }
 

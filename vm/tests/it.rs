@@ -12,6 +12,8 @@ mod capture;
 mod crash;
 #[path = "it/debug.rs"]
 mod debug;
+#[path = "it/dynlink.rs"]
+mod dynlink;
 #[path = "it/exceptions.rs"]
 mod exceptions;
 #[path = "it/exceptions_hosts.rs"]

@@ -34,8 +34,8 @@ pub(crate) fn build(options: &Options) -> Result<()> {
 /// Says which committed modules the build has changed: none, as long as sources and toolchain are the same.
 fn report_drift() -> Result<()> {
     let mut git = Command::new("git");
-    let changed =
-        output(git.current_dir(root()).args(["status", "--porcelain", "--", "guests/*.wasm"]))?;
+    let status = ["status", "--porcelain", "--", "guests/*.wasm", "guests/*.so"];
+    let changed = output(git.current_dir(root()).args(status))?;
     if changed.is_empty() {
         say("all modules are byte for byte what is committed");
     } else {

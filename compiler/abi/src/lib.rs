@@ -4,6 +4,7 @@
 //!
 //! * [`types`]: value, reference, function and aggregate types of WebAssembly.
 //! * [`module`]: the description of a module, without its code.
+//! * [`dylink`]: what it says of how it is linked at run time.
 //! * [`layout`]: where each field of an instance's context lies, computed on both sides by one function.
 //! * [`gc`]: references, and what the objects of the garbage-collected heap look like.
 //! * [`lines`]: from which operator each piece of code came.
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod builtin;
+pub mod dylink;
 pub mod gc;
 pub mod handler;
 pub mod host;

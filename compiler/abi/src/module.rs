@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dylink::Dylink;
 use crate::types::{FuncType, GlobalType, HeapType, MemoryType, RefType, SubType, TableType};
 
 /// A validated module without its code.
@@ -50,6 +51,8 @@ pub struct ModuleInfo {
     pub escaping: Vec<u32>,
     /// Tables, by index, that compiled code or an export can make grow.
     pub growable_tables: Vec<u32>,
+    /// How it is linked at run time, if it says so: it is a library, or needs some.
+    pub dylink: Option<Dylink>,
 }
 
 impl ModuleInfo {

@@ -11,7 +11,7 @@ use wasmparser::{
 };
 
 use super::features::refuse;
-use super::{convert, hints};
+use super::{convert, dylink, hints};
 use crate::error::ValidateError;
 
 /// A module's description while its sections are read, and the bytes of its data segments.
@@ -77,6 +77,7 @@ impl<'a> Description<'a> {
                 match custom.as_known() {
                     KnownCustom::Name(names) => drop(self.names(names)),
                     KnownCustom::BranchHints(section) => self.hints = hints::Section::read(section),
+                    KnownCustom::Dylink0(section) => self.info.dylink = dylink::read(section),
                     _ => {}
                 }
                 Ok(())

@@ -16,6 +16,51 @@ fn refused(wat: &str) -> ValidateError {
 }
 
 #[test]
+fn a_library_says_how_it_is_linked() {
+    let info = described(
+        r#"(module
+            (@dylink.0
+                (mem-info (memory 40 4) (table 3 1))
+                (needed "liba.so" "libb.so")
+                (export-info "x" 0x100)
+                (import-info "GOT.mem" "y" 0x1))
+            (import "GOT.mem" "y" (global (mut i32))))"#,
+    );
+    let symbol = |module: &str, name: &str, flags| faasm_abi::dylink::Symbol {
+        module: module.to_owned(),
+        name: name.to_owned(),
+        flags,
+    };
+    let expected = faasm_abi::dylink::Dylink {
+        memory_size: 40,
+        memory_align_log2: 4,
+        table_size: 3,
+        table_align_log2: 1,
+        needed: vec!["liba.so".to_owned(), "libb.so".to_owned()],
+        exports: vec![symbol("", "x", faasm_abi::dylink::THREAD_LOCAL)],
+        imports: vec![symbol("GOT.mem", "y", faasm_abi::dylink::WEAK)],
+    };
+    assert_eq!(info.dylink, Some(expected));
+}
+
+#[test]
+fn a_damaged_dylink_section_makes_no_library_and_is_no_error() {
+    let damaged = |section: &[u8]| {
+        let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+        let name = b"\x08dylink.0";
+        wasm.extend([0, u8::try_from(name.len() + section.len()).unwrap()]);
+        wasm.extend(name);
+        wasm.extend(section);
+        validate(&wasm).unwrap().info().dylink.clone()
+    };
+    // Too short, a string that does not end, more names than there are bytes.
+    for section in [&b"\x01\x04\x01"[..], b"\x02\x03\x01\x09a", b"\x02\x05\xff\xff\xff\xff\x0f"] {
+        assert_eq!(damaged(section), None, "{section:?}");
+    }
+    assert!(damaged(b"").is_some());
+}
+
+#[test]
 fn a_module_is_described() {
     let wasm = wat::parse_str(
         r#"(module $m

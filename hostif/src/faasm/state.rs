@@ -295,6 +295,14 @@ impl Mappings {
         placed.base.checked_add(u32::try_from(skipped + wanted.within()).ok()?)
     }
 
+    /// Whether something is mapped in a range of guest addresses.
+    pub(crate) fn overlap(&self, range: &Range<u64>) -> bool {
+        self.all.iter().any(|placed| {
+            let (start, len) = (u64::from(placed.base), placed.mapping.pages().len() as u64);
+            start < range.end && range.start < start + len
+        })
+    }
+
     /// Notes pages that were mapped at `base`; where the bytes are that they were mapped for.
     fn add(&mut self, base: u32, mapping: Mapping) -> u32 {
         let within = u32::try_from(mapping.within()).unwrap_or(0);

@@ -65,9 +65,16 @@ macro_rules! functions {
     };
 }
 
+mod dynlink;
 mod faasm;
+mod memory;
 mod wasi;
 
 /// All rows, family after family.
-pub(super) const TABLES: &[&[HostFunction]] =
-    &[wasi::WASI_FUNCTIONS, wasi::WASI_ENDS, faasm::FAASM_FUNCTIONS];
+pub(super) const TABLES: &[&[HostFunction]] = &[
+    wasi::WASI_FUNCTIONS,
+    wasi::WASI_ENDS,
+    faasm::FAASM_FUNCTIONS,
+    dynlink::DYNLINK_FUNCTIONS,
+    memory::MEMORY_FUNCTIONS,
+];

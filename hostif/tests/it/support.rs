@@ -81,10 +81,20 @@ impl Bench {
 
     /// A guest in a store of its own.
     pub(crate) fn place(&self, host: &Host, input: &[u8], module: &Module) -> Guest {
+        self.place_with(host, input, module, StoreLimits::default())
+    }
+
+    /// The same, with these limits.
+    pub(crate) fn place_with(
+        &self,
+        host: &Host,
+        input: &[u8],
+        module: &Module,
+        limits: StoreLimits,
+    ) -> Guest {
         let printed = Capture::new(1 << 20);
         let data = Self::data(host, input, &printed);
-        let mut store =
-            Store::for_module(&self.engine, module, StoreLimits::default(), data).unwrap();
+        let mut store = Store::for_module(&self.engine, module, limits, data).unwrap();
         store.set_deadline(Some(Instant::now() + Duration::from_secs(30)));
         let instance = self.linker.instantiate(&mut store, module).unwrap();
         Guest { store, instance, printed }
@@ -173,8 +183,12 @@ impl Ended {
 
 /// A program that was built from C and committed.
 pub(crate) fn program(name: &str) -> Vec<u8> {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/c/build");
-    std::fs::read(built.join(format!("{name}.wasm"))).unwrap()
+    std::fs::read(built(&format!("{name}.wasm"))).unwrap()
+}
+
+/// Where a file lies that was built from C.
+pub(crate) fn built(file: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/c/build").join(file)
 }
 
 /// A tenant's state in this process.

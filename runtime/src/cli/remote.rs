@@ -12,6 +12,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::failure::{Done, Failure};
+use super::libraries::Named;
 use crate::client::{Answer, Client, ClientError};
 use crate::duration;
 use crate::name::FunctionName;
@@ -35,6 +36,12 @@ pub(super) struct Upload {
     name: FunctionName,
     /// The module.
     wasm: PathBuf,
+    /// It is a library, which functions of the same user load (`dlopen`) by its name.
+    #[arg(long, conflicts_with = "libraries")]
+    library: bool,
+    /// Upload this library first, for the same user; without a name, under its file's.
+    #[arg(long = "lib", value_name = "[NAME=]FILE")]
+    libraries: Vec<Named>,
     #[command(flatten)]
     server: Server,
 }
@@ -77,6 +84,9 @@ pub(super) struct Remove {
     /// The function's name.
     #[arg(value_name = "USER/NAME")]
     name: FunctionName,
+    /// It is a library's name.
+    #[arg(long)]
+    library: bool,
     #[command(flatten)]
     server: Server,
 }
@@ -115,6 +125,14 @@ impl Server {
 }
 
 pub(super) fn upload(options: &Upload) -> Done {
+    if options.library {
+        return upload_library(&options.server, &options.name, &options.wasm);
+    }
+    for Named { name, file } in &options.libraries {
+        let name = options.name.sibling(name);
+        let name = name.map_err(|error| Failure::usage(error.to_string()))?;
+        upload_library(&options.server, &name, file)?;
+    }
     let wasm = fs::read(&options.wasm).map_err(|error| Failure::file(&options.wasm, &error))?;
     let answer = options.server.send(Method::PUT, &path(&options.name), HeaderMap::new(), wasm)?;
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -129,6 +147,13 @@ pub(super) fn upload(options: &Upload) -> Done {
         timing("compile"),
         timing("init"),
     ))
+}
+
+fn upload_library(server: &Server, name: &FunctionName, file: &Path) -> Done {
+    let wasm = fs::read(file).map_err(|error| Failure::file(file, &error))?;
+    let bytes = wasm.len();
+    server.send(Method::PUT, &library_path(name), HeaderMap::new(), wasm)?;
+    print(format_args!("library {name} uploaded ({bytes} bytes)\n"))
 }
 
 pub(super) fn invoke(options: &Invoke) -> Done {
@@ -188,12 +213,17 @@ pub(super) fn list(options: &List) -> Done {
 }
 
 pub(super) fn remove(options: &Remove) -> Done {
-    options.server.send(Method::DELETE, &path(&options.name), HeaderMap::new(), Vec::new())?;
+    let path = if options.library { library_path(&options.name) } else { path(&options.name) };
+    options.server.send(Method::DELETE, &path, HeaderMap::new(), Vec::new())?;
     print(format_args!("{} removed\n", options.name))
 }
 
 fn path(name: &FunctionName) -> String {
     format!("/v1/namespaces/{}/functions/{}", name.namespace(), name.function())
+}
+
+fn library_path(name: &FunctionName) -> String {
+    format!("/v1/namespaces/{}/libraries/{}", name.namespace(), name.function())
 }
 
 /// The bytes that `-d` names.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use faasm_compiler::CompileOptions;
-use faasm_hostif::{Access, Host, HostBuilder, HostState, Input, Output, Preopen};
+use faasm_hostif::{Access, HostBuilder, HostState, Input, Output, Preopen};
 use faasm_snapshot::Entry;
 use faasm_state::{CallId, LocalTier, MemoryTier};
 use faasm_vm::{
@@ -16,6 +16,7 @@ use faasm_vm::{
 
 use super::compile::object;
 use super::failure::{Done, Failure};
+use super::libraries::{Named, Shelf};
 use super::paths;
 use super::profile::ProfileOptions;
 use crate::forge::{ForgeError, MissingImports};
@@ -30,6 +31,10 @@ pub(super) struct Options {
     /// Give the guest a folder, under the name that it knows it by.
     #[arg(long = "dir", value_name = "HOST[::GUEST]")]
     dirs: Vec<Directory>,
+    /// Give the guest a library to load (`dlopen`); without a name, under its file's. Libraries in folders that the guest
+    /// has are found by their paths, and in `/lib`.
+    #[arg(long = "lib", value_name = "[NAME=]FILE")]
+    libraries: Vec<Named>,
     /// Give the guest an environment variable; without a value, the one that it has here.
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     env: Vec<String>,
@@ -69,8 +74,11 @@ impl std::str::FromStr for Directory {
 
 pub(super) fn run(options: &Options) -> Done {
     let file = fs::read(&options.file).map_err(|error| Failure::file(&options.file, &error))?;
-    let host = host(options)?;
+    let builder = host(options)?;
     let (engine, module) = load(options, &file)?;
+    let libraries = std::sync::Arc::new(Shelf::new(&engine, &options.libraries));
+    let host = builder.libraries(libraries).build();
+    let host = host.map_err(|error| Failure::usage(error.to_string()))?;
     let mut linker = Linker::new(&engine);
     faasm_hostif::link(&mut linker).map_err(|error| Failure::internal(&error))?;
     let limits = StoreLimits { memory_bytes: options.memory, ..StoreLimits::default() };
@@ -102,7 +110,7 @@ impl From<Failure> for Stop {
     }
 }
 
-fn host(options: &Options) -> Result<Host, Failure> {
+fn host(options: &Options) -> Result<HostBuilder, Failure> {
     let mut builder = HostBuilder::new()
         .stdin(Input::Inherit)
         .stdout(Output::Stdout)
@@ -133,7 +141,7 @@ fn host(options: &Options) -> Result<Host, Failure> {
         let preopen = Preopen::open(&dir.host, &dir.guest, Access::ReadWrite);
         builder = builder.preopen(preopen.map_err(|error| Failure::file(&dir.host, &error))?);
     }
-    builder.build().map_err(|error| Failure::usage(error.to_string()))
+    Ok(builder)
 }
 
 /// An engine, and the module in it: compiled now, or loaded if the file is an object.

@@ -95,7 +95,7 @@ impl Shared {
         Arc::new_cyclic(|shared| Self {
             binder: Binder::new(Weak::clone(shared), Arc::clone(forge.files()), forge.origin()),
             directory,
-            forge,
+            forge: forge.of(shared),
             ids,
             queue: Queue::new(executors, queue_limits),
             limits,

@@ -103,7 +103,7 @@ fn uploaded_response(uploaded: &Uploaded) -> Response {
     response
 }
 
-fn upload_failure(error: &UploadError) -> Failure {
+pub(super) fn upload_failure(error: &UploadError) -> Failure {
     let failure = Failure::from(error);
     match error {
         UploadError::Imports(missing) => {

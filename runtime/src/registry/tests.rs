@@ -26,23 +26,23 @@ fn what_was_committed_is_there_after_reopening_and_the_rest_is_swept() {
     let dir = tempfile::tempdir().unwrap();
     let registry = Registry::open(dir.path()).unwrap();
     let kept = record(&registry, b"kept");
-    registry.commit(&name("demo/kept"), &kept).unwrap();
+    registry.commit(Kind::Function, &name("demo/kept"), &kept).unwrap();
     let orphan = registry.put_wasm(b"never committed").unwrap();
     fs::write(dir.path().join("tmp/99"), b"half written").unwrap();
     fs::write(dir.path().join("objects/orphan"), b"never committed").unwrap();
     drop(registry);
 
     let registry = Registry::open(dir.path()).unwrap();
-    assert_eq!(registry.records().unwrap(), [(name("demo/kept"), kept.clone())]);
+    assert_eq!(registry.records(Kind::Function).unwrap(), [(name("demo/kept"), kept.clone())]);
     assert_eq!(registry.wasm(kept.wasm).unwrap(), b"kept");
     let objects = dir.path().join("objects");
     assert_eq!(fs::read(objects.join(kept.object.to_string())).unwrap(), b"sealed");
     assert!(!objects.join("orphan").exists());
     assert!(registry.wasm(orphan).is_err());
     assert!(!dir.path().join("tmp/99").exists());
-    assert!(registry.remove(&name("demo/kept")).unwrap());
-    assert!(!registry.remove(&name("demo/kept")).unwrap());
-    assert!(registry.records().unwrap().is_empty());
+    assert!(registry.remove(Kind::Function, &name("demo/kept")).unwrap());
+    assert!(!registry.remove(Kind::Function, &name("demo/kept")).unwrap());
+    assert!(registry.records(Kind::Function).unwrap().is_empty());
 }
 
 #[test]
@@ -59,15 +59,18 @@ fn damage_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let registry = Registry::open(dir.path()).unwrap();
     let record = record(&registry, b"module");
-    registry.commit(&name("demo/f"), &record).unwrap();
+    registry.commit(Kind::Function, &name("demo/f"), &record).unwrap();
     fs::write(dir.path().join("wasm").join(record.wasm.to_string()), b"modulf").unwrap();
     assert!(matches!(registry.wasm(record.wasm), Err(RegistryError::Damaged { .. })));
     let path = dir.path().join("functions/demo/f");
     for bad in ["", "{}", r#"{"format":1,"surprise":2}"#] {
         fs::write(&path, bad).unwrap();
-        assert!(matches!(registry.records(), Err(RegistryError::Record { .. })), "{bad}");
+        assert!(
+            matches!(registry.records(Kind::Function), Err(RegistryError::Record { .. })),
+            "{bad}"
+        );
     }
     let newer = Record { format: RECORD_FORMAT + 1, ..record };
-    registry.commit(&name("demo/f"), &newer).unwrap();
-    assert!(matches!(registry.records(), Err(RegistryError::Damaged { .. })));
+    registry.commit(Kind::Function, &name("demo/f"), &newer).unwrap();
+    assert!(matches!(registry.records(Kind::Function), Err(RegistryError::Damaged { .. })));
 }

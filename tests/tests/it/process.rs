@@ -100,6 +100,12 @@ impl Serve {
         (self.child, self.url) = Self::spawn(self.data.path(), &[]);
     }
 
+    /// Ends the server; its folder.
+    pub(crate) fn stop(mut self) -> tempfile::TempDir {
+        self.terminate();
+        std::mem::replace(&mut self.data, tempfile::tempdir().unwrap())
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(&mut self) -> i32 {
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());

@@ -6,7 +6,7 @@ use faasm_abi::types::{CompositeType, StorageType, SubType, ValType};
 use crate::store::types::Types;
 
 /// Where the parts of an object lie, and which of them are references that are collected.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum ObjectLayout {
     /// A structure, or an exception.
     Fields {

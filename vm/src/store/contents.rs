@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use faasm_abi::types::{GlobalType, MemoryType, TableType};
+use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::host::HostFunc;
@@ -19,6 +20,7 @@ use crate::store::plan::SlotPlan;
 use crate::store::types::Types;
 
 /// See the file's page.
+#[derive(Clone)]
 pub(crate) struct Contents {
     pub(crate) id: u64,
     pub(crate) engine: Engine,
@@ -41,6 +43,7 @@ pub(crate) struct Contents {
     pub(crate) tables: Vec<TableRecord>,
     pub(crate) globals: Vec<GlobalRecord>,
     pub(crate) tags: Vec<TagRecord>,
+    pub(crate) libraries: Vec<LibraryRecord>,
     /// How many types have their row in the table of supertypes.
     pub(crate) n_rows: usize,
     /// Whether the planned heap is usable.
@@ -67,6 +70,7 @@ pub(crate) struct FuncRecord {
 }
 
 /// One instance.
+#[derive(Clone)]
 pub(crate) struct InstanceRecord {
     pub(crate) module: Module,
     /// The context pointer.
@@ -127,6 +131,21 @@ pub(crate) struct TagRecord {
     pub(crate) ty: u32,
 }
 
+/// One library that was loaded by the store's program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LibraryRecord {
+    /// As it was found.
+    pub(crate) name: String,
+    /// Its index among the instances.
+    pub(crate) instance: u32,
+    /// Where its data begin in memory 0.
+    pub(crate) memory_base: u32,
+    /// Whether its symbols are everybody's.
+    pub(crate) global: bool,
+    /// The libraries that it needs, by their positions.
+    pub(crate) needed: Vec<u32>,
+}
+
 impl Contents {
     /// Nothing but room.
     pub(crate) fn new(
@@ -158,6 +177,7 @@ impl Contents {
             tables: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
+            libraries: Vec::new(),
             n_rows: 0,
             gc_open: false,
             committed: Vec::new(),

@@ -14,7 +14,7 @@ use faasm_sfi::fault::{Fault, FaultKind};
 use faasm_sfi::interrupt::Interrupt;
 use faasm_sfi::shared::SharedRegion;
 use faasm_sfi::slot::Slot;
-use faasm_sfi::walls::Walls;
+use faasm_sfi::walls::{Spans, Walls};
 
 use crate::backtrace::Addresses;
 use crate::capture::Origin;
@@ -24,6 +24,7 @@ use crate::func::Func;
 use crate::heap::Roots;
 use crate::mappings::{Mappings, OF_PIECE};
 use crate::module::Module;
+use crate::place;
 use crate::shared_memory::SharedMemory;
 use crate::store::contents::{Contents, MemoryRecord, TableRecord};
 use crate::store::creation::Room;
@@ -141,9 +142,12 @@ impl StoreCore {
         let mut core = Self::on_slot(Arc::new(contents), limits)?;
         let plan = &core.contents.plan;
         let (stack, funcrefs) = (plan.stack.clone(), plan.funcrefs);
-        let end = plan.context.unwrap_or(pages(funcrefs + 1));
-        core.slot.commit(stack.start, end - stack.start)?;
-        core.contents_mut()?.committed.push(stack.start..end);
+        let (context, many) = (plan.context, plan.many);
+        let descriptors = pages(funcrefs + 1);
+        place::commit(&mut core, stack.start, context.unwrap_or(stack.end) - stack.start)?;
+        if many {
+            place::commit(&mut core, funcrefs, descriptors - funcrefs)?;
+        }
         core.put(funcrefs + funcref::TYPE as usize, funcref::NO_TYPE);
         Ok(core)
     }
@@ -158,7 +162,7 @@ impl StoreCore {
         let slot = Slot::reserve(plan.len)?;
         let at = slot.address();
         let walls = Walls {
-            code: Vec::new(),
+            code: Spans::default(),
             slot: at..at + slot.len(),
             stack: at + plan.stack.start..at + plan.stack.end,
             stack_guard: at + plan.stack.start - STACK_GUARD..at + plan.stack.start,
@@ -215,6 +219,15 @@ impl StoreCore {
         match Arc::get_mut(&mut self.contents) {
             Some(contents) if !contents.sealed => Ok(contents),
             _ => Err(StoreError::Sealed),
+        }
+    }
+
+    /// Makes the contents this store's alone, so that something can be added to them: what was captured, and what else was
+    /// born from it, does not change.
+    pub(crate) fn own_contents(&mut self) {
+        if self.contents.sealed || Arc::get_mut(&mut self.contents).is_none() {
+            let own = Contents { sealed: false, ..Contents::clone(&self.contents) };
+            self.contents = Arc::new(own);
         }
     }
 

@@ -9,6 +9,8 @@
 use faasm_abi::types::{GlobalType, MemoryType, TableType};
 use serde::{Deserialize, Serialize};
 
+use crate::store::contents::LibraryRecord;
+
 /// How much room a store was made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Room {
@@ -21,6 +23,11 @@ pub(crate) enum Room {
     },
     /// For one instance of the store's first module.
     Module {
+        /// Of the guest stack and the context together.
+        stack_bytes: u64,
+    },
+    /// For one instance of the store's first module, and for libraries that it loads.
+    Program {
         /// Of the guest stack and the context together.
         stack_bytes: u64,
     },
@@ -52,6 +59,10 @@ pub(crate) enum Creation {
     },
     /// A tag of the store's own, by the number of its type.
     Tag(u32),
+    /// An instance became a library.
+    Library(LibraryRecord),
+    /// The symbols of the library with this position became everybody's.
+    Promotion(u32),
 }
 
 /// What an import is.
@@ -69,4 +80,6 @@ pub(crate) enum Source {
     Global(u32),
     /// The store's tag with this index.
     Tag(u32),
+    /// Whatever function has the import's name when it is called.
+    Late,
 }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! of one module:  | unused | guard | stack ↓ [supertypes][descriptors][context] | memory 0, 4 GiB + guard | other memories, large tables, heap |
+//! of a program:   | unused | descriptors, 16 MiB | supertypes, 8 MiB | guard | stack ↓ [context] | memory 0, … | libraries: contexts, cells, … |
 //! an arena:       | guard | stack ↓ | descriptors, 64 MiB | supertypes, 32 MiB | whatever comes: contexts with memories, tables, … |
 //! ```
 //!
@@ -34,6 +35,14 @@ const ARENA_SUPERTYPES: usize = 32 << 20;
 /// Bytes reserved for a garbage-collected heap: all that references reach, and the largest structure behind it.
 const GC_RESERVATION: usize = (4 << 30) + (1 << 20);
 
+/// Bytes for contexts, cells and tables of the libraries that a program loads; their data lie in the program's memory.
+/// What the host keeps of libraries is in proportion to this and to their functions, so neither is more than it must be.
+const LIBRARIES: usize = 64 << 20;
+/// Bytes of the descriptor table of a program with its libraries: a million functions.
+const PROGRAM_FUNCREFS: usize = 16 << 20;
+/// Bytes of their table of supertypes: 262,144 types.
+const PROGRAM_SUPERTYPES: usize = 8 << 20;
+
 /// The most bytes of a stack or a slot: half of what a process can address.
 const MAX_ROOM: usize = 1 << 46;
 
@@ -52,8 +61,12 @@ pub(crate) struct SlotPlan {
     pub(crate) max_supertypes: usize,
     /// The garbage-collected heap, once an instance needs one.
     pub(crate) gc_heap: Option<usize>,
-    /// The context pointer of the one instance, in a store of one module.
+    /// The context pointer of the next instance, if its place is kept: that of the first one, in a store that is for a
+    /// module.
     pub(crate) context: Option<usize>,
+    /// Whether more instances may follow the first: then descriptors and supertypes have room of their own, which
+    /// becomes accessible as it is needed.
+    pub(crate) many: bool,
     /// Where the next part goes.
     pub(crate) next: usize,
     /// Bytes of the slot.
@@ -86,7 +99,12 @@ impl SlotPlan {
             (Room::Module { stack_bytes }, Some(module)) => {
                 Self::for_module(room_bytes(stack_bytes)?, &module.inner, limits)
             }
-            (Room::Module { .. }, None) => Err(StoreError::Limit { what: "modules" }),
+            (Room::Program { stack_bytes }, Some(module)) => {
+                Self::for_program(room_bytes(stack_bytes)?, &module.inner, limits)
+            }
+            (Room::Module { .. } | Room::Program { .. }, None) => {
+                Err(StoreError::Limit { what: "modules" })
+            }
         }
     }
 
@@ -101,6 +119,7 @@ impl SlotPlan {
             max_supertypes: ARENA_SUPERTYPES >> ROW_BYTES_LOG2,
             gc_heap: None,
             context: None,
+            many: true,
             next: funcrefs + ARENA_FUNCREFS + ARENA_SUPERTYPES,
             len: arena_bytes.max(funcrefs + (1 << 30)),
         }
@@ -127,11 +146,44 @@ impl SlotPlan {
             max_supertypes,
             gc_heap: None,
             context: Some(context),
+            many: false,
             next: context,
             len: usize::MAX,
         };
-        // A dry run of what instantiation will take gives the length.
-        let mut dry = plan.clone();
+        plan.len = plan.dry_run(module, limits)?;
+        Ok(plan)
+    }
+
+    /// A slot for one instance of `module`, and for libraries that it loads.
+    fn for_program(
+        stack_bytes: usize,
+        module: &ModuleInner,
+        limits: &StoreLimits,
+    ) -> Result<Self, StoreError> {
+        let below = (module.layout.size.unsigned_abs() as usize).next_multiple_of(16);
+        let room = pages(stack_bytes.max(below + MIN_STACK));
+        let before = PROGRAM_FUNCREFS + PROGRAM_SUPERTYPES;
+        let context = before + context_end(room, below);
+        let mut plan = Self {
+            stack: context - room..context - below,
+            funcrefs: 0,
+            max_funcrefs: PROGRAM_FUNCREFS / funcref::SIZE as usize,
+            supertypes: PROGRAM_FUNCREFS,
+            max_supertypes: PROGRAM_SUPERTYPES >> ROW_BYTES_LOG2,
+            gc_heap: None,
+            context: Some(context),
+            many: true,
+            next: context,
+            len: usize::MAX,
+        };
+        let dry = plan.dry_run(module, limits)?;
+        plan.len = dry.checked_add(LIBRARIES).ok_or(StoreError::Limit { what: "address space" })?;
+        Ok(plan)
+    }
+
+    /// Where the slot ends after what an instance of `module` will take.
+    fn dry_run(&self, module: &ModuleInner, limits: &StoreLimits) -> Result<usize, StoreError> {
+        let mut dry = self.clone();
         Places::of(&mut dry, &module.info, &module.layout, limits)?;
         for import in &module.info.imports {
             if let ImportKind::Memory(ty) = import.kind
@@ -140,14 +192,16 @@ impl SlotPlan {
                 dry.take_memory(&ty, memory_reservation(&ty, limits)?)?;
             }
         }
-        plan.len = dry.next;
-        Ok(plan)
+        Ok(dry.next)
     }
 
     /// Whether a context lies above the descriptors, in a slot of one module: another module may be instantiated than
     /// the one it was made for.
     fn fits(&self, layout: &ContextLayout) -> bool {
-        let end = self.funcrefs + self.max_funcrefs * funcref::SIZE as usize;
+        let end = match self.many {
+            true => self.stack.end,
+            false => self.funcrefs + self.max_funcrefs * funcref::SIZE as usize,
+        };
         self.context.is_some_and(|context| {
             context.checked_sub(end).is_some_and(|room| layout.size.unsigned_abs() as usize <= room)
         })
@@ -198,7 +252,12 @@ impl Places {
         limits: &StoreLimits,
     ) -> Result<Self, StoreError> {
         let context = match plan.context {
-            Some(context) if plan.fits(layout) => context,
+            Some(context) if plan.fits(layout) => {
+                if plan.many {
+                    plan.context = None;
+                }
+                context
+            }
             Some(_) => return Err(StoreError::Sealed),
             None => {
                 let room = pages(layout.size.unsigned_abs() as usize);
@@ -240,7 +299,7 @@ impl Places {
             })
             .collect::<Result<_, StoreError>>()?;
         // In a store for several modules, one that makes no objects may be given another's later.
-        let needed = info.needs_gc_heap() || plan.context.is_none();
+        let needed = info.needs_gc_heap() || plan.many;
         if needed && plan.gc_heap.is_none() {
             plan.gc_heap = Some(plan.take(GC_RESERVATION)?);
         }

@@ -24,7 +24,7 @@ const OWN_GROUP: u32 = 1 << 31;
 const MAX_DEPTH: usize = 63;
 
 /// See the file's page.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Types {
     list: Vec<TypeRecord>,
     /// The first number of each known group.
@@ -32,7 +32,7 @@ pub(crate) struct Types {
 }
 
 /// A type, with the store's numbers in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct TypeRecord {
     ty: SubType,
     /// From the one without supertype down to the type itself.

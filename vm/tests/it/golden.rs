@@ -195,7 +195,7 @@ fn text_is_whole_pages() {
 fn the_description_is_checked() {
     refuse(&[
         ("format", |o| o.word(".faasm.info", 0, 1), "the object has format 1"),
-        ("encoding", |o| o.replace(".faasm.info", &[2, 0, 0, 0, 200]), "cannot be decoded"),
+        ("encoding", |o| o.replace(".faasm.info", &[3, 0, 0, 0, 200]), "cannot be decoded"),
         ("no format", |o| o.replace(".faasm.info", &[2]), "cannot be decoded"),
         (
             "target",

@@ -129,6 +129,22 @@ void FAASM_IMPORT(__faasm_unlock_state_write)(const char* key);
 void FAASM_IMPORT(__faasm_lock_state_global)(const char* key);
 void FAASM_IMPORT(__faasm_unlock_state_global)(const char* key);
 
+/* ---- Libraries and memory ---- */
+
+/* Calls the function with this table index, whose type is as the signature
+ * says: the letter of the result, then one for each parameter, of v (nothing),
+ * i and I (integers of 32 and 64 bits), f and d. Arguments and result lie in
+ * cells of 8 bytes. 0, or EINVAL if the function has another type. faasm/ffi.h
+ * is built on it. */
+unsigned int FAASM_IMPORT(__faasm_ffi_call)(unsigned int function,
+                                            const char* signature,
+                                            const void* args,
+                                            void* result);
+
+/* Why the last call of mmap and its family failed; they return -1 then, and
+ * errno is the library's to set. */
+int FAASM_IMPORT(__faasm_errno)(void);
+
 /* ---- Debugging ---- */
 
 /* Prints the guest's backtrace to the host's log. */

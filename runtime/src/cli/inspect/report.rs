@@ -2,7 +2,7 @@
 
 use faasm_compiler::{ObjectFile, Section, Validated};
 use faasm_hostif::{check_imports, signatures};
-use faasm_vm::{ExportItem, ImportKind, ModuleInfo};
+use faasm_vm::{Dylink, ExportItem, ImportKind, ModuleInfo, dylink};
 use serde::Serialize;
 
 /// What a module or an object is made of.
@@ -20,6 +20,8 @@ pub(super) struct Report {
     pub(super) proposals: Option<Vec<String>>,
     /// Of an object: how it was compiled.
     pub(super) object: Option<Compiled>,
+    /// How it is linked at run time, if it is a library or needs some.
+    pub(super) linking: Option<Linking>,
     pub(super) functions: Counts,
     pub(super) start: Option<Function>,
     pub(super) imports: Vec<Import>,
@@ -43,6 +45,22 @@ pub(super) struct Compiled {
     pub(super) features: Vec<String>,
     /// What the compiler remarked.
     pub(super) notes: Vec<String>,
+}
+
+/// What the section `dylink.0` says.
+#[derive(Debug, Serialize)]
+pub(super) struct Linking {
+    /// Bytes of its data.
+    pub(super) memory_bytes: u32,
+    /// To what they are aligned, as a power of two.
+    pub(super) memory_align_log2: u32,
+    /// Elements of the table that it takes.
+    pub(super) table_elements: u32,
+    pub(super) table_align_log2: u32,
+    /// The libraries that are loaded with it.
+    pub(super) needed: Vec<String>,
+    /// The imports that may stay undefined.
+    pub(super) weak: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -144,6 +162,7 @@ impl Report {
             shape: format!("{:?}", info.shape()).to_lowercase(),
             proposals: None,
             object: None,
+            linking: info.dylink.as_ref().map(linking),
             functions: Counts {
                 imported: imported.functions,
                 defined: info.functions.len().saturating_sub(imported.functions as usize),
@@ -161,6 +180,19 @@ impl Report {
                 .map(|section| NamedSize { name: printable(&section.name), bytes: section.size })
                 .collect(),
         }
+    }
+}
+
+fn linking(dylink: &Dylink) -> Linking {
+    let weak = dylink.imports.iter().filter(|symbol| symbol.flags & dylink::WEAK != 0);
+    let weak = weak.map(|symbol| printable(&format!("{}.{}", symbol.module, symbol.name)));
+    Linking {
+        memory_bytes: dylink.memory_size,
+        memory_align_log2: dylink.memory_align_log2,
+        table_elements: dylink.table_size,
+        table_align_log2: dylink.table_align_log2,
+        needed: dylink.needed.iter().map(|name| printable(name)).collect(),
+        weak: weak.collect(),
     }
 }
 
@@ -198,7 +230,11 @@ fn imports(info: &ModuleInfo) -> Vec<Import> {
         ImportKind::Global(ty) => ("global", ty.to_string()),
         ImportKind::Tag(ty) => ("tag", defined_type(info, *ty)),
     };
-    let wrong = check_imports(info).err().unwrap_or_default();
+    // A library is linked to the program that loads it, and to the host by that.
+    let wrong = match &info.dylink {
+        Some(_) => Vec::new(),
+        None => check_imports(info).err().unwrap_or_default(),
+    };
     let import = |import: &faasm_vm::Import| {
         let (kind, ty) = describe(&import.kind);
         let names = (import.module.as_str(), import.name.as_str());

@@ -24,6 +24,23 @@ pub(super) fn of(report: &Report) -> String {
         );
         section(&mut text, "notes", &object.notes.iter().map(|note| vec![note.clone()]).collect());
     }
+    if let Some(linking) = &report.linking {
+        let aligned =
+            |count: u32, what: &str, log2: u32| format!("{count} {what}, aligned to 2^{log2}");
+        let mut rows = vec![
+            vec![
+                "memory".into(),
+                aligned(linking.memory_bytes, "bytes", linking.memory_align_log2),
+            ],
+            vec![
+                "table".into(),
+                aligned(linking.table_elements, "elements", linking.table_align_log2),
+            ],
+            vec!["needs".into(), list(&linking.needed)],
+        ];
+        rows.extend(linking.weak.iter().map(|name| vec!["weak".into(), name.clone()]));
+        section(&mut text, "dynamic linking", &rows);
+    }
     let imports = report.imports.iter().map(|import| {
         let name = format!("{}.{}", import.module, import.name);
         let remark = match (&import.refused, import.touches) {

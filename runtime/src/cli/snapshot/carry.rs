@@ -90,6 +90,9 @@ pub(super) fn sealed_object(
         && let Ok(Some(record)) = registry::record_in(data, &name)
     {
         places.push(data.join("objects").join(record.object.to_string()));
+        let libraries = registry::libraries_in(data, &name).unwrap_or_default();
+        let objects = libraries.iter().map(|(_, library)| library.object.to_string());
+        places.extend(objects.map(|object| data.join("objects").join(object)));
     }
     let read = |path: &PathBuf| fs::read(path).ok();
     let is_it = |object: &Vec<u8>| key.digest(object) == Ok(digest);

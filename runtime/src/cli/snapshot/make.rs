@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -14,6 +15,7 @@ use faasm_vm::{Check, Digest, Engine, Linker, Module, StoreLimits};
 
 use super::super::compile::object;
 use super::super::failure::{Done, Failure};
+use super::super::libraries::{Loaded, Named};
 use super::carry::sealed_object;
 use super::{engine, find, key_of, manifest, open, refused, sealed};
 use crate::duration;
@@ -36,6 +38,10 @@ pub(super) struct Take {
     /// How long the initialisation may take.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     timeout: Duration,
+    /// A library that the module may load when it is initialised; without a name, under its file's. A function of the data
+    /// folder has those of its user.
+    #[arg(long = "lib", value_name = "[NAME=]FILE")]
+    libraries: Vec<Named>,
     /// The export that initialises the module, in the place of `_faasm_zygote` or `wizer.initialize`.
     #[arg(long, value_name = "NAME")]
     init: Option<String>,
@@ -54,9 +60,7 @@ pub(super) struct Run {
 pub(super) fn take(data: &Path, options: &Take) -> Done {
     let (snapshots, engine) = (open(data)?, engine(key_of(data)?)?);
     let sealed = object_of(data, &engine, &options.source)?;
-    let digest = engine.seal().digest(&sealed).map_err(|error| refused(&error.into()))?;
-    let module = snapshots.modules().insert(&engine, &digest.to_string(), &sealed);
-    let module = module.map_err(|error| refused(&error.into()))?;
+    let module = kept(&snapshots, &engine, &sealed)?;
     if let Err(imports) = faasm_hostif::check_imports(module.info()) {
         return Err(Failure::problem(&ForgeError::from(MissingImports(imports))));
     }
@@ -71,11 +75,47 @@ pub(super) fn take(data: &Path, options: &Take) -> Done {
         ..Recipe::new(&engine, &linker)
     };
     let name = options.source.rsplit('/').next().unwrap_or_default();
-    let proto = Proto::make(&recipe, &module, host(HostBuilder::new().arg(name))?);
+    let libraries = libraries(data, &engine, options)?;
+    let libraries = libraries
+        .iter()
+        .map(|(name, sealed)| Ok((name.clone(), kept(&snapshots, &engine, sealed)?)));
+    let shelf = Loaded::new(libraries.collect::<Result<_, Failure>>()?);
+    let builder = HostBuilder::new().arg(name).libraries(Arc::new(shelf));
+    let proto = Proto::make(&recipe, &module, host(builder)?);
     let proto = proto.map_err(|error: ProtoError| Failure::usage(explain(&error)))?;
     let taken = snapshots.take(&engine, Keeper::User, &proto, &options.source);
     println!("{}", taken.map_err(|error| refused(&error))?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The module of an object, which snapshots can name from now on.
+fn kept(snapshots: &Snapshots, engine: &Engine, sealed: &[u8]) -> Result<Module, Failure> {
+    let digest = engine.seal().digest(sealed).map_err(|error| refused(&error.into()))?;
+    let module = snapshots.modules().insert(engine, &digest.to_string(), sealed);
+    module.map_err(|error| refused(&error.into()))
+}
+
+/// The sealed objects of the libraries that the module may load, and their names.
+fn libraries(
+    data: &Path,
+    engine: &Engine,
+    options: &Take,
+) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut found = Vec::new();
+    for Named { name, file } in &options.libraries {
+        let wasm = fs::read(file).map_err(|error| Failure::file(file, &error))?;
+        found.push((name.clone(), sealed_of(engine, wasm, file)?));
+    }
+    if let (false, Ok(function)) = (Path::new(&options.source).exists(), options.source.parse()) {
+        let records = registry::libraries_in(data, &function);
+        for (name, record) in records.map_err(|error| Failure::problem(&error))? {
+            let wasm = registry::wasm_in(data, record.wasm);
+            let wasm = wasm.map_err(|error| Failure::problem(&error))?;
+            let sealed = sealed_of(engine, wasm, Path::new(&name))?;
+            found.push((name, sealed));
+        }
+    }
+    Ok(found)
 }
 
 /// The sealed object of what a snapshot is to be taken of.
@@ -91,11 +131,16 @@ fn object_of(data: &Path, engine: &Engine, source: &str) -> Result<Vec<u8>, Fail
         }
         _ => fs::read(&path).map_err(|error| Failure::file(&path, &error))?,
     };
-    if wasm.starts_with(b"\x7fELF") {
-        return Ok(wasm);
+    sealed_of(engine, wasm, &path)
+}
+
+/// The sealed object of a file: of a module, or the file itself if it is one.
+fn sealed_of(engine: &Engine, file: Vec<u8>, path: &Path) -> Result<Vec<u8>, Failure> {
+    if file.starts_with(b"\x7fELF") {
+        return Ok(file);
     }
-    let object = object(&wasm, &CompileOptions::default());
-    Ok(engine.seal().seal(object.map_err(|error| Failure::problem(&error).at(&path))?))
+    let object = object(&file, &CompileOptions::default());
+    Ok(engine.seal().seal(object.map_err(|error| Failure::problem(&error).at(path))?))
 }
 
 fn linker(engine: &Engine) -> Result<Linker<HostState>, Failure> {
