@@ -16,6 +16,7 @@ use crate::faasm::state::Mappings;
 use crate::files::{Descriptors, Preopen};
 use crate::leftover::Leftover;
 use crate::stream::{Input, Output};
+use crate::threads::Team;
 
 /// What the calls of a function have in common; a clone is another handle to it.
 #[derive(Clone, Debug)]
@@ -60,10 +61,14 @@ pub struct HostLimits {
     pub chained_calls: usize,
     /// Parts of state values that one call maps. Each takes one of the process's mappings.
     pub mappings: usize,
+    /// Threads beside the call's main one, at one time. Each takes a reservation and some of the process's mappings, as a
+    /// Faaslet does, and a thread of the system.
+    pub threads: usize,
 }
 
 impl Default for HostLimits {
-    /// 64 MiB of output and of input, 256 MiB of state, 1024 descriptors, 65,536 chained calls, 256 mappings.
+    /// 64 MiB of output and of input, 256 MiB of state, 1024 descriptors, 65,536 chained calls, 256 mappings, 256
+    /// threads.
     fn default() -> Self {
         Self {
             output_bytes: 64 << 20,
@@ -72,6 +77,7 @@ impl Default for HostLimits {
             descriptors: 1024,
             chained_calls: 65_536,
             mappings: 256,
+            threads: 256,
         }
     }
 }
@@ -258,6 +264,8 @@ impl Host {
             chained: BTreeMap::new(),
             mappings: Mappings::default(),
             has_locks: false,
+            team: None,
+            is_thread: false,
         }
     }
 }
@@ -279,6 +287,10 @@ pub struct HostState {
     pub(crate) mappings: Mappings,
     /// Whether there may be a lock to give up.
     has_locks: bool,
+    /// The call's threads, if it can have some. Not in a state that nobody has in hand (`threads`, protocol 1).
+    team: Option<Team>,
+    /// This is the stand-in of a thread that is not the main one.
+    is_thread: bool,
 }
 
 impl HostState {
@@ -287,6 +299,45 @@ impl HostState {
     pub fn with_streams(mut self, stdout: Output, stderr: Output) -> Self {
         self.streams = Some([stdout, stderr]);
         self
+    }
+
+    /// Lets the call have threads, before it begins.
+    #[must_use]
+    pub fn with_team(mut self, team: Team) -> Self {
+        self.team = Some(team);
+        self
+    }
+
+    /// Gives the main thread's store the call's state again, when all other threads have gone.
+    pub fn rejoin(&mut self) {
+        let team = self.team.clone().filter(Team::is_split);
+        if let Some(mut state) = team.as_ref().and_then(Team::try_take) {
+            std::mem::swap(self, &mut state);
+            self.team = team;
+        }
+    }
+
+    /// What a thread without the call's state has in the place of it.
+    pub(crate) fn stand_in(&self) -> Self {
+        let mut state = self.host.call(self.id, Vec::new());
+        (state.team, state.is_thread) = (self.team.clone(), true);
+        state
+    }
+
+    pub(crate) fn team(&self) -> Option<&Team> {
+        self.team.as_ref()
+    }
+
+    pub(crate) fn set_team(&mut self, team: Option<Team>) {
+        self.team = team;
+    }
+
+    pub(crate) fn is_thread(&self) -> bool {
+        self.is_thread
+    }
+
+    pub(crate) fn set_is_thread(&mut self, is_thread: bool) {
+        self.is_thread = is_thread;
     }
 
     /// The call.

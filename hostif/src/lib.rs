@@ -16,7 +16,7 @@
 //!
 //! # Boundary
 //!
-//! The port [`Calls`] is implemented by the runtime, narrowed to a tenant. State comes as a narrowed namespace.
+//! The ports [`Calls`], narrowed to a tenant, and [`Threads`] are implemented by the runtime. State comes as a narrowed namespace.
 //!
 //! # Not here
 //!
@@ -33,6 +33,7 @@ mod host;
 mod leftover;
 mod stream;
 mod table;
+mod threads;
 mod wasi;
 
 pub use calls::{CallId, Calls, ChainError, ChainedOutcome, Target};
@@ -42,7 +43,8 @@ pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState, monoton
 pub use leftover::Leftover;
 pub use stream::{Capture, Input, Output};
 pub use table::{
-    FAASM, HostFunction, ImportError, ROOM, Touches, WASI, check_imports, document, link,
+    FAASM, HostFunction, ImportError, ROOM, THREADS, Touches, WASI, check_imports, document, link,
     signatures,
 };
+pub use threads::{Cause, Hook, Job, NoThread, Team, Threads};
 pub use wasi::errno::Errno;

@@ -20,6 +20,9 @@ pub const FAASM: &str = "env";
 /// The module name of WASI preview 1.
 pub const WASI: &str = "wasi_snapshot_preview1";
 
+/// The module name of `wasi-threads`.
+pub const THREADS: &str = "wasi";
+
 /// What a host function has to do with, besides the guest's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touches {
@@ -49,6 +52,8 @@ pub enum Touches {
     State,
     /// The host's configuration or log.
     Host,
+    /// The call's threads.
+    Threads,
 }
 
 impl Touches {
@@ -69,6 +74,7 @@ impl Touches {
             Self::Calls => "other functions; may wait",
             Self::State => "state; may wait",
             Self::Host => "the host's configuration and log",
+            Self::Threads => "the call's threads",
         }
     }
 }
@@ -109,12 +115,14 @@ pub fn signatures() -> impl Iterator<Item = &'static HostFunction> {
     rows::TABLES.iter().copied().flatten()
 }
 
-/// Defines every function of the table.
+/// Defines every function of the table, and the memory that a module with threads imports.
 ///
 /// # Errors
 ///
 /// [`LinkError::Duplicate`] when the linker has one of them already.
 pub fn link(linker: &mut Linker<HostState>) -> Result<(), LinkError> {
+    let (module, name) = imports::MEMORY;
+    linker.define_own_shared_memory(module, name);
     signatures().try_for_each(|function| (function.register)(linker))
 }
 

@@ -364,9 +364,7 @@ impl Inner {
         if core.is_thread {
             return_shared(core)?;
         }
-        for (position, (_, image)) in
-            self.shared.iter().enumerate().take(core.shared.len())
-        {
+        for (position, (_, image)) in self.shared.iter().enumerate().take(core.shared.len()) {
             if !image.restore(&mut core.shared[position].1)? {
                 work.shared.push(position);
             }

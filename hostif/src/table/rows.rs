@@ -66,8 +66,14 @@ macro_rules! functions {
 }
 
 mod faasm;
+mod threads;
 mod wasi;
 
 /// All rows, family after family.
-pub(super) const TABLES: &[&[HostFunction]] =
-    &[wasi::WASI_FUNCTIONS, wasi::WASI_ENDS, faasm::FAASM_FUNCTIONS];
+pub(super) const TABLES: &[&[HostFunction]] = &[
+    wasi::WASI_FUNCTIONS,
+    wasi::WASI_ENDS,
+    faasm::FAASM_FUNCTIONS,
+    threads::THREAD_FUNCTIONS,
+    threads::THREAD_FACTS,
+];
