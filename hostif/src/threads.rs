@@ -181,10 +181,16 @@ impl Team {
         if state.ended {
             return;
         }
-        (state.ended, state.cause) = (true, Some(cause()));
-        state.main.iter().for_each(Interrupt::expire);
+        let cause = cause();
+        let wake = match cause {
+            Cause::Main => None,
+            Cause::Thread { .. } => {
+                state.main.iter().for_each(Interrupt::expire);
+                state.wake_main.take()
+            }
+        };
+        (state.ended, state.cause) = (true, Some(cause));
         state.members.values().for_each(Member::end);
-        let wake = state.wake_main.take();
         drop(state);
         wake.into_iter().for_each(|wake| wake());
     }

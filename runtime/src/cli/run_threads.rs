@@ -1,7 +1,7 @@
 //! `faasm run` of a program that can have threads: as a call, born from a Proto, whose main thread this one runs.
 
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use faasm_hostif::{Cause, Host, HostState, Team};
@@ -54,12 +54,14 @@ pub(super) fn run(
 fn wait(suspended: &Suspended<HostState>, team: &Team) {
     let (ready, is_ready) = channel();
     let ended = ready.clone();
-    suspended.on_ready(Box::new(move || drop(ready.send(()))));
-    team.wake_main_with(Box::new(move || drop(ended.send(()))));
-    match suspended.deadline() {
-        Some(deadline) => {
-            drop(is_ready.recv_timeout(deadline.saturating_duration_since(Instant::now())));
-        }
-        None => drop(is_ready.recv()),
-    }
+    // Who has gone on needs no waking.
+    let ring = |bell: Sender<()>| move || bell.send(()).unwrap_or_default();
+    suspended.on_ready(Box::new(ring(ready)));
+    team.wake_main_with(Box::new(ring(ended)));
+    let left = suspended.deadline().map(|at| at.saturating_duration_since(Instant::now()));
+    let woken = match left {
+        Some(left) => is_ready.recv_timeout(left).is_ok(),
+        None => is_ready.recv().is_ok(),
+    };
+    tracing::trace!(woken, "the main thread goes on");
 }

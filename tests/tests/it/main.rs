@@ -10,5 +10,6 @@ mod limits;
 mod process;
 mod snapshots;
 mod stress;
+mod threads;
 mod tools;
 mod uploads;
