@@ -129,6 +129,14 @@ void FAASM_IMPORT(__faasm_unlock_state_write)(const char* key);
 void FAASM_IMPORT(__faasm_lock_state_global)(const char* key);
 void FAASM_IMPORT(__faasm_unlock_state_global)(const char* key);
 
+/* ---- Threads ---- */
+
+/* How many threads can run at one time. */
+unsigned int FAASM_IMPORT(__faasm_processors)(void);
+
+/* Ends the calling thread, and the call if that is its main one. */
+void FAASM_IMPORT(__faasm_thread_exit)(void);
+
 /* ---- Debugging ---- */
 
 /* Prints the guest's backtrace to the host's log. */

@@ -100,6 +100,9 @@ struct worker {
     struct team* team;
     int id;
     int level;
+    /* Its age: the oldest come first in the pool, so that the threads of two
+     * regions of one size have the same numbers in both. */
+    int serial;
     struct worker* next;
 };
 
@@ -121,6 +124,7 @@ static atomic_int max_levels = 1;
 static atomic_int pool_lock;
 static struct worker* pool;
 static int workers;
+static atomic_int serials;
 
 static struct frame* frame(void)
 {
@@ -256,8 +260,12 @@ static void* work(void* arg)
         struct team* team = self->team;
         run_region(team, self->id, self->level);
         __faasm_lock(&pool_lock);
-        self->next = pool;
-        pool = self;
+        struct worker** at = &pool;
+        while (*at != NULL && (*at)->serial < self->serial) {
+            at = &(*at)->next;
+        }
+        self->next = *at;
+        *at = self;
         __faasm_unlock(&pool_lock);
         if (atomic_fetch_sub(&team->left, 1) == 1) {
             __faasm_wake(&team->left, 1);
@@ -281,6 +289,9 @@ static struct worker* take_worker(void)
         return worker;
     }
     worker = calloc(1, sizeof *worker);
+    if (worker != NULL) {
+        worker->serial = atomic_fetch_add(&serials, 1);
+    }
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
