@@ -48,6 +48,20 @@ build_c() {
     chmod 644 "$out"
 }
 
+# Programs with threads: one shared memory, and a C library that is for threads (guests/threads.sh).
+build_threads() {
+    local source=$1 name extra=()
+    name=$(basename "${source%.*}")
+    grep -q '#include <faasm/' "$source" && extra=("${sdk[@]}")
+    case "$source" in */omp/*) extra+=(-fopenmp -lomp) ;; esac
+    clang-22 "${target[@]}" -std=gnu23 -O2 -matomics -mbulk-memory -pthread \
+        -I "$here/c/include/threads" "$source" -L "$chain/threads" "${extra[@]}" -lthreads \
+        -Wl,--import-memory,--export-memory,--shared-memory,--max-memory=1073741824 \
+        -Wl,--no-check-features,--stack-first -Wl,-z,stack-size=131072 -Wl,--strip-debug \
+        -o "$here/c/build/$name.wasm"
+    chmod 644 "$here/c/build/$name.wasm"
+}
+
 # These keep their debugging information, in each version of DWARF that compilers write: it is what is tested.
 build_debug() {
     local source=$1 name version
@@ -140,6 +154,13 @@ for source in "$here"/c/dynlink/libb.c "$here"/c/dynlink/*; do
             lib*) build_library "$source" ;;
             *) build_loader "$source" ;;
         esac
+    fi
+done
+for source in "$here"/c/threads/*.c "$here"/c/omp/*.c; do
+    if wanted "$(basename "${source%.*}")" "$@"; then
+        "$here/threads.sh"
+        echo "building $(basename "${source%.*}")" >&2
+        build_threads "$source"
     fi
 done
 for source in "$here"/c/debug/*.c; do

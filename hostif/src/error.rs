@@ -89,6 +89,9 @@ pub enum Problem {
         /// How many were needed.
         len: u32,
     },
+    /// The guest cannot have threads.
+    #[error("the module exports no function wasi_thread_start of type (i32, i32) -> ()")]
+    NoThreadStart,
     /// The host was not given what this function needs.
     #[error("the host has no {what} here")]
     NotHere {

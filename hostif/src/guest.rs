@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use faasm_sfi::pending::{Pending, pending};
 use faasm_vm::{
-    Caller, Extern, Func, GuestMemory, GuestMemoryError, Linker, MapError, SharedRegion, Trap,
-    TrapCode, WaitError,
+    Caller, Extern, Func, GuestMemory, GuestMemoryError, Linker, MapError, SharedRegion,
+    ThreadSeed, Trap, TrapCode, WaitError,
 };
 
 use crate::files::{Descriptor, Descriptors};
 use crate::host::HostState;
+use crate::threads::Team;
 use crate::wasi::Refusal;
 use crate::wasi::errno::Errno;
 
@@ -30,6 +31,8 @@ impl Slice {
 /// The calling guest, for the time of one host call.
 pub(crate) struct Guest<'a> {
     caller: Caller<'a, HostState>,
+    /// What the thread's store holds when the call's state is not in it; only in a call with threads.
+    stand_in: Option<Box<HostState>>,
 }
 
 /// Why a wait gave no value.
@@ -45,7 +48,59 @@ pub(crate) enum Unfinished {
 
 impl<'a> Guest<'a> {
     pub(crate) fn new(caller: Caller<'a, HostState>) -> Self {
-        Self { caller }
+        let mut guest = Self { caller, stand_in: None };
+        guest.take_up();
+        guest
+    }
+
+    /// Gets the call's state, if it goes from thread to thread.
+    fn take_up(&mut self) {
+        let split = self.caller.data().team().filter(|team| team.is_split()).cloned();
+        let Some(team) = split else { return };
+        let mut state = team.take();
+        state.set_team(Some(team));
+        std::mem::swap(&mut *state, self.caller.data_mut());
+        self.stand_in = Some(state);
+    }
+
+    /// Lets other threads have the call's state.
+    fn put_down(&mut self) {
+        let Some(mut state) = self.stand_in.take() else { return };
+        let team = self.caller.data().team().cloned();
+        std::mem::swap(&mut *state, self.caller.data_mut());
+        state.set_team(None);
+        if let Some(team) = team {
+            team.put(state);
+        }
+    }
+
+    /// From here on the call's state goes from thread to thread.
+    pub(crate) fn split(&mut self) {
+        if self.stand_in.is_none() {
+            let mut stand_in = self.caller.data().stand_in();
+            stand_in.set_is_thread(false);
+            self.stand_in = Some(Box::new(stand_in));
+            self.caller.data().team().into_iter().for_each(Team::split);
+        }
+    }
+
+    /// What a thread of this guest is born from, if it can have some.
+    pub(crate) fn thread_seed(&self) -> Option<ThreadSeed> {
+        self.caller.thread_seed()
+    }
+
+    /// Whether this is not the call's main thread.
+    pub(crate) fn is_thread(&self) -> bool {
+        self.stand_in.as_ref().is_some_and(|stand_in| stand_in.is_thread())
+    }
+
+    /// Lets other threads of the call go first.
+    pub(crate) fn pass(&mut self) {
+        if self.stand_in.is_some() {
+            self.put_down();
+            std::thread::yield_now();
+            self.take_up();
+        }
     }
 
     pub(crate) fn host(&self) -> &HostState {
@@ -115,7 +170,10 @@ impl<'a> Guest<'a> {
     ) -> Result<T, Unfinished> {
         let end = self.caller.deadline();
         let first = [deadline, end].into_iter().flatten().min();
-        self.caller.wait(pending, first).map_err(|error| match error {
+        self.put_down();
+        let outcome = self.caller.wait(pending, first);
+        self.take_up();
+        outcome.map_err(|error| match error {
             WaitError::Deadline if end.is_some_and(|end| end <= Instant::now()) => over(),
             WaitError::Deadline => Unfinished::Deadline,
             WaitError::Cancelled => over(),
@@ -218,7 +276,17 @@ impl<'a> Guest<'a> {
             return Err(Allocation::NoMalloc);
         };
         let malloc = malloc.typed::<u32, u32>(&self.caller).map_err(|_| Allocation::NoMalloc)?;
-        malloc.call(&mut self.caller, len).map_err(Allocation::Trap)
+        // It may wait for a lock that a thread holds which needs the call's state.
+        self.put_down();
+        let allocated = malloc.call(&mut self.caller, len);
+        self.take_up();
+        allocated.map_err(Allocation::Trap)
+    }
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.put_down();
     }
 }
 

@@ -20,6 +20,7 @@ use crate::leftover::Leftover;
 use crate::libraries::Libraries;
 use crate::memory::Ranges;
 use crate::stream::{Input, Output};
+use crate::threads::Team;
 
 /// What the calls of a function have in common; a clone is another handle to it.
 #[derive(Clone, Debug)]
@@ -71,10 +72,14 @@ pub struct HostLimits {
     /// Bytes that a call's own files take in memory: what it writes, names that it makes or has walked through, and
     /// listings.
     pub file_bytes: u64,
+    /// Threads beside the call's main one, at one time. Each takes a reservation and some of the process's mappings, as a
+    /// Faaslet does, and a thread of the system.
+    pub threads: usize,
 }
 
 impl Default for HostLimits {
-    /// 64 MiB of output, of input and of files, 256 MiB of state, 1024 descriptors, 65,536 chained calls, 256 mappings.
+    /// 64 MiB of output, of input and of files, 256 MiB of state, 1024 descriptors, 65,536 chained calls, 256 mappings,
+    /// 256 threads.
     fn default() -> Self {
         Self {
             output_bytes: 64 << 20,
@@ -84,6 +89,7 @@ impl Default for HostLimits {
             chained_calls: 65_536,
             mappings: 256,
             file_bytes: 64 << 20,
+            threads: 256,
         }
     }
 }
@@ -290,6 +296,8 @@ impl Host {
             dynlink: Dynlink::default(),
             ranges: Ranges::default(),
             has_locks: false,
+            team: None,
+            is_thread: false,
         }
     }
 }
@@ -314,6 +322,10 @@ pub struct HostState {
     pub(crate) ranges: Ranges,
     /// Whether there may be a lock to give up.
     has_locks: bool,
+    /// The call's threads, if it can have some. Not in a state that nobody has in hand (`threads`, protocol 1).
+    team: Option<Team>,
+    /// This is the stand-in of a thread that is not the main one.
+    is_thread: bool,
 }
 
 impl HostState {
@@ -322,6 +334,45 @@ impl HostState {
     pub fn with_streams(mut self, stdout: Output, stderr: Output) -> Self {
         self.streams = Some([stdout, stderr]);
         self
+    }
+
+    /// Lets the call have threads, before it begins.
+    #[must_use]
+    pub fn with_team(mut self, team: Team) -> Self {
+        self.team = Some(team);
+        self
+    }
+
+    /// Gives the main thread's store the call's state again, when all other threads have gone.
+    pub fn rejoin(&mut self) {
+        let team = self.team.clone().filter(Team::is_split);
+        if let Some(mut state) = team.as_ref().and_then(Team::try_take) {
+            std::mem::swap(self, &mut state);
+            self.team = team;
+        }
+    }
+
+    /// What a thread without the call's state has in the place of it.
+    pub(crate) fn stand_in(&self) -> Self {
+        let mut state = self.host.call(self.id, Vec::new());
+        (state.team, state.is_thread) = (self.team.clone(), true);
+        state
+    }
+
+    pub(crate) fn team(&self) -> Option<&Team> {
+        self.team.as_ref()
+    }
+
+    pub(crate) fn set_team(&mut self, team: Option<Team>) {
+        self.team = team;
+    }
+
+    pub(crate) fn is_thread(&self) -> bool {
+        self.is_thread
+    }
+
+    pub(crate) fn set_is_thread(&mut self, is_thread: bool) {
+        self.is_thread = is_thread;
     }
 
     /// The call.

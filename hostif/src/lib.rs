@@ -16,8 +16,8 @@
 //!
 //! # Boundary
 //!
-//! The ports [`Calls`], [`Files`] and [`Libraries`] are implemented by the runtime, narrowed to a tenant. State comes as
-//! a narrowed namespace.
+//! The ports [`Calls`], [`Files`] and [`Libraries`], narrowed to a tenant, and [`Threads`] are implemented by the
+//! runtime. State comes as a narrowed namespace.
 //!
 //! # Not here
 //!
@@ -37,6 +37,7 @@ mod libraries;
 mod memory;
 mod stream;
 mod table;
+mod threads;
 mod wasi;
 
 pub use calls::{CallId, Calls, ChainError, ChainedOutcome, Target};
@@ -47,7 +48,8 @@ pub use leftover::Leftover;
 pub use libraries::{FoundLibrary, Libraries, LibraryError};
 pub use stream::{Capture, Input, Output};
 pub use table::{
-    FAASM, HostFunction, ImportError, ROOM, Touches, WASI, check_imports, document, link,
+    FAASM, HostFunction, ImportError, ROOM, THREADS, Touches, WASI, check_imports, document, link,
     signatures,
 };
+pub use threads::{Cause, Hook, Job, NoThread, Team, Threads};
 pub use wasi::errno::Errno;

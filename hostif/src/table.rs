@@ -20,6 +20,9 @@ pub const FAASM: &str = "env";
 /// The module name of WASI preview 1.
 pub const WASI: &str = "wasi_snapshot_preview1";
 
+/// The module name of `wasi-threads`.
+pub const THREADS: &str = "wasi";
+
 /// What a host function has to do with, besides the guest's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touches {
@@ -53,6 +56,8 @@ pub enum Touches {
     Libraries,
     /// The guest's memory itself, and open files.
     Memory,
+    /// The call's threads.
+    Threads,
 }
 
 impl Touches {
@@ -75,6 +80,7 @@ impl Touches {
             Self::Host => "the host's configuration and log",
             Self::Libraries => "libraries; may wait",
             Self::Memory => "memory, an open file",
+            Self::Threads => "the call's threads",
         }
     }
 }
@@ -115,12 +121,14 @@ pub fn signatures() -> impl Iterator<Item = &'static HostFunction> {
     rows::TABLES.iter().copied().flatten()
 }
 
-/// Defines every function of the table.
+/// Defines every function of the table, and the memory that a module with threads imports.
 ///
 /// # Errors
 ///
 /// [`LinkError::Duplicate`] when the linker has one of them already.
 pub fn link(linker: &mut Linker<HostState>) -> Result<(), LinkError> {
+    let (module, name) = imports::MEMORY;
+    linker.define_own_shared_memory(module, name);
     signatures().try_for_each(|function| (function.register)(linker))
 }
 

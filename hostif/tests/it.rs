@@ -20,5 +20,7 @@ mod room;
 mod state;
 #[path = "it/support.rs"]
 mod support;
+#[path = "it/threads.rs"]
+mod threads;
 #[path = "it/wasi.rs"]
 mod wasi;

@@ -19,6 +19,7 @@ mod paths;
 mod profile;
 mod remote;
 mod run;
+mod run_threads;
 mod serve;
 mod snapshot;
 

@@ -7,6 +7,7 @@
 //!    the executor goes on with other work, and lets the Faaslet go on when what it waits for is done, on this same
 //!    thread.
 //! 3. When the call ends, its outcome is published; then its Faaslet is reset.
+//!    A call of several threads has ended when all of them have; its Faaslet is put aside until then.
 //! 4. A call that waits when its deadline comes is cancelled; one that runs is interrupted by the VM.
 
 mod port;
@@ -36,12 +37,20 @@ pub struct ExecutorLimits {
     /// Faaslets that run or wait. Each is a reservation of a bit over 4 GiB of address space and two mappings, of
     /// which Linux gives a process 128 TiB and 65530.
     pub live: usize,
+    /// Threads of guests, beside the executors.
+    pub guest_threads: usize,
 }
 
 impl Default for ExecutorLimits {
-    /// 10,000 calls, 100,000 chained calls with 1 GiB, 30,000 Faaslets.
+    /// 10,000 calls, 100,000 chained calls with 1 GiB, 30,000 Faaslets, 2,048 threads of guests.
     fn default() -> Self {
-        Self { queued: 10_000, queued_chained: 100_000, chained_bytes: 1 << 30, live: 30_000 }
+        Self {
+            queued: 10_000,
+            queued_chained: 100_000,
+            chained_bytes: 1 << 30,
+            live: 30_000,
+            guest_threads: 2048,
+        }
     }
 }
 

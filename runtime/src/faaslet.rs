@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use faasm_hostif::{Capture, HostState, Output};
+use faasm_hostif::{Capture, Cause, Hook, HostState, Output, Team};
 use faasm_snapshot::{Entry, Proto};
 use faasm_state::CallId;
 use faasm_vm::{BirthError, Interrupt, Run, Store, Suspended, Trap, TrapCode, Val};
@@ -35,6 +35,8 @@ struct Context {
     interrupt: Interrupt,
     /// What the call runs when what runs now has ended well.
     next: Option<Entry>,
+    /// Its threads, if it can have some.
+    team: Option<Team>,
 }
 
 /// A Faaslet that has not run.
@@ -82,7 +84,12 @@ impl Faaslet {
         let printed = Capture::new(LOGGED);
         let streams = [Output::Capture(printed.clone()), Output::Capture(printed.clone())];
         let [stdout, stderr] = streams;
-        let state = function.host().call(CallId(info.number), input).with_streams(stdout, stderr);
+        let mut state =
+            function.host().call(CallId(info.number), input).with_streams(stdout, stderr);
+        let team = proto.shares_memory().then(|| Team::new(Arc::clone(&shared.threads)));
+        if let Some(team) = &team {
+            state = state.with_team(team.clone());
+        }
         let mut store = proto.birth(state).map_err(|error| no_birth(&error))?;
         let Some(entry) = entry(&proto, &store, info.entry) else {
             store.recycle();
@@ -100,7 +107,9 @@ impl Faaslet {
             printed,
             interrupt: store.interrupt(),
             next,
+            team,
         };
+        context.team.iter().for_each(|team| team.set_main(store.interrupt()));
         let cold = made || !store.is_reused();
         Ok(Self { store, entry, context, cold })
     }
@@ -144,6 +153,13 @@ impl Waiting {
         self.suspended.on_ready(hook);
     }
 
+    /// Has `hook` called when the guest is to be resumed since another thread has ended the call.
+    pub(crate) fn on_team_end(&self, hook: Hook) {
+        if let Some(team) = &self.context.team {
+            team.wake_main_with(hook);
+        }
+    }
+
     /// As for [`Faaslet::interrupt`].
     pub(crate) fn interrupt(&self) -> Interrupt {
         self.context.interrupt.clone()
@@ -161,15 +177,35 @@ impl Waiting {
 }
 
 impl Ended {
+    /// Whether other threads of the call are left, which have been asked to end.
+    pub(crate) fn has_threads(&self) -> bool {
+        self.context.team.as_ref().is_some_and(|team| !team.end())
+    }
+
+    /// Has `hook` called when the last of them has gone.
+    pub(crate) fn on_threads_gone(&self, hook: Hook) {
+        match &self.context.team {
+            Some(team) => team.on_gone(hook),
+            None => hook(),
+        }
+    }
+
+    /// Waits until the last of them has gone.
+    pub(crate) fn wait_for_threads(&self) {
+        self.context.team.iter().for_each(Team::wait_until_gone);
+    }
+
     /// How the call ended, and the store to reset. A deadline's phase is the caller's to know.
     pub(crate) fn outcome(self) -> (Result<Outcome, CallError>, Spent) {
         let Self { mut store, result, context } = self;
+        store.data_mut().rejoin();
+        let (result, refused) = context.first(result, store.growth_was_refused());
         let output = store.data_mut().take_output();
         context.log_printed();
-        let result = match Entry::return_code(result) {
+        let result = match result {
             Ok(code) if context.next.is_some() => Err(no_restore(code)),
             Ok(return_code) => Ok(Outcome { return_code, output }),
-            Err(trap) => Err(context.error(&trap, store.growth_was_refused())),
+            Err(trap) => Err(context.error(&trap, refused)),
         };
         (result, Spent { store })
     }
@@ -183,6 +219,15 @@ impl Spent {
 }
 
 impl Context {
+    /// What has ended the call: the main thread's result, unless another thread's end came first; and whether that one was
+    /// refused memory.
+    fn first(&self, result: Result<Vec<Val>, Trap>, refused: bool) -> (Result<i32, Trap>, bool) {
+        match self.team.as_ref().and_then(Team::take_cause) {
+            Some(Cause::Thread { result, refused }) => (result, refused),
+            Some(Cause::Main) | None => (Entry::return_code(result), refused),
+        }
+    }
+
     /// What a trap means. One that comes after a refused growth, from a guest that could have gone on with the memory,
     /// is for want of it: allocators answer null, and programs abort or use it.
     fn error(&self, trap: &Trap, refused: bool) -> CallError {

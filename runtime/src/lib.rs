@@ -31,6 +31,7 @@ pub mod registry;
 pub mod size;
 pub mod snapshots;
 pub mod suggest;
+mod threads;
 mod whole_file;
 
 pub use executors::ExecutorLimits;

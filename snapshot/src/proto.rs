@@ -246,6 +246,12 @@ impl Proto {
         &self.module
     }
 
+    /// Whether its calls can have threads: the module has a shared memory.
+    #[must_use]
+    pub fn shares_memory(&self) -> bool {
+        self.module.info().memories.iter().any(|memory| memory.shared)
+    }
+
     /// The instance, valid in every store born from here.
     #[must_use]
     pub fn instance(&self) -> Instance {

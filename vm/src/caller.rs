@@ -22,6 +22,7 @@ use crate::instance::Instance;
 use crate::mappings::OF_REGION;
 use crate::store::core::{CorePtr, StoreCore};
 use crate::store::{AsStore, Interrupt};
+use crate::threads::ThreadSeed;
 use crate::trap::Trap;
 use crate::value::Val;
 
@@ -234,6 +235,13 @@ impl<T: 'static> Caller<'_, T> {
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.core().contents.engine.clone()
+    }
+
+    /// What a thread of this guest is born from: the captured store of the guest, and the guest's shared memories. `None`
+    /// for a guest that was not born from a captured store, or has no shared memory.
+    #[must_use]
+    pub fn thread_seed(&self) -> Option<ThreadSeed> {
+        ThreadSeed::of(self.core(), self.instance())
     }
 
     /// A handle that ends the running call.

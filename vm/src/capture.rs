@@ -7,6 +7,7 @@
 //!    A shared memory that nobody else has is copied to an image of its own.
 //! 2. `birth` takes a slot that is at rest, the last one first, or reserves one and maps the images copy on write.
 //!    Each birth has shared memories of its own, with the captured bytes.
+//!    A thread of a guest is born from the images too, in a slot that has the guest's own shared memories (`threads`).
 //! 3. `recycle` restores the written pages and shared memories and puts the slot to rest. Where mappings must change
 //!    too, since something grew or a shared memory is to be replaced, it gives the slot to the engine's reclaimer, which
 //!    does that and puts it to rest later.
@@ -41,7 +42,7 @@ use crate::module::Module;
 use crate::reclaim::{ReclaimError, Work};
 use crate::restore::{self, RestoreError};
 use crate::segments::reference;
-use crate::shared_memory::{HEAD, SharedImage, SharedMemoryError};
+use crate::shared_memory::{HEAD, SharedImage, SharedMemory, SharedMemoryError};
 use crate::snapshot::{self, ExternRefs, StoreSnapshot};
 use crate::store::contents::Contents;
 use crate::store::core::StoreCore;
@@ -63,6 +64,7 @@ struct Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.inner.idle.close();
+        self.inner.idle_threads.iter().for_each(Idle::close);
     }
 }
 
@@ -71,6 +73,39 @@ impl Drop for Open {
 pub(crate) struct Origin(Arc<Inner>);
 
 impl Origin {
+    /// Another handle to it.
+    pub(crate) fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    /// The type of the data of stores that are born there.
+    pub(crate) fn data_type(&self) -> TypeId {
+        self.0.contents.data_type
+    }
+
+    /// A thread's store, with these shared memories in the place of its own.
+    pub(crate) fn thread(
+        &self,
+        shared: &[(u32, SharedMemory)],
+    ) -> Result<Box<StoreCore>, BirthError> {
+        let inner = &self.0;
+        let resting = || {
+            let mut core = inner.idle_threads.as_ref()?.take()?;
+            core.known.adopt();
+            Some(core)
+        };
+        let mut core = match resting() {
+            Some(core) => core,
+            None => inner.contents.engine.with_room(BirthError::is_want_of_room, || {
+                resting().map_or_else(|| bare(inner), Ok)
+            })?,
+        };
+        core.is_thread = true;
+        core.shared.extend_from_slice(shared);
+        (0..shared.len()).try_for_each(|position| map_shared(&core, position))?;
+        Ok(core)
+    }
+
     /// The ranges of the slot that the images fill with anything but zeros.
     pub(crate) fn data(&self) -> Vec<Range<usize>> {
         let in_piece = |piece: &Piece| {
@@ -135,6 +170,8 @@ struct Inner {
     memory_used: u64,
     elements_used: u64,
     idle: Idle,
+    /// Slots of threads, if there can be any.
+    idle_threads: Option<Idle>,
     /// Of the images.
     _mappings: Mappings,
 }
@@ -306,6 +343,16 @@ fn resting(inner: &Inner) -> Option<Box<StoreCore>> {
 
 /// A store on a new slot.
 fn fresh(inner: &Arc<Inner>) -> Result<Box<StoreCore>, BirthError> {
+    let mut core = bare(inner)?;
+    for (index, image) in &inner.shared {
+        core.shared.push((*index, image.memory()?));
+        map_shared(&core, core.shared.len() - 1)?;
+    }
+    Ok(core)
+}
+
+/// A store on a new slot, without its shared memories.
+fn bare(inner: &Arc<Inner>) -> Result<Box<StoreCore>, BirthError> {
     let core = StoreCore::on_slot(Arc::clone(&inner.contents), inner.limits);
     let mut core = Box::new(core.map_err(|error| match error {
         StoreError::Slot(error) => BirthError::Slot(error),
@@ -318,10 +365,6 @@ fn fresh(inner: &Arc<Inner>) -> Result<Box<StoreCore>, BirthError> {
     core.walls.code.clone_from(&inner.code);
     for piece in &inner.pieces {
         core.slot.map_image(piece.offset, &piece.image)?;
-    }
-    for (index, image) in &inner.shared {
-        core.shared.push((*index, image.memory()?));
-        map_shared(&core, core.shared.len() - 1)?;
     }
     inner.begin(&mut core);
     core.origin = Some(Origin(Arc::clone(inner)));
@@ -349,7 +392,10 @@ impl Inner {
         // All writes go through `StoreCore::address`, `GuestMemory` or an activation, which touch.
         let restored = unsafe { scanner.restore(&core.slot, images, &mut core.known)? };
         work.bloated = restored.bloated;
-        for (position, (_, image)) in self.shared.iter().enumerate() {
+        if core.is_thread {
+            return_shared(core)?;
+        }
+        for (position, (_, image)) in self.shared.iter().enumerate().take(core.shared.len()) {
             if !image.restore(&mut core.shared[position].1)? {
                 work.shared.push(position);
             }
@@ -375,6 +421,8 @@ enum ResetError {
     Restore(#[from] dirty::RestoreError),
     #[error(transparent)]
     Shared(#[from] SharedMemoryError),
+    #[error(transparent)]
+    Slot(#[from] SlotError),
 }
 
 /// Puts a new memory with the captured bytes in the place of a shared one that others have or that has grown.
@@ -390,6 +438,15 @@ fn map_shared(core: &StoreCore, position: usize) -> Result<(), SlotError> {
     let (index, memory) = &core.shared[position];
     let at = core.contents.memories[*index as usize].definition;
     core.slot.map_growing(at, memory.region(), HEAD)
+}
+
+/// Takes the guest's shared memories from a thread's slot, so that no address shows them and no handle holds them.
+fn return_shared(core: &mut StoreCore) -> Result<(), SlotError> {
+    for (index, memory) in std::mem::take(&mut core.shared) {
+        let at = core.contents.memories[index as usize].definition;
+        core.slot.decommit(at, memory.region().max_len())?;
+    }
+    Ok(())
 }
 
 /// Makes sure that the store is at rest, and all in its slot and in its shared memories.
@@ -447,6 +504,7 @@ pub(crate) fn of_settled(
     if let Some(contents) = Arc::get_mut(&mut core.contents) {
         contents.sealed = true;
     }
+    let idle_threads = (!shared.is_empty()).then(|| Idle::new(&core.contents.engine));
     let inner = Inner {
         contents: Arc::clone(&core.contents),
         code: core.walls.code.clone(),
@@ -457,6 +515,7 @@ pub(crate) fn of_settled(
         memory_used: core.memory_used,
         elements_used: core.elements_used,
         idle: Idle::new(&core.contents.engine),
+        idle_threads,
         _mappings: mappings,
     };
     Ok(Captured { open: Arc::new(Open { inner: Arc::new(inner) }) })
@@ -507,14 +566,19 @@ fn surplus(core: Box<StoreCore>) {
 pub(crate) fn put_to_rest(mut core: Box<StoreCore>) -> Option<Box<StoreCore>> {
     core.mappings.rest();
     for position in 0.. {
-        let Origin(inner) = core.origin.as_ref()?;
-        let Some(list) = inner.idle.list(position) else { break };
+        let Some(list) = idle_of(&core)?.list(position) else { break };
         core = list.put(core)?;
     }
-    let Origin(inner) = core.origin.as_ref()?;
-    let list = inner.idle.list(0)?;
-    inner.idle.ask_others().into_iter().for_each(surplus);
+    let idle = idle_of(&core)?;
+    let list = idle.list(0)?;
+    idle.ask_others().into_iter().for_each(surplus);
     list.put(core)
+}
+
+/// Where the slot rests.
+fn idle_of(core: &StoreCore) -> Option<&Idle> {
+    let Origin(inner) = core.origin.as_ref()?;
+    if core.is_thread { inner.idle_threads.as_ref() } else { Some(&inner.idle) }
 }
 
 /// The present extents of what can grow, in the contents' order. Shared memories have none: they are not the slot's.

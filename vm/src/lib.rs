@@ -58,6 +58,7 @@ mod segments;
 mod shared_memory;
 mod snapshot;
 mod store;
+mod threads;
 mod trap;
 mod value;
 
@@ -98,5 +99,6 @@ pub use snapshot::{ExternRefs, PageRun, SNAPSHOT_PAGE, SnapshotError, StoreSnaps
 #[doc(hidden)]
 pub use store::CorePtr;
 pub use store::{AsStore, Interrupt, Store, StoreError, StoreLimits};
+pub use threads::ThreadSeed;
 pub use trap::{Trap, TrapKind};
 pub use value::{Scalar, Val, Values};

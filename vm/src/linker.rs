@@ -34,6 +34,8 @@ enum Definition {
     Host(Arc<HostFunc>),
     Item(Extern),
     Shared(SharedMemory),
+    /// Each store that imports it gets a memory of its own, of the type that is asked for.
+    OwnShared,
 }
 
 /// An import that a linker cannot satisfy.
@@ -152,6 +154,15 @@ impl<T: 'static> Linker<T> {
         self
     }
 
+    /// Defines a shared memory that each store makes for itself when it imports it, with the limits that the import asks
+    /// for: what the toolchains' `--import-memory` needs. Others get it only with a thread
+    /// ([`crate::Caller::thread_seed`]). Replaces an earlier definition.
+    pub fn define_own_shared_memory(&mut self, module: &str, name: &str) -> &mut Self {
+        let fields = self.definitions.entry(module.to_owned()).or_default();
+        fields.insert(name.to_owned(), Definition::OwnShared);
+        self
+    }
+
     /// Defines all exports of `instance` under `module`; replaces earlier definitions.
     pub fn instance(
         &mut self,
@@ -182,6 +193,7 @@ impl<T: 'static> Linker<T> {
                     }
                     Some(Definition::Item(item)) => same_kind(import.kind, item),
                     Some(Definition::Shared(memory)) => shared_fits(import.kind, memory),
+                    Some(Definition::OwnShared) => shared_type(import.kind).is_some(),
                 };
                 (!fits).then(|| self.missing_import(import))
             })
@@ -259,6 +271,7 @@ impl<T: 'static> Linker<T> {
             Definition::Shared(memory) => {
                 shared_fits(import.kind, memory).then(|| Found::Shared(memory.clone()))
             }
+            Definition::OwnShared => shared_type(import.kind).map(Found::OwnShared),
         }
     }
 }
@@ -268,6 +281,8 @@ enum Found {
     Here(Resolved),
     /// Perhaps not in the store yet.
     Shared(SharedMemory),
+    /// To be made.
+    OwnShared(MemoryType),
 }
 
 impl Found {
@@ -275,6 +290,7 @@ impl Found {
         match self {
             Self::Here(resolved) => Ok(resolved),
             Self::Shared(memory) => place::imported_memory(core, memory).map(Resolved::Memory),
+            Self::OwnShared(ty) => place::made_memory(core, ty).map(Resolved::Memory),
         }
     }
 }
@@ -300,6 +316,14 @@ fn host_fits(known: &mut Types, types: &[u32], kind: ImportKind, host: &HostFunc
 
 fn shared_fits(kind: ImportKind, memory: &SharedMemory) -> bool {
     matches!(kind, ImportKind::Memory(asked) if memory_matches(&memory.ty(), &asked))
+}
+
+/// The type of the shared memory that an import asks for.
+fn shared_type(kind: ImportKind) -> Option<MemoryType> {
+    match kind {
+        ImportKind::Memory(asked) if asked.shared => Some(asked),
+        _ => None,
+    }
 }
 
 fn same_kind(kind: ImportKind, item: &Extern) -> bool {

@@ -45,6 +45,12 @@ pub(crate) fn imported_memory(
     shared_memory(core, memory, ty)
 }
 
+/// A shared memory that is made for the store, as if it came from outside.
+pub(crate) fn made_memory(core: &mut StoreCore, ty: MemoryType) -> Result<u32, StoreError> {
+    let (reserved, _) = memory_reservation(&ty, &core.limits)?;
+    imported_memory(core, SharedMemory::with_room(ty, reserved)?)
+}
+
 /// A shared memory that the store does not have yet; `ty` has its size as minimum.
 fn shared_memory(
     core: &mut StoreCore,

@@ -107,6 +107,12 @@ impl Interrupt {
     pub fn request(&self) {
         self.0.request();
     }
+
+    /// Ends the store's present call as [`Self::request`], and every later one, as if its deadline had passed: also a call
+    /// that is about to begin. What waits is to be resumed by whoever asks. The store's next life is not meant.
+    pub fn expire(&self) {
+        self.0.set_deadline(Some(Instant::now()));
+    }
 }
 
 /// A [`Store`], or a [`crate::Caller`] inside one of its calls.

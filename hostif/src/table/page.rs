@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::imports::type_name;
-use super::{FAASM, WASI, signatures};
+use super::{FAASM, THREADS, WASI, signatures};
 
 /// The page that `docs/host-interface.md` holds.
 #[must_use]
 pub fn document() -> String {
     let mut page = String::from(INTRODUCTION);
-    for module in [FAASM, WASI] {
+    for module in [FAASM, THREADS, WASI] {
         page.push_str(&section(module));
     }
     page
@@ -26,6 +26,8 @@ Functions of `env` take lengths with every pointer; keys and names end with a NU
 Each may use 128 KiB of the guest's stack: a guest that has less left ends with a stack overflow before the call.
 An argument that does not fit the guest's memory ends the call with a text that names function and argument.
 Functions of `wasi_snapshot_preview1` return the error numbers of WASI preview 1; such an argument is `EFAULT`.
+
+A module with threads imports its memory as `env.memory`, shared and with a maximum, and exports `wasi_thread_start`.
 ";
 
 fn section(module: &str) -> String {

@@ -68,6 +68,7 @@ macro_rules! functions {
 mod dynlink;
 mod faasm;
 mod memory;
+mod threads;
 mod wasi;
 
 /// All rows, family after family.
@@ -77,4 +78,6 @@ pub(super) const TABLES: &[&[HostFunction]] = &[
     faasm::FAASM_FUNCTIONS,
     dynlink::DYNLINK_FUNCTIONS,
     memory::MEMORY_FUNCTIONS,
+    threads::THREAD_FUNCTIONS,
+    threads::THREAD_FACTS,
 ];

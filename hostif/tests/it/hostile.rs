@@ -93,7 +93,7 @@ impl<'a> Attack<'a> {
         let name = self.function.name;
         let fair = match trap.kind() {
             TrapKind::Host(error) => self.function.module == FAASM && error.is::<HostError>(),
-            TrapKind::Exit(_) => name == "proc_exit",
+            TrapKind::Exit(_) => matches!(name, "proc_exit" | "__faasm_thread_exit"),
             TrapKind::Code(TrapCode::Interrupted) => name == "poll_oneoff",
             TrapKind::Code(_) | TrapKind::Exception(_) => false,
         };

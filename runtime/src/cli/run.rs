@@ -19,6 +19,7 @@ use super::failure::{Done, Failure};
 use super::libraries::{Named, Shelf};
 use super::paths;
 use super::profile::ProfileOptions;
+use super::run_threads;
 use crate::forge::{ForgeError, MissingImports};
 use crate::invocation::random_bytes;
 use crate::problem::EXIT_TRAP;
@@ -82,6 +83,12 @@ pub(super) fn run(options: &Options) -> Done {
     let mut linker = Linker::new(&engine);
     faasm_hostif::link(&mut linker).map_err(|error| Failure::internal(&error))?;
     let limits = StoreLimits { memory_bytes: options.memory, ..StoreLimits::default() };
+    if options.invoke.is_none() && module.info().memories.iter().any(|memory| memory.shared) {
+        return match run_threads::run((&engine, &linker), &module, limits, &host)? {
+            Ok(code) => Ok(exit_code(code)),
+            Err(trap) => Ok(end(options, &trap)),
+        };
+    }
     let state = host.call(CallId(1), Vec::new());
     let mut store = Store::for_module(&engine, &module, limits, state)
         .map_err(|error| Failure::usage(crate::problem::explain(&error)))?;

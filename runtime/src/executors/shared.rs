@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
+use faasm_hostif::Threads;
 use faasm_vm::Interrupt;
 
 use super::ExecutorLimits;
@@ -13,6 +14,7 @@ use crate::directory::Directory;
 use crate::forge::Forge;
 use crate::function::{Binder, Function};
 use crate::invocation::InvocationIds;
+use crate::threads::ThreadPool;
 
 /// A call on its way to a Faaslet.
 pub(crate) struct Task {
@@ -61,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) forge: Forge,
     pub(crate) ids: InvocationIds,
+    /// Where guests' threads run.
+    pub(crate) threads: Arc<dyn Threads>,
     pub(super) queue: Queue<Accepted>,
     limits: ExecutorLimits,
     /// How many [`Open`] there are; who brings it to 0 notifies `idle`.
@@ -97,6 +101,7 @@ impl Shared {
             directory,
             forge: forge.of(shared),
             ids,
+            threads: Arc::new(ThreadPool::new(limits.guest_threads)),
             queue: Queue::new(executors, queue_limits),
             limits,
             open: Mutex::new(0),

@@ -14,7 +14,7 @@ use std::time::Instant;
 use super::queue::{ExecutorIndex, WaiterId, Work};
 use super::shared::{Accepted, Held, Open, Seat, Shared, Task};
 use crate::call::{CallError, CallInfo, Finished, Phase, Reply, Timings};
-use crate::faaslet::{Faaslet, Progress, Waiting};
+use crate::faaslet::{Ended, Faaslet, Progress, Waiting};
 use crate::function::Function;
 
 /// A call that has a Faaslet.
@@ -36,11 +36,19 @@ struct Parked {
     faaslet: Waiting,
 }
 
+/// A call whose main thread has ended, and others not yet.
+struct Ending {
+    running: Running,
+    ended: Ended,
+    phase: Phase,
+}
+
 /// See the module's page.
 pub(super) struct Worker {
     index: ExecutorIndex,
     shared: Arc<Shared>,
     parked: HashMap<WaiterId, Parked>,
+    ending: HashMap<WaiterId, Ending>,
     /// When which parked Faaslet is to be looked at. Entries of those that are gone are skipped.
     timers: BinaryHeap<Reverse<(Instant, WaiterId)>>,
     next_waiter: WaiterId,
@@ -48,7 +56,14 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(index: ExecutorIndex, shared: Arc<Shared>) -> Self {
-        Self { index, shared, parked: HashMap::new(), timers: BinaryHeap::new(), next_waiter: 0 }
+        Self {
+            index,
+            shared,
+            parked: HashMap::new(),
+            ending: HashMap::new(),
+            timers: BinaryHeap::new(),
+            next_waiter: 0,
+        }
     }
 
     /// Works until the host stops.
@@ -57,7 +72,8 @@ impl Worker {
         faasm_sfi::fault::block_other_signals();
         loop {
             let timer = self.next_timer();
-            let work = self.shared.queue.next(self.index, timer, !self.parked.is_empty());
+            let waiting = !self.parked.is_empty() || !self.ending.is_empty();
+            let work = self.shared.queue.next(self.index, timer, waiting);
             if matches!(work, Work::Stop) {
                 return;
             }
@@ -71,7 +87,10 @@ impl Worker {
     fn work(&mut self, work: Work<Accepted>) {
         match work {
             Work::Call(task) => self.begin(task),
-            Work::Resume(waiter) => self.resume(waiter),
+            Work::Resume(waiter) => match self.ending.remove(&waiter) {
+                Some(Ending { running, ended, phase }) => self.end(running, ended, phase),
+                None => self.resume(waiter),
+            },
             Work::Timer => self.look_at_timers(),
             Work::Abort => self.cancel_all(),
             Work::Stop => {}
@@ -156,6 +175,10 @@ impl Worker {
     fn cancel_all(&mut self) {
         let waiters: Vec<_> = self.parked.keys().copied().collect();
         waiters.into_iter().for_each(|waiter| self.cancel(waiter));
+        for (_, Ending { running, ended, phase }) in std::mem::take(&mut self.ending) {
+            ended.wait_for_threads();
+            self.end(running, ended, phase);
+        }
     }
 
     /// Parks a Faaslet that waits, or ends its call. `phase` is where the call was if its deadline has passed.
@@ -163,8 +186,20 @@ impl Worker {
         self.shared.runs(self.index, None);
         match progress {
             Progress::Waiting(faaslet) => self.park(running, faaslet),
+            Progress::Done(ended) if ended.has_threads() => {
+                self.await_threads(running, ended, phase)
+            }
             Progress::Done(ended) => self.end(running, ended, phase),
         }
+    }
+
+    /// Puts a call aside until its last thread has gone, which it was asked to.
+    fn await_threads(&mut self, running: Running, ended: Ended, phase: Phase) {
+        let waiter = self.next_waiter;
+        self.next_waiter += 1;
+        let (shared, index) = (Arc::clone(&self.shared), self.index);
+        ended.on_threads_gone(Box::new(move || shared.queue.ready(index, waiter)));
+        self.ending.insert(waiter, Ending { running, ended, phase });
     }
 
     fn park(&mut self, running: Running, faaslet: Waiting) {
@@ -174,11 +209,13 @@ impl Worker {
             faaslet.deadline().map_or(running.info.deadline, |at| at.min(running.info.deadline));
         self.timers.push(Reverse((at, waiter)));
         let (shared, index) = (Arc::clone(&self.shared), self.index);
+        let wake = Arc::clone(&shared);
+        faaslet.on_team_end(Box::new(move || wake.queue.ready(index, waiter)));
         faaslet.on_ready(Box::new(move || shared.queue.ready(index, waiter)));
         self.parked.insert(waiter, Parked { running, faaslet });
     }
 
-    fn end(&self, running: Running, ended: crate::faaslet::Ended, phase: Phase) {
+    fn end(&self, running: Running, ended: Ended, phase: Phase) {
         let Running { info, function, reply, mut timings, started, _seat, _open, _held } = running;
         timings.run = started.elapsed();
         let (result, spent) = ended.outcome();

@@ -12,6 +12,7 @@ mod limits;
 mod process;
 mod snapshots;
 mod stress;
+mod threads;
 mod tools;
 mod uploads;
 mod wasi;

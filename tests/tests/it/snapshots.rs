@@ -23,7 +23,7 @@ fn answer(host: &TestHost) -> i32 {
 }
 
 /// The same folder in a host that was started anew, with these settings.
-fn restarted(host: TestHost, change: impl FnOnce(&mut HostConfig)) -> TestHost {
+pub(crate) fn restarted(host: TestHost, change: impl FnOnce(&mut HostConfig)) -> TestHost {
     let TestHost { host, dir } = host;
     drop(host);
     let mut config = HostConfig::new(dir.path().join("data"));

@@ -111,6 +111,8 @@ pub(crate) struct StoreCore {
     pub(crate) regions: Vec<SharedRegion>,
     /// The shared memories of the store, by index.
     pub(crate) shared: Vec<(u32, SharedMemory)>,
+    /// It was born as a thread of a guest: at rest it has no shared memory.
+    pub(crate) is_thread: bool,
     /// Where it was born.
     pub(crate) origin: Option<Origin>,
 }
@@ -197,6 +199,7 @@ impl StoreCore {
             exits: Vec::new(),
             regions: Vec::new(),
             shared: Vec::new(),
+            is_thread: false,
             origin: None,
         })
     }

@@ -145,6 +145,14 @@ unsigned int FAASM_IMPORT(__faasm_ffi_call)(unsigned int function,
  * errno is the library's to set. */
 int FAASM_IMPORT(__faasm_errno)(void);
 
+/* ---- Threads ---- */
+
+/* How many threads can run at one time. */
+unsigned int FAASM_IMPORT(__faasm_processors)(void);
+
+/* Ends the calling thread, and the call if that is its main one. */
+void FAASM_IMPORT(__faasm_thread_exit)(void);
+
 /* ---- Debugging ---- */
 
 /* Prints the guest's backtrace to the host's log. */

@@ -136,7 +136,7 @@ functions!(WASI_FUNCTIONS, WASI, wasi::answer, {
     /// Random bytes.
     "random_get" = clock::random_get(Slice::new(buf, buf_len)):
         (buf: u32, buf_len: u32) -> u32, Random;
-    /// Does nothing: a guest cannot hold up others.
+    /// Lets other threads of the call go first.
     "sched_yield" = process::sched_yield():
         () -> u32, Nothing;
     /// No descriptor is a socket: always ENOTSOCK.
