@@ -28,7 +28,7 @@ build_sdk() {
         clang-22 "${target[@]}" -std=gnu23 -O3 -I "$here/c/include" -c "$source" \
             -o "$chain/sdk/$(basename "${source%.c}").o"
     done
-    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o"
+    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/posix.o" "$chain/sdk/state.o"
 }
 
 # What includes the SDK's headers is a function; the rest are plain WASI programs.

@@ -12,6 +12,7 @@ use std::time::{Instant, SystemTime};
 use faasm_state::{CallId, Namespace};
 
 use crate::calls::Calls;
+use crate::faasm::objects::Counted;
 use crate::faasm::state::Mappings;
 use crate::files::{Descriptors, Files, Given, Preopen};
 use crate::leftover::Leftover;
@@ -271,6 +272,7 @@ impl Host {
             files: None,
             chained: BTreeMap::new(),
             mappings: Mappings::default(),
+            counted: Counted::default(),
             has_locks: false,
         }
     }
@@ -291,6 +293,8 @@ pub struct HostState {
     /// The calls that this one began, by the number that the guest knows.
     chained: BTreeMap<u32, CallId>,
     pub(crate) mappings: Mappings,
+    /// Names of objects.
+    pub(crate) counted: Counted,
     /// Whether there may be a lock to give up.
     has_locks: bool,
 }
@@ -361,6 +365,10 @@ impl HostState {
 
     pub(crate) fn state(&self) -> Option<&Namespace> {
         self.host.shared.state.as_ref()
+    }
+
+    pub(crate) fn shared_files(&self) -> Option<Arc<dyn Files>> {
+        self.host.shared.files.clone()
     }
 
     pub(crate) fn monotonic_origin(&self) -> Instant {

@@ -66,8 +66,16 @@ macro_rules! functions {
 }
 
 mod faasm;
+mod files;
+mod objects;
 mod wasi;
 
 /// All rows, family after family.
-pub(super) const TABLES: &[&[HostFunction]] =
-    &[wasi::WASI_FUNCTIONS, wasi::WASI_ENDS, faasm::FAASM_FUNCTIONS];
+pub(super) const TABLES: &[&[HostFunction]] = &[
+    wasi::WASI_FUNCTIONS,
+    wasi::WASI_ENDS,
+    faasm::FAASM_FUNCTIONS,
+    files::FILE_FUNCTIONS,
+    files::DUP,
+    objects::OBJECT_FUNCTIONS,
+];
