@@ -29,7 +29,7 @@ build_sdk() {
             -o "$chain/sdk/$(basename "${source%.c}").o"
     done
     llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o" \
-        "$chain/sdk/dl.o" "$chain/sdk/mman.o" "$chain/sdk/ffi.o"
+        "$chain/sdk/dl.o" "$chain/sdk/mman.o" "$chain/sdk/ffi.o" "$chain/sdk/posix.o"
 }
 
 # What includes the SDK's headers is a function; the rest are plain WASI programs.

@@ -4,6 +4,7 @@ use faasm_state::{Blame, Retry, StateError};
 use faasm_vm::{GuestMemoryError, MapError, Trap};
 
 use crate::calls::ChainError;
+use crate::files::PutError;
 use crate::guest::Unfinished;
 use crate::wasi::errno::Errno;
 
@@ -83,6 +84,24 @@ pub enum Problem {
         /// WASI's number.
         errno: Errno,
     },
+    /// A bucket and a key are no path of a file.
+    #[error("`{path}` is not a bucket and a key: neither has an empty part, `.` or `..`")]
+    NotAKey {
+        /// Both, with a slash between them.
+        path: String,
+    },
+    /// There is no such object.
+    #[error("there is no object `{path}`")]
+    NoObject {
+        /// Bucket and key.
+        path: String,
+    },
+    /// An object cannot be put.
+    #[error("the object cannot be put")]
+    Put(#[source] PutError),
+    /// A shared file cannot be read.
+    #[error("a shared file cannot be read")]
+    Unreadable,
     /// The guest's `malloc` is missing or gave nothing.
     #[error("the guest's malloc gave no room for {len} bytes")]
     Allocation {
@@ -111,9 +130,12 @@ impl HostError {
             Problem::State(error) => error.blame(),
             Problem::Chain(ChainError::Unavailable(_))
             | Problem::NotHere { .. }
-            | Problem::StateLost => Blame::Host,
+            | Problem::StateLost
+            | Problem::Put(PutError::Failed(_))
+            | Problem::Unreadable => Blame::Host,
             Problem::TooManyCalls { .. }
             | Problem::TooManyMappings { .. }
+            | Problem::Put(PutError::Refused(_))
             | Problem::Map(MapError::Limit) => Blame::Tenant,
             Problem::Map(MapError::Os(_)) => Blame::Host,
             _ => Blame::Guest,

@@ -5,6 +5,7 @@
 pub(crate) mod chain;
 pub(crate) mod data;
 pub(crate) mod debug;
+pub(crate) mod objects;
 pub(crate) mod state;
 
 use faasm_vm::{GuestMemoryError, Trap};

@@ -22,7 +22,7 @@ pub(crate) use descriptor::{Descriptor, Fdstat, Sync, Whence};
 pub(crate) use directory::{Base, Entry, Links};
 pub(crate) use filestat::{FileType, Filestat, NewTimes};
 pub(crate) use open::Opening;
-pub use port::{Content, FetchError, Files, Shared};
+pub use port::{Content, FetchError, Files, PutError, Shared};
 pub(crate) use preopen::Given;
 pub use preopen::{Access, Preopen};
 pub(crate) use table::Descriptors;

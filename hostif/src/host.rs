@@ -14,6 +14,7 @@ use faasm_vm::{Engine, Linker};
 
 use crate::calls::Calls;
 use crate::dynlink::Dynlink;
+use crate::faasm::objects::Counted;
 use crate::faasm::state::Mappings;
 use crate::files::{Descriptors, Files, Given, Preopen};
 use crate::leftover::Leftover;
@@ -295,6 +296,7 @@ impl Host {
             mappings: Mappings::default(),
             dynlink: Dynlink::default(),
             ranges: Ranges::default(),
+            counted: Counted::default(),
             has_locks: false,
             team: None,
             is_thread: false,
@@ -320,6 +322,8 @@ pub struct HostState {
     pub(crate) dynlink: Dynlink,
     /// Memory that the guest has given back.
     pub(crate) ranges: Ranges,
+    /// Names of objects.
+    pub(crate) counted: Counted,
     /// Whether there may be a lock to give up.
     has_locks: bool,
     /// The call's threads, if it can have some. Not in a state that nobody has in hand (`threads`, protocol 1).
@@ -447,9 +451,8 @@ impl HostState {
         };
         self.host.shared.linker.get_or_init(make).clone()
     }
-
-    pub(crate) fn preopens(&self) -> &[Preopen] {
-        &self.host.shared.preopens
+    pub(crate) fn shared_files(&self) -> Option<Arc<dyn Files>> {
+        self.host.shared.files.clone()
     }
 
     pub(crate) fn monotonic_origin(&self) -> Instant {

@@ -42,7 +42,7 @@ mod wasi;
 
 pub use calls::{CallId, Calls, ChainError, ChainedOutcome, Target};
 pub use error::{HostError, Problem};
-pub use files::{Access, Content, FetchError, Files, Preopen, Shared};
+pub use files::{Access, Content, FetchError, Files, Preopen, PutError, Shared};
 pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState, monotonic_origin};
 pub use leftover::Leftover;
 pub use libraries::{FoundLibrary, Libraries, LibraryError};

@@ -50,6 +50,8 @@ pub enum Touches {
     Calls,
     /// The tenant's state; may wait.
     State,
+    /// The tenant's shared files; may wait.
+    Objects,
     /// The host's configuration or log.
     Host,
     /// The tenant's libraries; may wait.
@@ -77,6 +79,7 @@ impl Touches {
             Self::Data => "input and output",
             Self::Calls => "other functions; may wait",
             Self::State => "state; may wait",
+            Self::Objects => "shared files; may wait",
             Self::Host => "the host's configuration and log",
             Self::Libraries => "libraries; may wait",
             Self::Memory => "memory, an open file",

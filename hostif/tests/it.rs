@@ -18,6 +18,8 @@ mod programs;
 mod room;
 #[path = "it/state.rs"]
 mod state;
+#[path = "it/store.rs"]
+mod store;
 #[path = "it/support.rs"]
 mod support;
 #[path = "it/threads.rs"]

@@ -25,6 +25,7 @@ mod journal;
 mod names;
 mod path;
 mod tenant;
+mod writer;
 
 use std::collections::HashMap;
 use std::fs;
@@ -38,6 +39,7 @@ use serde::Serialize;
 use self::contents::Contents;
 pub use self::path::{FilePath, FilePathError};
 pub use self::tenant::{Put, TenantFiles};
+use self::writer::Writer;
 use crate::digest::Digest;
 use crate::problem::{Problem, ProblemType};
 
@@ -137,6 +139,7 @@ pub struct FileStore {
     names: PathBuf,
     limits: FileLimits,
     contents: Arc<Contents>,
+    writer: Arc<Writer>,
     tenants: Mutex<HashMap<Box<str>, Arc<TenantFiles>>>,
 }
 
@@ -153,6 +156,8 @@ impl FileStore {
             fs::create_dir_all(folder).map_err(io_error("make", folder))?;
         }
         let contents = Arc::new(Contents::new(folder, limits.cache_bytes));
+        let writer = Arc::new(Writer::default());
+        let on = || (Arc::clone(&contents), Arc::clone(&writer));
         let mut tenants = HashMap::new();
         for entry in fs::read_dir(&names).map_err(io_error("list", &names))? {
             let entry = entry.map_err(io_error("list", &names))?;
@@ -161,11 +166,11 @@ impl FileStore {
             if name.starts_with('.') {
                 continue;
             }
-            let tenant = TenantFiles::open(entry.path(), limits, Arc::clone(&contents))?;
+            let tenant = TenantFiles::open(entry.path(), limits, on())?;
             tenants.insert(name.into(), Arc::new(tenant));
         }
         contents.sweep()?;
-        Ok(Self { names, limits, contents, tenants: Mutex::new(tenants) })
+        Ok(Self { names, limits, contents, writer, tenants: Mutex::new(tenants) })
     }
 
     /// The files of a tenant, whose name is that of a namespace.
@@ -179,7 +184,8 @@ impl FileStore {
             return Ok(Arc::clone(tenant));
         }
         let path = self.names.join(namespace);
-        let tenant = TenantFiles::open(path, self.limits, Arc::clone(&self.contents))?;
+        let on = (Arc::clone(&self.contents), Arc::clone(&self.writer));
+        let tenant = TenantFiles::open(path, self.limits, on)?;
         let tenant = Arc::new(tenant);
         tenants.insert(namespace.into(), Arc::clone(&tenant));
         Ok(tenant)

@@ -103,7 +103,15 @@ pub(crate) fn bare_host(
     files: Arc<TenantFiles>,
     origin: Instant,
 ) -> HostBuilder {
-    HostBuilder::new().arg(name.function()).files(files).monotonic_origin(origin)
+    HostBuilder::new()
+        .arg(name.function())
+        .env("HOME", "/")
+        .env("LOGNAME", "faasm")
+        .env("PWD", "/")
+        .env("TMPDIR", "/tmp")
+        .env("USER", "faasm")
+        .files(files)
+        .monotonic_origin(origin)
 }
 
 /// Why a function cannot be bound to the host.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cap_std::fs::{File, FileExt};
 use faasm_sfi::pending::Pending;
@@ -34,7 +36,8 @@ pub(crate) enum Node {
     /// Standard input, read up to `position`.
     Input {
         input: Input,
-        position: usize,
+        /// The same in all that were opened from one another.
+        position: Arc<AtomicUsize>,
     },
     Output(Output),
     File {
@@ -65,7 +68,7 @@ pub(crate) enum Whence {
 
 impl Descriptor {
     pub(crate) fn stdin(input: Input) -> Self {
-        Self::new(Node::Input { input, position: 0 }, Rights::STREAM_IN)
+        Self::new(Node::Input { input, position: Arc::default() }, Rights::STREAM_IN)
     }
 
     pub(crate) fn output(output: Output) -> Self {
@@ -80,13 +83,31 @@ impl Descriptor {
         Self { node, rights, inheriting: Rights::NONE, flags: FdFlags::NONE, path: None }
     }
 
+    /// Another descriptor of what is open, with its position and rights. Of a directory that was open when the call
+    /// began, it is one that was not.
+    pub(crate) fn duplicate(&self) -> Result<Self, Errno> {
+        let node = match &self.node {
+            Node::Input { input, position } => {
+                Node::Input { input: input.clone(), position: Arc::clone(position) }
+            }
+            Node::Output(output) => Node::Output(output.clone()),
+            Node::File { file, file_type } => {
+                Node::File { file: file.try_clone()?, file_type: *file_type }
+            }
+            Node::Own(file) => Node::Own(file.clone()),
+            Node::Directory(directory) => Node::Directory(Directory::opened(directory.at.clone())),
+        };
+        let path = self.path.clone().or_else(|| Some(self.name_of("")));
+        Ok(Self { node, path, ..*self })
+    }
+
     /// Reads on from the present position; 0 bytes at the end.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> Result<usize, Errno> {
         self.check_readable()?;
         match &mut self.node {
             Node::Input { input, position } => {
-                let n = input.read(*position, into)?;
-                *position = position.saturating_add(n);
+                let n = input.read(position.load(Ordering::Relaxed), into)?;
+                position.fetch_add(n, Ordering::Relaxed);
                 Ok(n)
             }
             Node::File { file, .. } => Ok(file.read(into)?),
@@ -301,7 +322,8 @@ impl Descriptor {
     pub(crate) fn available(&mut self) -> u64 {
         match &mut self.node {
             Node::Input { input, position } => {
-                u64::try_from(input.available(*position)).unwrap_or(u64::MAX)
+                let position = position.load(Ordering::Relaxed);
+                u64::try_from(input.available(position)).unwrap_or(u64::MAX)
             }
             Node::File { file, .. } => {
                 let end = file.metadata().map_or(0, |metadata| metadata.len());

@@ -25,6 +25,10 @@ pub trait Files: Send + Sync + fmt::Debug {
 
     /// The bytes of a file that was found, also if it has been replaced or removed since.
     fn fetch(&self, digest: Digest) -> Pending<Result<Content, FetchError>>;
+
+    /// Makes bytes a shared file, in the place of one that is there: for a guest that asks for just that. Writing to
+    /// files never does.
+    fn share(self: Arc<Self>, path: String, bytes: Vec<u8>) -> Pending<Result<(), PutError>>;
 }
 
 /// What a path names.
@@ -83,6 +87,17 @@ impl Content {
             }
         }
     }
+}
+
+/// Why bytes cannot be made a shared file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PutError {
+    /// The tenant may not have it there, or not so much.
+    #[error("{0}")]
+    Refused(String),
+    /// The host failed.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// Why the bytes of a shared file cannot be had.

@@ -113,6 +113,13 @@ impl Descriptors {
         Ok(fd)
     }
 
+    /// Opens a descriptor once more, under the lowest free number.
+    pub(crate) fn duplicate(&mut self, fd: u32) -> Result<u32, Errno> {
+        self.check_room()?;
+        let duplicate = self.find(fd)?.duplicate()?;
+        self.insert(duplicate)
+    }
+
     /// Closes a descriptor.
     pub(crate) fn close(&mut self, fd: u32) -> Result<(), Errno> {
         self.find(fd)?;

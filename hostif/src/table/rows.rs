@@ -69,6 +69,8 @@ mod dynlink;
 mod faasm;
 mod memory;
 mod threads;
+mod files;
+mod objects;
 mod wasi;
 
 /// All rows, family after family.
@@ -80,4 +82,7 @@ pub(super) const TABLES: &[&[HostFunction]] = &[
     memory::MEMORY_FUNCTIONS,
     threads::THREAD_FUNCTIONS,
     threads::THREAD_FACTS,
+    files::FILE_FUNCTIONS,
+    files::DUP,
+    objects::OBJECT_FUNCTIONS,
 ];

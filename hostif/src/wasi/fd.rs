@@ -5,6 +5,7 @@ use super::errno::Errno;
 use super::layout::{DIRENT_BYTES, encode_entry};
 use super::path::Times;
 use super::rights::{FdFlags, Rights};
+use crate::error::Problem;
 use crate::files::{Sync, Whence};
 use crate::guest::{Guest, Slice};
 
@@ -16,6 +17,19 @@ pub(crate) fn fd_close(guest: &mut Guest<'_>, fd: u32) -> Result<(), Refusal> {
 /// `fd_renumber`: closes `to`, then moves `fd` there.
 pub(crate) fn fd_renumber(guest: &mut Guest<'_>, fd: u32, to: u32) -> Result<(), Refusal> {
     Ok(guest.files().renumber(fd, to)?)
+}
+
+/// `fd_dup`: opens a descriptor once more; both have one position.
+pub(crate) fn fd_dup(guest: &mut Guest<'_>, fd: u32, opened: u32) -> Result<(), Refusal> {
+    guest.check(Slice::new(opened, 4))?;
+    let number = guest.files().duplicate(fd)?;
+    Ok(guest.write_u32(opened, number)?)
+}
+
+/// `dup`: the number of the new descriptor, or -1.
+pub(crate) fn dup(guest: &mut Guest<'_>, fd: u32) -> Result<i32, Problem> {
+    let number = guest.files().duplicate(fd).ok().and_then(|number| i32::try_from(number).ok());
+    Ok(number.unwrap_or(-1))
 }
 
 /// `fd_seek`.

@@ -4,10 +4,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use faasm_hostif::{
-    Access, FAASM, Host, HostBuilder, HostError, HostFunction, Input, Preopen, signatures,
+    Access, FAASM, Files, Host, HostBuilder, HostError, HostFunction, Input, Preopen, Touches,
+    signatures,
 };
 use faasm_vm::{Module, TrapCode, TrapKind, Val, ValType};
 
+use crate::store::Store;
 use crate::support::{Bench, FakeCalls, Guest, namespace};
 
 /// Null, small numbers (descriptors 3 and 4 are a directory and a file, 8 and 16 hold strings), the last byte, just
@@ -161,6 +163,29 @@ fn constant(ty: ValType, n: u32) -> Val {
     match ty {
         ValType::I64 => Val::from(u64::from(n)),
         _ => Val::from(n),
+    }
+}
+
+/// The same for what works on files, with the tenant's shared ones as directory 3.
+#[test]
+fn no_argument_breaks_the_host_of_shared_files() {
+    let bench = Bench::new();
+    let on_files = |function: &&HostFunction| {
+        matches!(
+            function.touches,
+            Touches::Descriptors | Touches::File | Touches::Paths | Touches::Objects
+        )
+    };
+    for function in signatures().filter(on_files) {
+        let store = Store::with(&[("file", b"shared"), ("echo/x", b"more")]);
+        let before = store.all();
+        let host = HostBuilder::new().files(Arc::clone(&store) as Arc<dyn Files>).build().unwrap();
+        let mut attack = Attack::new(&bench, &host, function);
+        attack.systematically();
+        attack.randomly();
+        if function.touches != Touches::Objects {
+            assert_eq!(store.all(), before, "{}", function.name);
+        }
     }
 }
 

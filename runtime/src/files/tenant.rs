@@ -5,21 +5,24 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
-use faasm_hostif::{Content, FetchError, Files, Shared};
-use faasm_sfi::pending::Pending;
+use faasm_hostif::{Content, FetchError, Files, PutError, Shared};
+use faasm_sfi::pending::{Pending, pending};
 
 use super::contents::Contents;
 use super::journal::{Change, Journal};
 use super::names::{self, Names};
 use super::path::FilePath;
+use super::writer::Writer;
 use super::{FileInfo, FileLimits, FilesError};
 use crate::digest::Digest;
+use crate::problem::{Problem, ProblemType, explain};
 
 /// See the module's page.
 #[derive(Debug)]
 pub struct TenantFiles {
     limits: FileLimits,
     contents: Arc<Contents>,
+    writer: Arc<Writer>,
     /// Held for the whole of a change: one at a time.
     journal: Mutex<Journal>,
     names: RwLock<Names>,
@@ -39,12 +42,13 @@ impl TenantFiles {
     pub(super) fn open(
         journal: PathBuf,
         limits: FileLimits,
-        contents: Arc<Contents>,
+        (contents, writer): (Arc<Contents>, Arc<Writer>),
     ) -> Result<Self, FilesError> {
         let mut names = Names::default();
         let journal = Journal::open(journal, &mut names)?;
         contents.begin_use(names.files().map(|(_, file)| file.digest));
-        Ok(Self { limits, contents, journal: Mutex::new(journal), names: RwLock::new(names) })
+        let (journal, names) = (Mutex::new(journal), RwLock::new(names));
+        Ok(Self { limits, contents, writer, journal, names })
     }
 
     /// Puts files there, all at once. Of several with one path the last one counts.
@@ -138,6 +142,18 @@ impl TenantFiles {
         self.contents.read(digest)
     }
 
+    fn put_one(&self, path: &str, bytes: &[u8]) -> Result<(), PutError> {
+        let path = path.parse::<FilePath>();
+        let path = path.map_err(|error| PutError::Refused(error.to_string()))?;
+        match self.put(&[(path, bytes)]) {
+            Ok(_) => Ok(()),
+            Err(error) if error.problem_type() == ProblemType::Internal => {
+                Err(PutError::Failed(explain(&error)))
+            }
+            Err(error) => Err(PutError::Refused(explain(&error))),
+        }
+    }
+
     /// Makes a change that is in the journal; how many files were there before.
     fn make(&self, change: &Change) -> usize {
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
@@ -195,6 +211,13 @@ impl Files for TenantFiles {
     fn fetch(&self, digest: faasm_vm::Digest) -> Pending<Result<Content, FetchError>> {
         let content = self.contents.read(digest.into());
         Pending::ready(content.map_err(|source| FetchError { digest, source }))
+    }
+
+    fn share(self: Arc<Self>, path: String, bytes: Vec<u8>) -> Pending<Result<(), PutError>> {
+        let writer = Arc::clone(&self.writer);
+        let (completer, done) = pending();
+        writer.run(Box::new(move || completer.complete(self.put_one(&path, &bytes))));
+        done
     }
 }
 

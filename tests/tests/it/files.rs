@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
+use faasm_runtime::call::CallError;
 use faasm_runtime::files::{FileLimits, FilePath};
 use faasm_runtime::name::FunctionName;
 
@@ -203,4 +204,33 @@ fn an_archive_of_anothers_making_is_put() {
     assert!(answer.contains(r#""files":1"#), "{answer}");
     let listed = server.faasm(&["file", "ls", "demo"]);
     assert_eq!(text(&listed.stdout), format!("top/{long}/a\n"));
+}
+
+#[test]
+fn a_function_is_told_where_it_is() {
+    let host = TestHost::having(&["environment-check"]);
+    assert_eq!(host.text("environment-check", ""), "ok");
+    assert_eq!(host.text("environment-check", ""), "ok");
+}
+
+#[test]
+fn objects_are_shared_files_in_folders() {
+    let host = TestHost::having(&["objects", "files"]);
+    let run = |script: &str| host.text("objects", script);
+    assert_eq!(run("buckets\nkeys none"), " 0\n 0\n");
+    assert_eq!(run("add b1 dir/key text one\nadd b1 other x\nadd b2 k y"), " 0\n 0\n 0\n");
+    assert_eq!(
+        run("buckets\nkeys b1\nkeys b1 di\nget b1 dir/key\ntry b1 none"),
+        " 2 b1 b2\n 2 dir/key other\n 1 dir/key\n text one\n missing\n"
+    );
+    assert_eq!(run("add b1 other changed\nget b1 other"), " 1\n x\n");
+    assert_eq!(run("replace b1 other changed\nget b1 other"), " 0\n changed\n");
+    // They are files for others, and files are objects.
+    assert_eq!(host.text("files", "read /b1/dir/key\nlist /"), "text one\nb1 b2 tmp\n");
+    put(&host, "demo", "b3/of/file", "from outside");
+    assert_eq!(run("keys b3\nget b3 of/file"), " 1 of/file\n from outside\n");
+    for bad in ["get b1 none", "add b1 ../x y", "add b1/x y z", "add b1 dir x"] {
+        let error = host.error("objects", bad.as_bytes());
+        assert!(matches!(error, CallError::Trapped { .. }), "{bad}: {error:?}");
+    }
 }

@@ -153,6 +153,52 @@ unsigned int FAASM_IMPORT(__faasm_processors)(void);
 /* Ends the calling thread, and the call if that is its main one. */
 void FAASM_IMPORT(__faasm_thread_exit)(void);
 
+/* ---- Objects ---- */
+
+/* The original's calls on S3. A bucket is a folder of the user's shared files,
+ * and a key a path below it. Names and bytes come in memory that the host
+ * allocates by this module's exported `malloc`; names end with a NUL, which
+ * their lengths do not count. */
+
+/* How many buckets there are; then their names. */
+int FAASM_IMPORT(__faasm_s3_get_num_buckets)(void);
+void FAASM_IMPORT(__faasm_s3_list_buckets)(void* bucketsBuffer, int* lens);
+
+/* How many keys a bucket has, or those that begin with a prefix; then those
+ * that were counted. */
+int FAASM_IMPORT(__faasm_s3_get_num_keys)(const char* bucket);
+int FAASM_IMPORT(__faasm_s3_get_num_keys_with_prefix)(const char* bucket,
+                                                      const char* prefix);
+void FAASM_IMPORT(__faasm_s3_list_keys)(const char* bucket,
+                                        void* keysBuffer,
+                                        int* lens);
+void FAASM_IMPORT(__faasm_s3_list_keys_with_prefix)(const char* bucket,
+                                                    const char* prefix,
+                                                    void* keysBuffer,
+                                                    int* lens);
+
+/* Returns 0, or 1 where there is such a key and `overwrite` is 0. */
+int FAASM_IMPORT(__faasm_s3_add_key_bytes)(const char* bucket,
+                                           const char* key,
+                                           void* bytes,
+                                           int len,
+                                           int overwrite);
+
+/* Returns 0, or 1 where there is no such key and `tolerateMissing` is not 0;
+ * without that, it is a trap. */
+int FAASM_IMPORT(__faasm_s3_get_key_bytes)(const char* bucket,
+                                           const char* key,
+                                           void* bytes,
+                                           int* len,
+                                           int tolerateMissing);
+
+/* ---- Descriptors ---- */
+
+/* Opens a descriptor once more; both have one position. The first returns a
+ * number or -1, the second a WASI error. */
+int FAASM_IMPORT(dup)(int fd);
+int FAASM_IMPORT(__wasi_fd_dup)(int fd, int* openedFd);
+
 /* ---- Debugging ---- */
 
 /* Prints the guest's backtrace to the host's log. */
