@@ -451,6 +451,7 @@ impl HostState {
         };
         self.host.shared.linker.get_or_init(make).clone()
     }
+
     pub(crate) fn shared_files(&self) -> Option<Arc<dyn Files>> {
         self.host.shared.files.clone()
     }

@@ -20,7 +20,7 @@ use crate::gc_ref::GcRef;
 use crate::guest_memory::GuestMemory;
 use crate::instance::Instance;
 use crate::mappings::OF_REGION;
-use crate::store::core::{CorePtr, StoreCore};
+use crate::store::core::{CorePtr, Placed, StoreCore};
 use crate::store::{AsStore, Interrupt};
 use crate::threads::ThreadSeed;
 use crate::trap::Trap;
@@ -42,7 +42,9 @@ pub enum MapError {
     #[error("the guest has no 32-bit memory")]
     NoMemory,
     /// Other threads have the guest's memory, and would not see the region.
-    #[error("the guest's memory is shared between threads")]
+    #[error(
+        "other threads have the guest's memory already: map what they are to see before the call's first thread begins"
+    )]
     SharedMemory,
     /// Offset or length are not inside the region, or the offset is not at a whole page.
     #[error("offset and length are not whole pages inside the region")]
@@ -176,6 +178,7 @@ impl<T: 'static> Caller<'_, T> {
 
     /// Maps `len` bytes of `region` from `offset` (whole host pages) on into the guest: memory 0 grows by as many
     /// pages of 64 KiB as they need, and the first bytes of those are the region's own. Returns their guest address.
+    /// Of a shared memory, the guest's threads that begin later see the region, too.
     ///
     /// # Errors
     ///
@@ -197,7 +200,8 @@ impl<T: 'static> Caller<'_, T> {
         if record.ty.memory64 || record.ty.page_size_log2 != 16 {
             return Err(MapError::NoMemory);
         }
-        if record.ty.shared {
+        let mut shared = core.shared.iter_mut().filter(|(at, _)| *at == index);
+        if !shared.all(|(_, memory)| memory.is_alone()) {
             return Err(MapError::SharedMemory);
         }
         let pages = (len as u64).div_ceil(1 << record.ty.page_size_log2);
@@ -205,8 +209,14 @@ impl<T: 'static> Caller<'_, T> {
         let old = core.grow_memory(index, pages).map_err(|_| MapError::Limit)?;
         let at = old << record.ty.page_size_log2;
         let guest = u32::try_from(at).map_err(|_| MapError::Limit)?;
-        core.slot.map_region(record.base + guest as usize, region, offset, mapped)?;
+        let at = record.base + guest as usize;
+        core.slot.map_region(at, region, offset, mapped)?;
         core.regions.push(region.clone());
+        if record.ty.shared {
+            // Threads that begin later map it, too.
+            let region = region.clone();
+            core.placed.push(Placed { memory: index, at, region, offset, len: mapped });
+        }
         Ok(guest)
     }
 

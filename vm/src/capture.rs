@@ -45,7 +45,7 @@ use crate::segments::reference;
 use crate::shared_memory::{HEAD, SharedImage, SharedMemory, SharedMemoryError};
 use crate::snapshot::{self, ExternRefs, StoreSnapshot};
 use crate::store::contents::Contents;
-use crate::store::core::StoreCore;
+use crate::store::core::{Placed, StoreCore};
 use crate::store::plan::{pages, table_bytes};
 use crate::store::{Store, StoreError, StoreLimits};
 
@@ -78,15 +78,26 @@ impl Origin {
         Self(Arc::clone(&self.0))
     }
 
+    /// Whether what was captured has this instance.
+    pub(crate) fn has_instance(&self, index: u32) -> bool {
+        (index as usize) < self.0.contents.instances.len()
+    }
+
+    /// Whether what was captured has this memory.
+    pub(crate) fn has_memory(&self, index: u32) -> bool {
+        (index as usize) < self.0.contents.memories.len()
+    }
+
     /// The type of the data of stores that are born there.
     pub(crate) fn data_type(&self) -> TypeId {
         self.0.contents.data_type
     }
 
-    /// A thread's store, with these shared memories in the place of its own.
+    /// A thread's store, with these shared memories in the place of its own, and in them what is mapped there.
     pub(crate) fn thread(
         &self,
         shared: &[(u32, SharedMemory)],
+        placed: &[Placed],
     ) -> Result<Box<StoreCore>, BirthError> {
         let inner = &self.0;
         let resting = || {
@@ -103,6 +114,11 @@ impl Origin {
         core.is_thread = true;
         core.shared.extend_from_slice(shared);
         (0..shared.len()).try_for_each(|position| map_shared(&core, position))?;
+        core.mappings.more(placed.len() * OF_REGION)?;
+        for Placed { at, region, offset, len, .. } in placed {
+            core.slot.map_region(*at, region, *offset, *len)?;
+        }
+        core.placed.extend_from_slice(placed);
         Ok(core)
     }
 

@@ -12,13 +12,14 @@ use crate::capture::{BirthError, Origin};
 use crate::instance::Instance;
 use crate::shared_memory::SharedMemory;
 use crate::store::Store;
-use crate::store::core::StoreCore;
+use crate::store::core::{Placed, StoreCore};
 
 /// What a thread of a guest is born from. It holds the guest's shared memories, and nothing else of it: while it is there,
 /// or a thread that was born from it, the guest's own reset cannot use them again.
 pub struct ThreadSeed {
     origin: Origin,
     shared: Vec<(u32, SharedMemory)>,
+    placed: Vec<Placed>,
     instance: Instance,
     deadline: Option<Instant>,
 }
@@ -29,7 +30,14 @@ impl ThreadSeed {
             return None;
         }
         let origin = core.origin.as_ref()?.share();
-        Some(Self { origin, shared: core.shared.clone(), instance, deadline: core.deadline })
+        if !origin.has_instance(instance.index) {
+            return None;
+        }
+        // A library that the guest has loaded since is not the thread's, nor is its memory.
+        let (mut shared, mut placed) = (core.shared.clone(), core.placed.clone());
+        shared.retain(|(index, _)| origin.has_memory(*index));
+        placed.retain(|placed| origin.has_memory(placed.memory));
+        Some(Self { origin, shared, placed, instance, deadline: core.deadline })
     }
 
     /// A store as the captured one was, but with the guest's shared memories, and the guest's deadline.
@@ -41,7 +49,7 @@ impl ThreadSeed {
         if TypeId::of::<T>() != self.origin.data_type() {
             return Err(BirthError::WrongData);
         }
-        let mut store = Store::from_core(self.origin.thread(&self.shared)?, data);
+        let mut store = Store::from_core(self.origin.thread(&self.shared, &self.placed)?, data);
         store.set_deadline(self.deadline);
         Ok(store)
     }

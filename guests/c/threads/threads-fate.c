@@ -110,6 +110,14 @@ static void* writes_state(void* arg)
     return NULL;
 }
 
+static uint8_t* mapped;
+
+static void* writes_mapped(void* arg)
+{
+    mapped[(intptr_t)arg] = (uint8_t)('A' + (intptr_t)arg);
+    return NULL;
+}
+
 static pthread_t begin(void* (*start)(void*), intptr_t arg)
 {
     pthread_t thread;
@@ -207,6 +215,18 @@ int main(void)
         uint8_t text[8];
         faasmReadState("threads", text, 8);
         faasmSetOutput((char*)text, 8);
+    } else if (strcmp(fate, "map") == 0) {
+        /* Before the first thread: then all see it. */
+        mapped = faasmReadStatePtr("mapped", 100000);
+        int before = mapped[0];
+        eight(writes_mapped);
+        uint8_t text[9] = { (uint8_t)(before == 0 ? '-' : before) };
+        faasmReadStateOffset("mapped", 100000, 0, text + 1, 8);
+        faasmSetOutput((char*)text, 9);
+        faasmFlagStateDirty("mapped", 100000);
+    } else if (strcmp(fate, "map too late") == 0) {
+        begin(waits, 0);
+        mapped = faasmReadStatePtr("mapped", 100000);
     } else if (strcmp(fate, "leave") == 0) {
         pthread_detach(begin(counts, 1));
         pthread_exit(NULL);

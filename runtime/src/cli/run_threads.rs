@@ -24,11 +24,23 @@ pub(super) fn run(
     let recipe = Recipe { limits, ..Recipe::new(engine, linker) };
     let proto = Proto::make(&recipe, module, host.call(CallId(0), Vec::new()));
     let proto = proto.map_err(|error| Failure::usage(explain(&error)))?;
+    call(&proto, host.call(CallId(1), Vec::new()))
+}
+
+/// What a call of the Proto's main entry ended with; the entry has the initialisation behind it.
+pub(super) fn call(proto: &Proto, state: HostState) -> Result<Result<i32, Trap>, Failure> {
     let entry = proto.main().map_err(|error| Failure::usage(explain(&error)))?;
     let pool = ThreadPool::new(ExecutorLimits::default().guest_threads);
     let team = Team::new(Arc::new(pool));
-    let state = host.call(CallId(1), Vec::new()).with_team(team.clone());
-    let store = proto.birth(state).map_err(|error| Failure::internal(&error))?;
+    let state = state.with_team(team.clone());
+    let mut store = proto.birth(state).map_err(|error| Failure::internal(&error))?;
+    if let Some(first) = proto.after_restore() {
+        match Entry::return_code(first.func().call(&mut store, &[])) {
+            Ok(0) => {}
+            Ok(code) => return Err(Failure::usage(format!("`after_restore` returned {code}"))),
+            Err(trap) => return Err(Failure::usage(format!("`after_restore` trapped: {trap}"))),
+        }
+    }
     team.set_main(store.interrupt());
     let mut run = entry.func().start(store, &[]);
     let (store, result) = loop {

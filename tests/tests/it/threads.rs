@@ -118,6 +118,20 @@ fn threads_share_what_the_call_has() {
 }
 
 #[test]
+fn state_that_is_mapped_before_the_first_thread_is_seen_by_all() {
+    let host = TestHost::having(&["threads-fate"]);
+    assert_eq!(fate(&host, "map").unwrap(), (0, "-ABCDEFGH".to_owned()));
+    for _ in 0..2 {
+        assert_eq!(fate(&host, "map").unwrap(), (0, "AABCDEFGH".to_owned()));
+        assert_fresh(&host, "a mapping");
+        let error = fate(&host, "map too late").unwrap_err();
+        let CallError::Trapped { reason, .. } = &error else { panic!("{error:?}") };
+        assert!(reason.contains("before the call's first thread"), "{reason}");
+    }
+    host.assert_nobody_is_left();
+}
+
+#[test]
 fn calls_at_the_same_time_do_not_see_each_other() {
     let host = TestHost::having(&["threads-fate"]);
     let calls: Vec<_> = (0..12).map(|_| host.begin("threads-fate", b"count", None)).collect();

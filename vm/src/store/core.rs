@@ -61,6 +61,19 @@ impl CorePtr {
     }
 }
 
+/// A part of a region that is mapped into the slot.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    /// The shared memory.
+    pub(crate) memory: u32,
+    /// Where, in the slot.
+    pub(crate) at: usize,
+    pub(crate) region: SharedRegion,
+    /// Which part, in whole pages of the host.
+    pub(crate) offset: usize,
+    pub(crate) len: usize,
+}
+
 /// Everything of a store but the embedder's data; alone in what processors exchange.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -109,6 +122,8 @@ pub(crate) struct StoreCore {
     pub(crate) exits: Vec<usize>,
     /// Mapped into memory 0 of some instance.
     pub(crate) regions: Vec<SharedRegion>,
+    /// Of those, what is mapped into a shared memory.
+    pub(crate) placed: Vec<Placed>,
     /// The shared memories of the store, by index.
     pub(crate) shared: Vec<(u32, SharedMemory)>,
     /// It was born as a thread of a guest: at rest it has no shared memory.
@@ -198,6 +213,7 @@ impl StoreCore {
             host_context: Cell::new(0),
             exits: Vec::new(),
             regions: Vec::new(),
+            placed: Vec::new(),
             shared: Vec::new(),
             is_thread: false,
             origin: None,
@@ -261,6 +277,7 @@ impl StoreCore {
         self.refused = false;
         self.reused = true;
         self.roots.get_mut().truncate(0);
+        self.placed.clear();
     }
 
     /// The address of `offset` in the slot.

@@ -21,5 +21,5 @@ functions!(THREAD_FACTS, FAASM, faasm::answer, {
         () -> u32, Host;
     /// Ends the calling thread, and the call if that is its main one.
     "__faasm_thread_exit" = threads::thread_exit():
-        () -> (), Threads;
+        () -> (), Exit;
 });

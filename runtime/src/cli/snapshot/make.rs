@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use faasm_compiler::CompileOptions;
 use faasm_hostif::{HostBuilder, HostState, Input, Output};
-use faasm_snapshot::{Entry, Manifest, Proto, ProtoError, Recipe};
+use faasm_snapshot::{Manifest, Proto, ProtoError, Recipe};
 use faasm_state::CallId;
 use faasm_vm::{Check, Digest, Engine, Linker, Module, StoreLimits};
 
 use super::super::compile::object;
 use super::super::failure::{Done, Failure};
 use super::super::libraries::{Loaded, Named};
+use super::super::run_threads;
 use super::carry::sealed_object;
 use super::{engine, find, key_of, manifest, open, refused, sealed};
 use crate::duration;
@@ -193,16 +194,7 @@ pub(super) fn run(data: &Path, options: &Run) -> Done {
     };
     let restored = snapshots.restore(&recipe, digest, &modules, Check::Seal, host(builder())?);
     let proto = restored.map_err(|error| refused(&error))?;
-    let entry = proto.main().map_err(|error| Failure::usage(explain(&error)))?;
-    let mut store = proto.birth(host(builder())?).map_err(|error| Failure::internal(&error))?;
-    if let Some(first) = proto.after_restore() {
-        match Entry::return_code(first.func().call(&mut store, &[])) {
-            Ok(0) => {}
-            Ok(code) => return Err(Failure::usage(format!("`after_restore` returned {code}"))),
-            Err(trap) => return Err(Failure::usage(format!("`after_restore` trapped: {trap}"))),
-        }
-    }
-    match Entry::return_code(entry.func().call(&mut store, &[])) {
+    match run_threads::call(&proto, host(builder())?)? {
         Ok(code) => Ok(ExitCode::from(code.to_le_bytes()[0])),
         Err(trap) => {
             eprintln!("faasm: {} trapped: {trap}", manifest.about().source);
