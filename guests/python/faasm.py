@@ -193,6 +193,8 @@ def _load():
     sys.modules[_MODULE] = module
 
     def run():
+        if not source:
+            return _program
         exec(compile(source, path, "exec"), module.__dict__)
         found = getattr(module, "faasm_main", None) or getattr(module, "main", None)
         if not callable(found):
@@ -201,6 +203,17 @@ def _load():
 
     code, _entry = _guarded(run)
     return code
+
+
+def _program():
+    """What the runtime is without a file: a function whose input is a program, and whose output is what that prints."""
+    import contextlib
+    import io
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(input(), "input", "exec"), {"__name__": "input"})
+    return printed.getvalue()
 
 
 def _run():
@@ -238,8 +251,11 @@ def _guarded(run):
     except BaseException as error:
         import traceback
 
-        # Without the frame of this function.
-        lines = traceback.format_exception(type(error), error, error.__traceback__.tb_next)
+        # Without the frames of this file.
+        frame = error.__traceback__
+        while frame and frame.tb_frame.f_code.co_filename == _guarded.__code__.co_filename:
+            frame = frame.tb_next
+        lines = traceback.format_exception(type(error), error, frame)
         return _said("".join(lines)), None
 
 

@@ -11,6 +11,8 @@
  */
 #include "runtime.h"
 
+#include <wasi/api.h>
+
 #include <faasm/core.h>
 
 /* Bound methods that calls use: `_run` and `_run_chained` of faasm.py, and
@@ -25,6 +27,23 @@ static int failed(void)
     return 1;
 }
 
+/* The function's name, which is the program's: an initialisation has no main
+ * that would be given it. */
+static char* function_name(void)
+{
+    size_t n = 0, size = 0;
+    char** args = NULL;
+    if (__wasi_args_sizes_get(&n, &size) != 0 || n == 0) {
+        return "function";
+    }
+    args = calloc(n, sizeof *args);
+    char* text = malloc(size);
+    if (!args || !text || __wasi_args_get((uint8_t**)args, (uint8_t*)text) != 0) {
+        return "function";
+    }
+    return args[0];
+}
+
 static PyStatus configure(PyConfig* config)
 {
     PyStatus status;
@@ -33,9 +52,13 @@ static PyStatus configure(PyConfig* config)
     config->site_import = 0;
     config->buffered_stdio = 0;
     config->pathconfig_warnings = 0;
+    config->parse_argv = 0;
     /* Where modules of the tenant's files are looked for. */
     config->module_search_paths_set = 1;
     status = PyWideStringList_Append(&config->module_search_paths, L"/lib/python");
+    if (!PyStatus_Exception(status)) {
+        status = PyConfig_SetBytesArgv(config, 1, (char* const[]){ function_name() });
+    }
     if (!PyStatus_Exception(status)) {
         status = PyConfig_SetString(config, &config->stdio_encoding, L"utf-8");
     }

@@ -84,14 +84,24 @@ pub enum ForgeError {
 }
 
 /// An initialisation that failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
+#[derive(Debug)]
 pub struct FailedInit {
     /// How.
-    #[source]
     pub error: ProtoError,
     /// What it had printed.
     pub printed: String,
+}
+
+impl std::fmt::Display for FailedInit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for FailedInit {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
 }
 
 impl ForgeError {
