@@ -1,5 +1,5 @@
 """What of the standard library a function can count on, and that calls do not see one another."""
-import asyncio, bisect, collections, copy, csv, dataclasses, datetime, decimal, difflib, email.message, enum, fractions
+import bisect, collections, copy, csv, dataclasses, datetime, decimal, difflib, email.message, enum, fractions
 import functools, glob, hashlib, heapq, html, inspect, io, itertools, json, logging, math, operator, os, pathlib, pickle
 import pprint, queue, random, re, secrets, shlex, statistics, string, struct, tempfile, textwrap, time, traceback
 import types, typing, unittest, urllib.parse, uuid, xml.etree.ElementTree
@@ -16,7 +16,6 @@ def main():
     point = pickle.loads(pickle.dumps(Point(1, 2)))
     assert isinstance(point, Point) and point == Point(1, 2)
     assert xml.etree.ElementTree.fromstring("<a><b/></a>")[0].tag == "b"
-    assert asyncio.run(asyncio.sleep(0.001, 5)) == 5
     digest = hashlib.sha256(b"faasm").hexdigest()[:8]
     before = time.process_time()
     sum(range(20000))
@@ -24,7 +23,7 @@ def main():
     import calendar  # in a call, without files
     try:
         open("/etc/passwd")
-        return 1
+        return "a file of the host can be opened"
     except OSError:
         pass
     return f"{len(seen)} {digest} {calendar.isleap(2024)} {decimal.Decimal(1) / 7} {random.random()} {uuid.uuid4()}"
