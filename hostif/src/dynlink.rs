@@ -13,10 +13,10 @@ use faasm_vm::{FuncType, Val, ValType};
 
 use crate::error::Problem;
 use crate::faasm::{Argument, text};
-use crate::files::Preopen;
 use crate::guest::{Allocation, Guest, Slice, Unfinished};
 use crate::libraries::{FoundLibrary, LibraryError};
 use crate::wasi::errno::Errno;
+use crate::wasi::io::read_file;
 
 /// The handle of the program.
 const PROGRAM: u32 = 1;
@@ -148,13 +148,13 @@ fn fetch(guest: &mut Guest<'_>, name: &str) -> Result<Candidate, Failed> {
 }
 
 /// A library in the guest's files, and its path.
-fn in_files(guest: &Guest<'_>, name: &str) -> Option<(String, Vec<u8>)> {
+fn in_files(guest: &mut Guest<'_>, name: &str) -> Option<(String, Vec<u8>)> {
     let paths = match name.contains('/') {
         true => vec![name.to_owned()],
         false => FOLDERS.iter().map(|folder| format!("{folder}/{name}")).collect(),
     };
     paths.into_iter().find_map(|path| {
-        let bytes = Preopen::read_below(guest.host().preopens(), &path, MOST_BYTES).ok()?;
+        let bytes = read_file(guest, &path, MOST_BYTES).ok()?;
         Some((path, bytes))
     })
 }

@@ -448,10 +448,6 @@ impl HostState {
         self.host.shared.linker.get_or_init(make).clone()
     }
 
-    pub(crate) fn preopens(&self) -> &[Preopen] {
-        &self.host.shared.preopens
-    }
-
     pub(crate) fn monotonic_origin(&self) -> Instant {
         self.host.shared.monotonic_origin
     }

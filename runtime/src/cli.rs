@@ -22,6 +22,7 @@ mod run;
 mod run_threads;
 mod serve;
 mod snapshot;
+mod stubs;
 
 /// Runs WebAssembly functions that share state.
 #[derive(Debug, Parser)]

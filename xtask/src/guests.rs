@@ -27,6 +27,7 @@ pub(crate) fn build(options: &Options) -> Result<()> {
     report_drift()?;
     if options.test {
         run("building and running CPython", &mut script("cpython/test.sh"))?;
+        run("functions in Python", &mut script("python/test.sh"))?;
     }
     Ok(())
 }
