@@ -22,6 +22,7 @@ mod run;
 mod run_threads;
 mod serve;
 mod snapshot;
+mod stubs;
 
 /// Runs WebAssembly functions that share state.
 #[derive(Debug, Parser)]
@@ -39,6 +40,7 @@ Examples:
   faasm run hello.wasm                      run a program
   faasm serve                               start a server
   faasm upload demo/echo echo.wasm          make a function of a module
+  faasm upload demo/hello hello.py          make a function of a script
   faasm invoke demo/echo -d 'Hello'         call it
   faasm file put data.csv demo/data.csv     a file that demo's functions open as /data.csv
 
@@ -58,7 +60,7 @@ enum Command {
     Serve(serve::Options),
     /// Take, look at, run and move snapshots of initialised functions.
     Snapshot(snapshot::Options),
-    /// Upload a module as a function.
+    /// Upload a module, or a script for a runtime, as a function.
     Upload(remote::Upload),
     /// Call a function and print its output.
     Invoke(remote::Invoke),

@@ -12,7 +12,9 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, validate};
-use faasm_hostif::{FAASM, HostState, ImportError, check_imports, monotonic_origin};
+use faasm_hostif::{
+    Capture, FAASM, HostState, ImportError, Output, check_imports, monotonic_origin,
+};
 use faasm_snapshot::{EntryError, Proto, ProtoError, Recipe};
 use faasm_state::CallId;
 use faasm_vm::{
@@ -30,6 +32,9 @@ use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType, explain};
 use crate::registry::{Registry, RegistryError};
 use crate::snapshots::Keeper;
+
+/// How much of what an initialisation prints is kept, in bytes.
+const PRINTED: usize = 16 << 10;
 
 /// Imports that the host interface does not have, or has with another type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +66,12 @@ pub enum ForgeError {
     /// It is no library.
     #[error("the module is not a library: it has no `dylink.0` section, or a damaged one")]
     NotALibrary,
+    /// Its initialisation failed, and had said something.
+    #[error(transparent)]
+    Init(Box<FailedInit>),
+    /// There is no such runtime.
+    #[error("there is no runtime `{0}`")]
+    NoRuntime(FunctionName),
     /// It has no entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -72,7 +83,37 @@ pub enum ForgeError {
     Bind(#[from] BindError),
 }
 
+/// An initialisation that failed.
+#[derive(Debug)]
+pub struct FailedInit {
+    /// How.
+    pub error: ProtoError,
+    /// What it had printed.
+    pub printed: String,
+}
+
+impl std::fmt::Display for FailedInit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for FailedInit {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
 impl ForgeError {
+    /// What an initialisation that failed had printed.
+    #[must_use]
+    pub fn printed(&self) -> Option<&str> {
+        match self {
+            Self::Init(failed) => Some(&failed.printed),
+            _ => None,
+        }
+    }
+
     /// Whether the system had no address space, mapping or memory left, and may have some again later.
     fn is_for_want_of_room(&self) -> bool {
         match self {
@@ -106,7 +147,8 @@ impl Problem for ForgeError {
                 ProblemType::Internal
             }
             Self::Proto(ProtoError::Capture(CaptureError::Image(_))) => ProblemType::Internal,
-            Self::Proto(_) => ProblemType::InvalidModule,
+            Self::Proto(_) | Self::Init(_) => ProblemType::InvalidModule,
+            Self::NoRuntime(_) => ProblemType::FunctionNotFound,
         }
     }
 
@@ -124,6 +166,12 @@ impl Problem for ForgeError {
             }
             Self::Proto(ProtoError::Trapped { .. } | ProtoError::Failed { .. }) => {
                 Some("Initialisation runs once, at the upload, without input.".into())
+            }
+            Self::Init(_) => {
+                Some("Initialisation runs once, at the upload: what it printed is below.".into())
+            }
+            Self::NoRuntime(name) => {
+                Some(format!("Upload its module once, as in `faasm upload {name} python.wasm`."))
             }
             _ => None,
         }
@@ -245,7 +293,7 @@ impl Forge {
             None => self.compile(registry, key, wasm)?,
         };
         timings.compile = lap(&mut begun);
-        let proto = self.initialise(&module, name)?;
+        let proto = self.initialise(&module, name, &[])?;
         let snapshot = self.keep(registry, name, &proto);
         timings.init = lap(&mut begun);
         Ok(Forged { proto, wasm: digest, object: key, snapshot, compiled, timings })
@@ -301,6 +349,34 @@ impl Forge {
         modules
     }
 
+    /// Makes the Proto of an uploaded script for the runtime with this digest; the script is in the registry then.
+    pub(crate) fn forge_script(
+        &self,
+        registry: &Registry,
+        name: &FunctionName,
+        wasm: Digest,
+        script: &[u8],
+    ) -> Result<Forged, ForgeError> {
+        let begun = Instant::now();
+        let key = self.object_key(wasm);
+        let kept = self.kept(registry, key)?;
+        let compiled = kept.is_none();
+        let module = match kept {
+            Some(module) => module,
+            None => self.compile(registry, key, &registry.wasm(wasm)?)?,
+        };
+        let compile = begun.elapsed();
+        registry.put_wasm(script)?;
+        let proto = self.initialise(&module, name, script)?;
+        let snapshot = self.keep(registry, name, &proto);
+        let timings = ForgeTimings {
+            validate: Duration::ZERO,
+            compile,
+            init: begun.elapsed().saturating_sub(compile),
+        };
+        Ok(Forged { proto, wasm, object: key, snapshot, compiled, timings })
+    }
+
     /// Makes the Proto of a function that the registry has: from its snapshot, without running anything. Initialises it
     /// again if that does not fit here any more, and compiles it again if its object does not.
     pub(crate) fn restore(
@@ -309,6 +385,7 @@ impl Forge {
         function: &Function,
     ) -> Result<Proto, ForgeError> {
         let (registry, record) = (directory.registry(), function.record());
+        let script = record.script.map(|digest| registry.wasm(digest)).transpose()?;
         if record.object == self.object_key(record.wasm)
             && let Some(module) = self.kept(registry, record.object)?
         {
@@ -316,13 +393,18 @@ impl Forge {
             if let Some(proto) = self.restored(registry, function, &modules) {
                 return Ok(proto);
             }
-            let proto = self.initialise(&module, function.name())?;
+            let script = script.as_deref().unwrap_or_default();
+            let proto = self.initialise(&module, function.name(), script)?;
             let snapshot = self.keep(registry, function.name(), &proto);
             directory.renewed(function, record.object, snapshot)?;
             return Ok(proto);
         }
         tracing::info!(function = %function.name(), "the kept object does not fit this compiler or machine: compiling");
-        let forged = self.forge(registry, function.name(), &registry.wasm(record.wasm)?)?;
+        let name = function.name();
+        let forged = match &script {
+            Some(script) => self.forge_script(registry, name, record.wasm, script)?,
+            None => self.forge(registry, name, &registry.wasm(record.wasm)?)?,
+        };
         directory.renewed(function, forged.object, forged.snapshot)?;
         Ok(forged.proto)
     }
@@ -337,7 +419,7 @@ impl Forge {
         let (name, digest) = (function.name(), function.record().snapshot?);
         let restore = || -> Result<Proto, ForgeError> {
             // As of the objects, every byte is looked at once in a process's life: a failing disk shows itself here.
-            let (recipe, data) = (self.recipe(None), self.bare_state(name)?);
+            let (recipe, data) = (self.recipe(None), self.state(name, &[])?);
             let snapshots = registry.snapshots();
             let restored = snapshots.restore(&recipe, digest.into(), modules, Check::Bytes, data);
             Ok(restored.map_err(RegistryError::from)?)
@@ -374,9 +456,26 @@ impl Forge {
         }
     }
 
-    fn initialise(&self, module: &Module, name: &FunctionName) -> Result<Proto, ForgeError> {
+    /// Initialises a module, with a script as its input if it is a runtime.
+    fn initialise(
+        &self,
+        module: &Module,
+        name: &FunctionName,
+        script: &[u8],
+    ) -> Result<Proto, ForgeError> {
         let recipe = self.recipe(Some(Instant::now() + self.init_time));
-        let proto = Proto::make(&recipe, module, self.bare_state(name)?)?;
+        let printed = Capture::new(PRINTED);
+        let [stdout, stderr] = [(); 2].map(|()| Output::Capture(printed.clone()));
+        let state = self.state(name, script)?.with_streams(stdout, stderr);
+        let proto = Proto::make(&recipe, module, state).map_err(|error| {
+            let printed = String::from_utf8_lossy(&printed.take()).into_owned();
+            match error {
+                ProtoError::Failed { .. } | ProtoError::Trapped { .. } if !printed.is_empty() => {
+                    ForgeError::Init(Box::new(FailedInit { error, printed }))
+                }
+                _ => error.into(),
+            }
+        })?;
         proto.main()?;
         Ok(proto)
     }
@@ -392,11 +491,11 @@ impl Forge {
         }
     }
 
-    /// The host's state of a function without state and calls.
-    fn bare_state(&self, name: &FunctionName) -> Result<HostState, BindError> {
+    /// The host's state of a function without state and calls, with this input.
+    fn state(&self, name: &FunctionName, input: &[u8]) -> Result<HostState, BindError> {
         let files = self.files.tenant(name.namespace())?;
         let host = bare_host(name, files, self.origin).libraries(Shelf::new(&self.shared, name));
-        Ok(host.build()?.call(CallId(0), Vec::new()))
+        Ok(host.build()?.call(CallId(0), input.to_vec()))
     }
 
     /// Where the object of a module is kept: each compiler has its own.

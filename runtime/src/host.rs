@@ -20,7 +20,7 @@ use crate::directory::Directory;
 use crate::executors::{ExecutorLimits, Executors, Shared, Task};
 use crate::files::{FileLimits, FileStore, FilesError};
 use crate::forge::{
-    Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, MissingImports,
+    Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, Forged, MissingImports,
 };
 use crate::function::{BindError, Function};
 use crate::invocation::InvocationIds;
@@ -198,11 +198,41 @@ impl Host {
     /// [`UploadError`]; the function of this name, if there is one, stays as it is then.
     pub fn upload(&self, name: &FunctionName, wasm: &[u8]) -> Result<Uploaded, UploadError> {
         let forged = self.shared.forge.forge(self.shared.directory.registry(), name, wasm)?;
-        let record =
-            Record { snapshot: forged.snapshot, ..record(wasm, forged.wasm, forged.object) };
+        self.publish(name, forged, wasm.len() as u64, None)
+    }
+
+    /// Makes `script` the function `name`: initialised by the function `runtime`, whose initialisation has it as input.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::upload`].
+    pub fn upload_script(
+        &self,
+        name: &FunctionName,
+        runtime: &FunctionName,
+        script: &[u8],
+    ) -> Result<Uploaded, UploadError> {
+        let no_runtime = || ForgeError::NoRuntime(runtime.clone());
+        let runtime = self.function(runtime).ok_or_else(no_runtime)?;
+        let Record { wasm, wasm_bytes, .. } = *runtime.record();
+        let registry = self.shared.directory.registry();
+        let forged = self.shared.forge.forge_script(registry, name, wasm, script)?;
+        self.publish(name, forged, wasm_bytes, Some(Digest::of(script)))
+    }
+
+    /// Commits a function and makes it callable.
+    fn publish(
+        &self,
+        name: &FunctionName,
+        forged: Forged,
+        wasm_bytes: u64,
+        script: Option<Digest>,
+    ) -> Result<Uploaded, UploadError> {
+        let made = record(forged.wasm, forged.object);
+        let record = Record { script, wasm_bytes, snapshot: forged.snapshot, ..made };
         let function = self.shared.binder.bind(name.clone(), record, Some(forged.proto))?;
         let replaced = self.shared.directory.publish(&function)?;
-        tracing::info!(function = %name, bytes = wasm.len(), compiled = forged.compiled, "uploaded");
+        tracing::info!(function = %name, bytes = wasm_bytes, compiled = forged.compiled, "uploaded");
         Ok(Uploaded { function, replaced, compiled: forged.compiled, timings: forged.timings })
     }
 
@@ -232,7 +262,7 @@ impl Host {
         let directory = &self.shared.directory;
         let (module, digest, object) =
             self.shared.forge.forge_library(directory.registry(), wasm)?;
-        let record = record(wasm, digest, object);
+        let record = Record { wasm_bytes: wasm.len() as u64, ..record(digest, object) };
         let library = Library::new(name.clone(), record, Some(module));
         let replaced = directory.publish_library(&library)?;
         tracing::info!(library = %name, bytes = wasm.len(), "uploaded");
@@ -330,12 +360,13 @@ impl Host {
 }
 
 /// The record of an upload that happens now.
-fn record(wasm: &[u8], digest: Digest, object: Digest) -> Record {
+fn record(wasm: Digest, object: Digest) -> Record {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Record {
         format: RECORD_FORMAT,
-        wasm: digest,
-        wasm_bytes: wasm.len() as u64,
+        wasm,
+        script: None,
+        wasm_bytes: 0,
         object,
         snapshot: None,
         uploaded: since.as_secs(),

@@ -5,7 +5,7 @@
 //! ```text
 //! DIR/lock                         held by the one server that uses DIR
 //! DIR/key                          32 bytes, mode 0600: the key of the seals of DIR's objects
-//! DIR/wasm/DIGEST                  uploaded modules, by the digest of their bytes
+//! DIR/wasm/DIGEST                  uploaded modules and scripts, by the digest of their bytes
 //! DIR/objects/KEY                  verified objects, by digest of module, target, features and compiler; see
 //!                                  [`faasm_vm::CodeCache`]
 //! DIR/functions/NAMESPACE/FUNCTION records: JSON, see [`Record`]
@@ -67,8 +67,11 @@ impl Kind {
 pub struct Record {
     /// [`RECORD_FORMAT`].
     pub format: u32,
-    /// Digest of the uploaded module.
+    /// Digest of the uploaded module, or of the runtime's.
     pub wasm: Digest,
+    /// Of a function that is a script for a runtime: the script's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Digest>,
     /// Length of the module, in bytes.
     pub wasm_bytes: u64,
     /// Where its object is: see [`Registry::objects`].
@@ -295,8 +298,9 @@ impl Registry {
         for kind in Kind::ALL {
             records.extend(self.records(kind)?);
         }
+        let uploaded = |(_, record): &(_, Record)| [Some(record.wasm), record.script];
         let wasm: HashSet<String> =
-            records.iter().map(|(_, record)| record.wasm.to_string()).collect();
+            records.iter().flat_map(uploaded).flatten().map(|digest| digest.to_string()).collect();
         let objects: HashSet<String> =
             records.iter().map(|(_, record)| record.object.to_string()).collect();
         for (folder, keep) in [("tmp", HashSet::new()), ("wasm", wasm), ("objects", objects)] {

@@ -17,7 +17,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("snapshot", "a Proto at rest, restored in another process"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
     ("merge", "diffs of memories and their merging, against plain loops"),
-    ("python", "CPython with an imported standard library, from its Proto"),
+    ("python", "CPython from its Proto, and programs in it against the native one"),
 ];
 
 /// Those that need no rival engine, and so do not build one: `benches/benches/NAME.rs`.

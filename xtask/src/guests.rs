@@ -11,7 +11,7 @@ use crate::shell::{output, root, run, say};
 pub(crate) struct Options {
     /// Guests by name; without one, all small ones.
     names: Vec<String>,
-    /// Also build and run the programs that are too large to commit (CPython).
+    /// Also build and run the programs that are too large to commit (CPython, functions in Python, NumPy).
     #[arg(long)]
     test: bool,
 }
@@ -27,6 +27,8 @@ pub(crate) fn build(options: &Options) -> Result<()> {
     report_drift()?;
     if options.test {
         run("building and running CPython", &mut script("cpython/test.sh"))?;
+        run("functions in Python", &mut script("python/test.sh"))?;
+        run("NumPy", &mut script("numpy/test.sh"))?;
     }
     Ok(())
 }

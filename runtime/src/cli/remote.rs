@@ -34,17 +34,23 @@ pub(super) struct Upload {
     /// The function's name.
     #[arg(value_name = "USER/NAME")]
     name: FunctionName,
-    /// The module.
-    wasm: PathBuf,
+    /// The module, or a script for a runtime.
+    file: PathBuf,
     /// It is a library, which functions of the same user load (`dlopen`) by its name.
-    #[arg(long, conflicts_with = "libraries")]
+    #[arg(long, conflicts_with_all = ["libraries", "runtime"])]
     library: bool,
     /// Upload this library first, for the same user; without a name, under its file's.
     #[arg(long = "lib", value_name = "[NAME=]FILE")]
     libraries: Vec<Named>,
+    /// The runtime that runs the script, itself an uploaded function; for files that end in `.py` it is `faasm/python`.
+    #[arg(long, value_name = "USER/NAME")]
+    runtime: Option<FunctionName>,
     #[command(flatten)]
     server: Server,
 }
+
+/// Runtimes of scripts, by the endings of their files.
+const RUNTIMES: &[(&str, &str)] = &[("py", "faasm/python")];
 
 /// Options of `faasm invoke`.
 #[derive(Args, Debug)]
@@ -126,15 +132,31 @@ impl Server {
 
 pub(super) fn upload(options: &Upload) -> Done {
     if options.library {
-        return upload_library(&options.server, &options.name, &options.wasm);
+        return upload_library(&options.server, &options.name, &options.file);
     }
     for Named { name, file } in &options.libraries {
         let name = options.name.sibling(name);
         let name = name.map_err(|error| Failure::usage(error.to_string()))?;
         upload_library(&options.server, &name, file)?;
     }
-    let wasm = fs::read(&options.wasm).map_err(|error| Failure::file(&options.wasm, &error))?;
-    let answer = options.server.send(Method::PUT, &path(&options.name), HeaderMap::new(), wasm)?;
+    let bytes = fs::read(&options.file).map_err(|error| Failure::file(&options.file, &error))?;
+    let mut headers = HeaderMap::new();
+    if let Some(runtime) = runtime(options)
+        && let Ok(value) = HeaderValue::from_str(&runtime)
+    {
+        headers.insert(HeaderName::from_static("faasm-runtime"), value);
+    }
+    let answer = match options.server.send(Method::PUT, &path(&options.name), headers, bytes) {
+        Err(error) => {
+            if let ClientError::Problem(reported) = &error
+                && let Some(output) = &reported.output
+            {
+                eprint!("{output}");
+            }
+            return Err(error.into());
+        }
+        answer => answer?,
+    };
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let timing = |name: &str| document["timings_ms"][name].as_f64().unwrap_or_default();
     let compiled =
@@ -154,6 +176,16 @@ fn upload_library(server: &Server, name: &FunctionName, file: &Path) -> Done {
     let bytes = wasm.len();
     server.send(Method::PUT, &library_path(name), HeaderMap::new(), wasm)?;
     print(format_args!("library {name} uploaded ({bytes} bytes)\n"))
+}
+
+/// The runtime of what is uploaded, if it is a script.
+fn runtime(options: &Upload) -> Option<String> {
+    let by_ending = || {
+        let ending = options.file.extension()?;
+        let mut known = RUNTIMES.iter();
+        known.find(|(of, _)| ending == *of).map(|(_, runtime)| (*runtime).to_owned())
+    };
+    options.runtime.as_ref().map(ToString::to_string).or_else(by_ending)
 }
 
 pub(super) fn invoke(options: &Invoke) -> Done {

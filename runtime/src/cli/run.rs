@@ -20,7 +20,7 @@ use super::libraries::{Named, Shelf};
 use super::paths;
 use super::profile::ProfileOptions;
 use super::run_threads;
-use crate::forge::{ForgeError, MissingImports};
+use super::stubs::{self, Stub};
 use crate::invocation::random_bytes;
 use crate::problem::EXIT_TRAP;
 use crate::size;
@@ -39,9 +39,13 @@ pub(super) struct Options {
     /// Give the guest an environment variable; without a value, the one that it has here.
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     env: Vec<String>,
-    /// Call this exported function with the arguments as numbers, and print its results.
+    /// Call this exported function with the arguments as numbers, and print its results. One without parameters finds
+    /// the arguments as a program does.
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
+    /// Answer calls of this import, which the host interface does not have, with a number; without one, with 0.
+    #[arg(long = "stub", value_name = "MODULE.NAME[=NUMBER]")]
+    stubs: Vec<Stub>,
     /// Memory of the guest.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size::parse)]
     memory: u64,
@@ -82,6 +86,8 @@ pub(super) fn run(options: &Options) -> Done {
     let host = host.map_err(|error| Failure::usage(error.to_string()))?;
     let mut linker = Linker::new(&engine);
     faasm_hostif::link(&mut linker).map_err(|error| Failure::internal(&error))?;
+    stubs::define(&options.stubs, &mut linker, &module)
+        .map_err(|failure| failure.at(&options.file))?;
     let limits = StoreLimits { memory_bytes: options.memory, ..StoreLimits::default() };
     if options.invoke.is_none() && module.info().memories.iter().any(|memory| memory.shared) {
         return match run_threads::run((&engine, &linker), &module, limits, &host)? {
@@ -130,9 +136,7 @@ fn host(options: &Options) -> Result<HostBuilder, Failure> {
             .namespace("run"),
         )
         .arg(options.file.to_string_lossy().as_bytes());
-    if options.invoke.is_none() {
-        builder = options.args.iter().fold(builder, |builder, arg| builder.arg(arg.as_bytes()));
-    }
+    builder = options.args.iter().fold(builder, |builder, arg| builder.arg(arg.as_bytes()));
     for variable in &options.env {
         let inherited = || std::env::var(variable).ok();
         let (name, value) = match variable.split_once('=') {
@@ -172,9 +176,6 @@ fn load(options: &Options, file: &[u8]) -> Result<(Engine, Module), Failure> {
     let engine = Engine::new(config).map_err(|error| Failure::internal(&error))?;
     let module = Module::load(&engine, compiled.as_deref().unwrap_or(file));
     let module = module.map_err(|error| refused(options, &error))?;
-    if let Err(error) = faasm_hostif::check_imports(module.info()) {
-        return Err(Failure::problem(&ForgeError::from(MissingImports(error))).at(&options.file));
-    }
     Ok((engine, module))
 }
 
@@ -245,9 +246,12 @@ fn no_function(store: &Store<HostState>, instance: Instance, name: &str) -> Fail
     }
 }
 
-/// The arguments as values of the function's parameter types.
+/// The arguments as values of the function's parameter types. One without parameters finds them as a program does.
 fn arguments(store: &Store<HostState>, func: Func, args: &[String]) -> Result<Vec<Val>, Failure> {
     let params = &func.ty(store).params;
+    if params.is_empty() {
+        return Ok(Vec::new());
+    }
     if params.len() != args.len() {
         return Err(Failure::usage(format!(
             "the function takes {} arguments, not {}",

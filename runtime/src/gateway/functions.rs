@@ -28,6 +28,8 @@ struct Description {
     function: String,
     wasm_digest: String,
     wasm_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_digest: Option<String>,
     uploaded: u64,
 }
 
@@ -40,9 +42,22 @@ impl From<&Arc<Function>> for Description {
             function: name.function().to_owned(),
             wasm_digest: record.wasm.to_string(),
             wasm_bytes: record.wasm_bytes,
+            script_digest: record.script.map(|digest| digest.to_string()),
             uploaded: record.uploaded,
         }
     }
+}
+
+/// Names the runtime that an uploaded script is for: `NAMESPACE/FUNCTION`.
+const RUNTIME: HeaderName = HeaderName::from_static("faasm-runtime");
+
+/// The runtime of the request's script, if its body is one.
+fn runtime(headers: &HeaderMap) -> Result<Option<FunctionName>, Failure> {
+    let Some(value) = headers.get(RUNTIME) else { return Ok(None) };
+    let bad =
+        |what: String| Failure::new(ProblemType::InvalidRequest, format!("{RUNTIME}: {what}"));
+    let text = value.to_str().map_err(|error| bad(error.to_string()))?;
+    Ok(Some(text.parse().map_err(|error: NameError| bad(error.to_string()))?))
 }
 
 /// The function's name in a path.
@@ -54,7 +69,7 @@ fn bad_name(error: &NameError) -> Failure {
     Failure::new(ProblemType::InvalidRequest, error.to_string())
 }
 
-/// `PUT /v1/namespaces/{ns}/functions/{fn}`.
+/// `PUT /v1/namespaces/{ns}/functions/{fn}`, of a module or of a script for a runtime.
 pub(super) async fn upload(
     State(gateway): State<Gateway>,
     Path(path): Path<(String, String)>,
@@ -62,12 +77,16 @@ pub(super) async fn upload(
     body: Body,
 ) -> Result<Response, Failure> {
     let name = name(&path)?;
+    let runtime = runtime(&headers)?;
     let (wasm, _share) = body::read(&gateway, &headers, body, gateway.limits.module_bytes).await?;
     let lost = |_| Failure::new(ProblemType::Internal, "The upload was lost.");
     let permit = Arc::clone(&gateway.uploads).acquire_owned().await.map_err(|_| lost(()))?;
     let host = Arc::clone(&gateway.host);
     let upload = tokio::task::spawn_blocking(move || {
-        let uploaded = host.upload(&name, &wasm);
+        let uploaded = match &runtime {
+            Some(runtime) => host.upload_script(&name, runtime, &wasm),
+            None => host.upload(&name, &wasm),
+        };
         drop(permit);
         uploaded
     });
@@ -88,7 +107,8 @@ fn uploaded_response(uploaded: &Uploaded) -> Response {
     });
     document["compiled"] = uploaded.compiled.into();
     let mut response = (status, Json(document)).into_response();
-    let etag = format!("\"{}\"", uploaded.function.record().wasm);
+    let record = uploaded.function.record();
+    let etag = format!("\"{}\"", record.script.unwrap_or(record.wasm));
     let timing = format!(
         "validate;dur={:.3}, compile;dur={:.3}, init;dur={:.3}",
         timings.validate.as_secs_f64() * 1e3,
@@ -111,7 +131,10 @@ pub(super) fn upload_failure(error: &UploadError) -> Failure {
                 missing.0.iter().map(|import| import.to_string().into()).collect();
             failure.with("imports", imports)
         }
-        _ => failure,
+        _ => match error.printed() {
+            Some(printed) => failure.with("output", printed),
+            None => failure,
+        },
     }
 }
 

@@ -10,6 +10,7 @@ fn record(registry: &Registry, wasm: &[u8]) -> Record {
     Record {
         format: RECORD_FORMAT,
         wasm: digest,
+        script: None,
         wasm_bytes: wasm.len() as u64,
         object,
         snapshot: None,

@@ -10,6 +10,7 @@ mod isolation;
 mod libraries;
 mod limits;
 mod process;
+mod scripts;
 mod snapshots;
 mod stress;
 mod threads;

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Builds the runtime, uploads it and the functions in tests/ to a server, calls them and compares their answers.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+faasm="${FAASM:-$root/target/release/faasm}"
+
+"$here/build.sh"
+[ -n "${FAASM:-}" ] || cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p faasm-runtime
+work=$(mktemp -d)
+"$faasm" serve --data "$work/data" --listen 127.0.0.1:0 > "$work/address" 2> "$work/log" &
+server=$!
+trap 'kill $server; wait $server || true; rm -rf "$work"' EXIT
+until grep -q http "$work/address"; do sleep 0.1; kill -0 $server; done
+FAASM_URL=$(grep -o 'http://.*' "$work/address")
+export FAASM_URL
+
+failures=0
+# expect WANTED CODE COMMAND...: what it prints, and how it exits.
+expect() {
+    local wanted=$1 code=$2 got=0 said
+    shift 2
+    said=$("$@" 2> "$work/err") || got=$?
+    if [ "$said" != "$wanted" ] || [ "$got" != "$code" ]; then
+        failures=$((failures + 1))
+        printf 'FAILED %s\n  wanted %s: %s\n  got %s: %s\n' "$*" "$code" "$wanted" "$got" "$said" >&2
+        cat "$work/err" >&2
+    fi
+}
+call() { "$faasm" invoke "$@"; }
+
+"$faasm" upload faasm/python "$root/target/guests/python/python.wasm" > "$work/said"
+for file in "$here"/tests/*.py "$here"/template/function.py; do
+    "$faasm" upload "demo/$(basename "$file" .py)" "$file" > "$work/said"
+done
+
+expect 'io.py:hello' 0 call demo/io -d hello
+expect 'io.py:' 0 call demo/io
+expect 'late' 0 call demo/io -d set
+expect '' 1 call demo/io -d code
+expect '' 1 call demo/io -d exit
+expect 'no such thing' 1 call demo/io -d text
+expect "Traceback (most recent call last):
+  File \"io.py\", line 13, in main
+    raise KeyError(\"nothing\")
+KeyError: 'nothing'" 1 call demo/io -d raise
+expect '3' 0 call faasm/python -d 'print(1 + 2)'
+expect 'Hello, you!' 0 call demo/function -d you
+
+expect '' 0 call demo/state -d write
+expect '' 0 call demo/state -d change
+expect "[b'a value', 32, [5, 1, 4, 10], [b'\\x00\\x00', b'\\x01\\x01', b'\\x02\\x02'], \"<state 'counts' of 32 bytes>\", 'KeyError', 'KeyError', 'ValueError', 'ValueError', 'nothing']" 0 call demo/state
+expect "[0, 2, 4, 6, 8, b'io.py:\\x00other', b'0<1<2<3', b'before', 1, 'ValueError: for good', 'ValueError', 'ValueError', 'ValueError']" 0 call demo/chain
+
+first=$(call demo/library)
+second=$(call demo/library)
+expect '1 14dbb070 True 0.1428571428571428571428571429' 0 echo "${first% * *}"
+expect "${first% * *}" 0 echo "${second% * *}"
+[ "$first" != "$second" ] || { echo "FAILED two calls drew the same random numbers" >&2; failures=$((failures + 1)); }
+
+# Files that fail at their top are refused with a traceback.
+printf 'import json\nimport nothere\n' > "$work/bad.py"
+expect '' 2 "$faasm" upload demo/bad "$work/bad.py"
+grep -q "ModuleNotFoundError: No module named 'nothere'" "$work/err" || { echo 'FAILED no traceback' >&2; failures=$((failures + 1)); }
+printf 'main = 3\n' > "$work/bad.py"
+expect '' 2 "$faasm" upload demo/bad "$work/bad.py"
+grep -q 'bad.py defines neither faasm_main() nor main()' "$work/err" || { echo 'FAILED no reason' >&2; failures=$((failures + 1)); }
+expect '' 3 "$faasm" upload --runtime demo/nothere demo/bad "$work/bad.py"
+
+if [ "$failures" != 0 ]; then
+    echo "$failures answers of Python are wrong" >&2
+    exit 1
+fi
+echo "Python's answers are right" >&2
