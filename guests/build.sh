@@ -18,6 +18,8 @@ layout=(-Wl,--stack-first -Wl,-z,stack-size=65536)
 link=("${layout[@]}" -Wl,--strip-debug)
 sdk=(-I "$here/c/include" -nostartfiles "$chain"/sdk/start.o "$chain"/sdk/libfaasm.a
     -Wl,--export=malloc -Wl,--export=free -Wl,--export-table)
+# WebAssembly's exceptions as they were standardised; clang's default is what they were before.
+new_exceptions=(-mllvm -wasm-use-legacy-eh=false)
 
 # The SDK: a library, and the start file, which is linked by name.
 build_sdk() {
@@ -28,7 +30,8 @@ build_sdk() {
         clang-22 "${target[@]}" -std=gnu23 -O3 -I "$here/c/include" -c "$source" \
             -o "$chain/sdk/$(basename "${source%.c}").o"
     done
-    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o"
+    llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o" \
+        "$chain/sdk/posix.o"
 }
 
 # What includes the SDK's headers is a function; the rest are plain WASI programs.
@@ -45,6 +48,28 @@ build_c() {
         *) clang-22 "${target[@]}" -std=gnu23 -O3 "$source" "${extra[@]}" "${link[@]}" -o "$out" ;;
     esac
     chmod 644 "$out"
+}
+
+# The demo programs: functions of named checks, each with the flags that its subject needs.
+build_demo() {
+    local source=$1 name flags=()
+    name=$(basename "${source%.*}")
+    case "$name" in
+        language) flags=(-lc-printscan-long-double) ;;
+        setjmp) flags=("${new_exceptions[@]}" -mllvm -wasm-enable-sjlj -lsetjmp) ;;
+        simd) flags=(-msimd128) ;;
+        exception) flags=(-fwasm-exceptions "${new_exceptions[@]}" -nostdlib++ \
+            "$("$here/c/cxx-exceptions.sh")" -lc++) ;;
+        *) [ "${source##*.}" = c ] || flags=(-fno-exceptions) ;;
+    esac
+    case "$source" in
+        *.cpp) clang++-22 "${target[@]}" -std=c++23 -Os "$source" "${sdk[@]}" "${flags[@]}" "${link[@]}" \
+            -Wl,--strip-all \
+            -o "$here/c/build/$name.wasm" ;;
+        *) clang-22 "${target[@]}" -std=gnu23 -O2 "$source" "${sdk[@]}" "${flags[@]}" "${link[@]}" \
+            -o "$here/c/build/$name.wasm" ;;
+    esac
+    chmod 644 "$here/c/build/$name.wasm"
 }
 
 # These keep their debugging information, in each version of DWARF that compilers write: it is what is tested.
@@ -87,6 +112,12 @@ for source in "$here"/c/functions/*.c "$here"/c/functions/*.cpp "$here"/c/misbeh
     if wanted "$(basename "${source%.*}")" "$@"; then
         echo "building $(basename "${source%.*}")" >&2
         build_c "$source"
+    fi
+done
+for source in "$here"/c/demo/*.c "$here"/c/demo/*.cpp; do
+    if wanted "$(basename "${source%.*}")" "$@"; then
+        echo "building demo $(basename "${source%.*}")" >&2
+        build_demo "$source"
     fi
 done
 for source in "$here"/c/debug/*.c; do

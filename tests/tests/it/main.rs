@@ -6,6 +6,7 @@ mod functions;
 mod gateway;
 mod host;
 mod isolation;
+mod languages;
 mod limits;
 mod process;
 mod snapshots;
