@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use faasm_runtime::call::CallError;
+
 use crate::host::{TestHost, name, root, wasm};
 use crate::process::{binary, code, text};
 
@@ -114,6 +116,21 @@ fn rust_counts_words_as_c_does() {
     for parts in ["1", "4", "64"] {
         assert_eq!(host.text("rust-wordcount", &format!("text {parts}")), counted);
     }
+}
+
+#[test]
+fn the_assemblyscript_package_keeps_its_promises() {
+    let host = TestHost::start();
+    upload_built(&host, "assemblyscript", &["checks", "echo", "counter"]);
+    assert_checks(&host, "assemblyscript-checks", 9);
+    assert_checks(&host, "assemblyscript-checks", 9);
+    let outcome = host.outcome("assemblyscript-echo", "grüße".as_bytes());
+    assert_eq!((outcome.return_code, outcome.output.as_slice()), (0, "grüße".as_bytes()));
+    let error = host.error("assemblyscript-echo", b"trap");
+    assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
+    assert_eq!(host.text("assemblyscript-counter", "key 8 100"), "800");
+    assert_eq!(host.outcome("assemblyscript-counter", b"key").return_code, 1);
+    host.assert_nobody_is_left();
 }
 
 /// Lua prints what Lua prints on the machine itself.
