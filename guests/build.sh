@@ -18,6 +18,8 @@ layout=(-Wl,--stack-first -Wl,-z,stack-size=65536)
 link=("${layout[@]}" -Wl,--strip-debug)
 sdk=(-I "$here/c/include" -nostartfiles "$chain"/sdk/start.o "$chain"/sdk/libfaasm.a
     -Wl,--export=malloc -Wl,--export=free -Wl,--export-table)
+# WebAssembly's exceptions as they were standardised; clang's default is what they were before.
+new_exceptions=(-mllvm -wasm-use-legacy-eh=false)
 
 # The SDK: a library, and the start file, which is linked by name.
 build_sdk() {
@@ -59,6 +61,27 @@ build_threads() {
         -Wl,--import-memory,--export-memory,--shared-memory,--max-memory=1073741824 \
         -Wl,--no-check-features,--stack-first -Wl,-z,stack-size=131072 -Wl,--strip-debug \
         -o "$here/c/build/$name.wasm"
+}
+
+# The demo programs: functions of named checks, each with the flags that its subject needs.
+build_demo() {
+    local source=$1 name flags=()
+    name=$(basename "${source%.*}")
+    case "$name" in
+        language) flags=(-lc-printscan-long-double) ;;
+        setjmp) flags=("${new_exceptions[@]}" -mllvm -wasm-enable-sjlj -lsetjmp) ;;
+        simd) flags=(-msimd128) ;;
+        exception) flags=(-fwasm-exceptions "${new_exceptions[@]}" -nostdlib++ \
+            "$("$here/c/cxx-exceptions.sh")" -lc++) ;;
+        *) [ "${source##*.}" = c ] || flags=(-fno-exceptions) ;;
+    esac
+    case "$source" in
+        *.cpp) clang++-22 "${target[@]}" -std=c++23 -Os "$source" "${sdk[@]}" "${flags[@]}" "${link[@]}" \
+            -Wl,--strip-all \
+            -o "$here/c/build/$name.wasm" ;;
+        *) clang-22 "${target[@]}" -std=gnu23 -O2 "$source" "${sdk[@]}" "${flags[@]}" "${link[@]}" \
+            -o "$here/c/build/$name.wasm" ;;
+    esac
     chmod 644 "$here/c/build/$name.wasm"
 }
 
@@ -163,6 +186,12 @@ for source in "$here"/c/threads/*.c "$here"/c/omp/*.c; do
         build_threads "$source"
     fi
 done
+for source in "$here"/c/demo/*.c "$here"/c/demo/*.cpp; do
+    if wanted "$(basename "${source%.*}")" "$@"; then
+        echo "building demo $(basename "${source%.*}")" >&2
+        build_demo "$source"
+    fi
+done
 for source in "$here"/c/debug/*.c; do
     if wanted "$(basename "${source%.*}")" "$@"; then
         echo "building $(basename "${source%.*}")" >&2
@@ -176,7 +205,7 @@ for source in "$here"/kernels/*.c; do
         build_kernel "$source"
     fi
 done
-for recipe in "$here"/quickjs "$here"/sqlite; do
+for recipe in "$here"/quickjs "$here"/sqlite "$here"/lua "$here"/rust "$here"/assemblyscript; do
     if [ -x "$recipe/build.sh" ] && wanted "$(basename "$recipe")" "$@"; then
         echo "building $(basename "$recipe")" >&2
         "$recipe/build.sh"

@@ -86,3 +86,8 @@ pid_t waitpid(pid_t pid, int* status, int options)
     errno = ECHILD;
     return -1;
 }
+
+pid_t wait(int* status)
+{
+    return waitpid(-1, status, 0);
+}

@@ -67,10 +67,10 @@ macro_rules! functions {
 
 mod dynlink;
 mod faasm;
-mod memory;
-mod threads;
 mod files;
+mod memory;
 mod objects;
+mod threads;
 mod wasi;
 
 /// All rows, family after family.

@@ -7,6 +7,7 @@ mod functions;
 mod gateway;
 mod host;
 mod isolation;
+mod languages;
 mod libraries;
 mod limits;
 mod process;

@@ -13,6 +13,15 @@
 extern "C" {
 #endif
 
+/* Any pointer as one to bytes. */
+#ifdef __cplusplus
+#define BYTES(pointer) reinterpret_cast<uint8_t*>(pointer)
+#define BYTES_CONST(pointer) reinterpret_cast<const uint8_t*>(pointer)
+#else
+#define BYTES(pointer) ((uint8_t*)(pointer))
+#define BYTES_CONST(pointer) ((const uint8_t*)(pointer))
+#endif
+
 /* ---- Initialisation ---- */
 
 /*

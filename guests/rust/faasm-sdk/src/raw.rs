@@ -1,0 +1,69 @@
+//! The host's functions that this crate uses, as they are imported.
+
+use std::ffi::{c_char, c_int};
+
+/// A function that can be chained by pointer.
+pub(crate) type Entry = extern "C" fn() -> i32;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    pub(crate) safe fn __faasm_await_call(call: u32) -> i32;
+    pub(crate) fn __faasm_read_input(buffer: *mut u8, len: usize) -> usize;
+    pub(crate) fn __faasm_write_output(output: *const u8, len: usize);
+    pub(crate) fn __faasm_chain_name(name: *const c_char, input: *const u8, len: usize) -> u32;
+    pub(crate) fn __faasm_chain_ptr(entry: Entry, input: *const u8, len: usize) -> u32;
+    pub(crate) fn __faasm_await_call_output(
+        call: u32,
+        output: *mut *mut u8,
+        len: *mut c_int,
+    ) -> i32;
+    pub(crate) fn __faasm_read_state(key: *const c_char, buffer: *mut u8, len: usize) -> usize;
+    pub(crate) fn __faasm_read_state_ptr(key: *const c_char, total: usize) -> *mut u8;
+    pub(crate) fn __faasm_read_state_offset(
+        key: *const c_char,
+        total: usize,
+        offset: usize,
+        buffer: *mut u8,
+        len: usize,
+    );
+    pub(crate) fn __faasm_read_state_offset_ptr(
+        key: *const c_char,
+        total: usize,
+        offset: usize,
+        len: usize,
+    ) -> *mut u8;
+    pub(crate) fn __faasm_write_state(key: *const c_char, data: *const u8, len: usize);
+    pub(crate) fn __faasm_write_state_offset(
+        key: *const c_char,
+        total: usize,
+        offset: usize,
+        data: *const u8,
+        len: usize,
+    );
+    pub(crate) fn __faasm_append_state(key: *const c_char, data: *const u8, len: usize);
+    pub(crate) fn __faasm_read_appended_state(
+        key: *const c_char,
+        data: *mut u8,
+        len: usize,
+        elements: usize,
+    );
+    pub(crate) fn __faasm_clear_appended_state(key: *const c_char);
+    pub(crate) fn __faasm_flag_state_offset_dirty(
+        key: *const c_char,
+        total: usize,
+        offset: usize,
+        len: usize,
+    );
+    pub(crate) fn __faasm_push_state(key: *const c_char);
+    pub(crate) fn __faasm_push_state_partial(key: *const c_char);
+    pub(crate) fn __faasm_pull_state(key: *const c_char, len: usize);
+    pub(crate) fn __faasm_lock_state_read(key: *const c_char);
+    pub(crate) fn __faasm_unlock_state_read(key: *const c_char);
+    pub(crate) fn __faasm_lock_state_write(key: *const c_char);
+    pub(crate) fn __faasm_unlock_state_write(key: *const c_char);
+}
+
+unsafe extern "C" {
+    pub(crate) fn free(memory: *mut u8);
+    pub(crate) fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8;
+}
