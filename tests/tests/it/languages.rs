@@ -198,3 +198,16 @@ fn lua_does_real_work() {
     assert_eq!(code(&ran), 0, "{}", text(&ran.stderr));
     assert_eq!(text(&ran.stdout), expected);
 }
+
+/// What a native build of the same sources says, too: `guests/tflite/test.sh`.
+#[test]
+fn tensorflow_lite_classifies_from_a_snapshot_that_has_the_model() {
+    let host = TestHost::start();
+    let folder = root().join("guests/tflite");
+    let wasm = fs::read(folder.join("build/mobilenet.wasm")).unwrap();
+    host.host.upload(&name("mobilenet"), &wasm).unwrap();
+    let expected = fs::read_to_string(folder.join("example.out")).unwrap();
+    for (image, line) in expected.lines().enumerate().take(2) {
+        assert_eq!(host.text("mobilenet", &image.to_string()), line);
+    }
+}
