@@ -208,7 +208,7 @@ for source in "$here"/kernels/*.c; do
         build_kernel "$source"
     fi
 done
-for recipe in "$here"/quickjs "$here"/sqlite "$here"/lua "$here"/rust "$here"/assemblyscript; do
+for recipe in "$here"/quickjs "$here"/sqlite "$here"/lua "$here"/rust "$here"/assemblyscript "$here"/javascript; do
     if [ -x "$recipe/build.sh" ] && wanted "$(basename "$recipe")" "$@"; then
         echo "building $(basename "$recipe")" >&2
         "$recipe/build.sh"

@@ -11,10 +11,17 @@ use crate::shell::{output, root, run, say};
 pub(crate) struct Options {
     /// Guests by name; without one, all small ones.
     names: Vec<String>,
-    /// Also build and run the programs that are too large to commit (CPython, functions in Python, NumPy).
+    /// Also build or fetch and run the programs that are too large to commit or to compare at each test.
     #[arg(long)]
     test: bool,
 }
+
+/// Programs whose answers are compared with a native build's, or proved; after CPython, whose test builds `faasm`.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("comparing Lua with Lua on this machine", "lua/test.sh"),
+    ("fetching and running Yosys", "yosys/test.sh"),
+    ("building and running TensorFlow Lite", "tflite/test.sh"),
+];
 
 pub(crate) fn build(options: &Options) -> Result<()> {
     let script = |name: &str| {
@@ -29,6 +36,9 @@ pub(crate) fn build(options: &Options) -> Result<()> {
         run("building and running CPython", &mut script("cpython/test.sh"))?;
         run("functions in Python", &mut script("python/test.sh"))?;
         run("NumPy", &mut script("numpy/test.sh"))?;
+        for (what, test) in PROGRAMS {
+            run(what, &mut script(test))?;
+        }
     }
     Ok(())
 }

@@ -133,6 +133,54 @@ fn the_assemblyscript_package_keeps_its_promises() {
     host.assert_nobody_is_left();
 }
 
+/// The engine with a script in its place, as `guests/javascript/pack.py` writes it.
+fn packed(script: &str) -> Vec<u8> {
+    let marker = "FAASM JAVASCRIPT MODULE ";
+    let empty = format!("{marker}{:07} ", 0);
+    let mut engine = fs::read(root().join("guests/javascript/build/engine.wasm")).unwrap();
+    let found: Vec<_> = engine
+        .windows(empty.len())
+        .enumerate()
+        .filter_map(|(at, window)| (window == empty.as_bytes()).then_some(at))
+        .collect();
+    let [at] = found[..] else { panic!("{found:?}") };
+    let filled = format!("{marker}{:07} {script}", script.len());
+    engine[at..at + filled.len()].copy_from_slice(filled.as_bytes());
+    engine
+}
+
+#[test]
+fn javascript_begins_behind_its_top_level() {
+    let host = TestHost::start();
+    for function in ["checks", "echo"] {
+        let path = root().join(format!("guests/javascript/functions/{function}.js"));
+        let wasm = packed(&fs::read_to_string(path).unwrap());
+        host.host.upload(&name(&format!("javascript-{function}")), &wasm).unwrap();
+    }
+    assert_checks(&host, "javascript-checks", 12);
+    assert_checks(&host, "javascript-checks", 12);
+    let input = b"\0\xff and more";
+    assert_eq!(host.outcome("javascript-echo", input).output, input);
+    let thrown = host.outcome("javascript-echo", b"throw");
+    assert_eq!(thrown.return_code, 1);
+    assert!(text(&thrown.output).starts_with("Error: as was asked for\n"), "{thrown:?}");
+    host.assert_nobody_is_left();
+}
+
+#[test]
+fn a_script_that_does_not_begin_is_refused() {
+    let host = TestHost::start();
+    for (function, script) in
+        [("throws", "throw new Error('early')"), ("imports", "import 'fs'"), ("wrong", "let let")]
+    {
+        let refused = host.host.upload(&name(function), &packed(script)).unwrap_err();
+        let said = format!("{refused:?}");
+        assert!(said.contains("_faasm_zygote"), "{function}: {said}");
+    }
+    let empty = fs::read(root().join("guests/javascript/build/engine.wasm")).unwrap();
+    assert!(host.host.upload(&name("empty"), &empty).is_err());
+}
+
 /// Lua prints what Lua prints on the machine itself.
 #[test]
 fn lua_does_real_work() {
@@ -149,4 +197,17 @@ fn lua_does_real_work() {
     let expected = fs::read_to_string(folder.join("example.out")).unwrap();
     assert_eq!(code(&ran), 0, "{}", text(&ran.stderr));
     assert_eq!(text(&ran.stdout), expected);
+}
+
+/// What a native build of the same sources says, too: `guests/tflite/test.sh`.
+#[test]
+fn tensorflow_lite_classifies_from_a_snapshot_that_has_the_model() {
+    let host = TestHost::start();
+    let folder = root().join("guests/tflite");
+    let wasm = fs::read(folder.join("build/mobilenet.wasm")).unwrap();
+    host.host.upload(&name("mobilenet"), &wasm).unwrap();
+    let expected = fs::read_to_string(folder.join("example.out")).unwrap();
+    for (image, line) in expected.lines().enumerate().take(2) {
+        assert_eq!(host.text("mobilenet", &image.to_string()), line);
+    }
 }
