@@ -11,6 +11,8 @@ pub(crate) const MEMORY: u32 = 2 << 16;
 /// Where strings begin, each in a cell of its own that ends with a NUL.
 const STRINGS: u32 = 1024;
 const CELL: u32 = 64;
+/// Where addresses begin as the calls of sockets take them, a pointer, a length and then the bytes, 32 for each.
+const ADDRESSES: u32 = 12 << 10;
 /// Where vectors of buffers begin, of which each has eight.
 const VECTORS: u32 = 16 << 10;
 /// Where subscriptions of `poll_oneoff` begin, 48 bytes each.
@@ -47,6 +49,8 @@ const TEXTS: &[&[u8]] = &[
     b"echo",
     b"nobody",
     b"open",
+    b"bucket",
+    b"bucket/key",
     b"faasm://file",
     b"faasm://../secret",
     b"localhost",
@@ -54,8 +58,8 @@ const TEXTS: &[&[u8]] = &[
     b"0123456789012345678901234567890123456789012345678901234567890",
 ];
 
-/// The directory that is open from the start.
-const DIRECTORY: u32 = 3;
+/// The directories that are open from the start: the shared files, and one of the host's.
+const DIRECTORIES: [u32; 2] = [3, 4];
 
 const EDGES: &[u32] = &[
     0,
@@ -76,11 +80,29 @@ const EDGES: &[u32] = &[
     u32::MAX,
 ];
 
+/// Of IPv4 and IPv6: this machine's, others', and those that nobody may reach.
+const HOSTS: [&[u8]; 7] = [
+    &[127, 0, 0, 1],
+    &[127, 0, 0, 1],
+    &[0; 4],
+    &[169, 254, 169, 254],
+    &[255; 4],
+    &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+    &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1],
+];
+
 /// The memory before the first call.
 pub(crate) fn memory(rng: &mut Rng) -> Vec<u8> {
     let mut memory = vec![0; MEMORY as usize];
     for (at, text) in (STRINGS as usize..).step_by(CELL as usize).zip(TEXTS) {
         memory[at..at + text.len()].copy_from_slice(text);
+    }
+    for at in (ADDRESSES as usize..VECTORS as usize).step_by(32) {
+        let host = HOSTS[rng.usize(..HOSTS.len())];
+        memory[at + 8..at + 8 + host.len()].copy_from_slice(host);
+        memory[at + 4] = u8::try_from(host.len()).unwrap_or_default();
+        memory[at..at + 4]
+            .copy_from_slice(&u32::try_from(at + 8).unwrap_or_default().to_le_bytes());
     }
     let mut put = |at: u32, value: u32| {
         memory[at as usize..at as usize + 4].copy_from_slice(&value.to_le_bytes());
@@ -126,7 +148,7 @@ fn word(function: &HostFunction, name: &str, text: &mut Option<usize>, rng: &mut
     let is = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     if is(&["fd"]) && !is(&["opened", "accepted", "flags"]) {
         let directory = function.touches == Touches::Paths && rng.u32(..4) > 0;
-        return if directory { DIRECTORY } else { descriptor(rng) };
+        return if directory { DIRECTORIES[rng.usize(..2)] } else { descriptor(rng) };
     }
     if is(&["iovs_len", "count", "subs"]) && !is(&["subscriptions"]) {
         return rng.u32(..10);
@@ -139,6 +161,9 @@ fn word(function: &HostFunction, name: &str, text: &mut Option<usize>, rng: &mut
     }
     if is(&["iovs"]) {
         return VECTORS + rng.u32(..(SUBSCRIPTIONS - VECTORS) / 8) * 8;
+    }
+    if is(&["address"]) {
+        return ADDRESSES + rng.u32(..(VECTORS - ADDRESSES) / 32) * 32;
     }
     if is(&["subscriptions"]) {
         return SUBSCRIPTIONS + rng.u32(..(SCRATCH - SUBSCRIPTIONS) / 48) * 48;
@@ -167,7 +192,7 @@ fn long(name: &str, rng: &mut Rng) -> u64 {
     }
 }
 
-/// The first are the streams and the directory; a program opens few more.
+/// The first are the streams and the directories; a program opens few more.
 fn descriptor(rng: &mut Rng) -> u32 {
     if rng.u32(..12) == 0 { rng.u32(..2000) } else { rng.u32(..9) }
 }

@@ -18,6 +18,8 @@
 
 mod arguments;
 mod campaign;
+#[path = "../../tests/it/store.rs"]
+mod store;
 mod world;
 
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,8 +12,8 @@ use anyhow::{Context, Result, bail, ensure};
 use faasm_compiler::{CompileOptions, compile, validate};
 use faasm_hostif::{
     Access, CallId, Calls, Capture, ChainError, ChainedOutcome, FAASM, Host, HostBuilder,
-    HostError, HostFunction, HostLimits, HostState, Input, Output, Preopen, Target, Touches, link,
-    signatures,
+    HostError, HostFunction, HostLimits, HostState, Input, NetworkHost, NetworkRules, Output,
+    Preopen, Target, Touches, link, signatures,
 };
 use faasm_sfi::pending::{Completer, Pending, pending};
 use faasm_state::{LocalTier, MemoryTier, Namespace};
@@ -24,6 +25,7 @@ use fastrand::Rng;
 use tempfile::TempDir;
 
 use crate::arguments;
+use crate::store::Store as Shared;
 
 /// How long a call may last, by its deadline.
 const DEADLINE: Duration = Duration::from_millis(40);
@@ -48,6 +50,9 @@ pub(crate) struct World {
     pages: Vec<(usize, Vec<u8>)>,
     outside: TempDir,
     host: Host,
+    network: NetworkHost,
+    /// Something that guests can send to.
+    _server: UdpSocket,
     calls: Arc<Functions>,
     victim: Store<HostState>,
     victim_pages: Vec<(usize, Vec<u8>)>,
@@ -83,7 +88,9 @@ impl World {
         let outside = tempfile::tempdir()?;
         std::fs::write(outside.path().join("secret"), SECRET)?;
         let calls = Arc::new(Functions::default());
-        let (host, victim_state) = tenants(outside.path(), &calls)?;
+        let network = NetworkHost::new(256)?;
+        let server = UdpSocket::bind("127.0.0.1:0")?;
+        let (host, victim_state) = tenants(outside.path(), &calls, &network)?;
         let limits = StoreLimits { memory_bytes: 16 << 20, ..StoreLimits::default() };
         let mut store = Store::for_module(&engine, &module, limits, life(&host, Vec::new()))?;
         let instance = linker.instantiate(&mut store, &module)?;
@@ -105,6 +112,8 @@ impl World {
             pages,
             outside,
             host,
+            network,
+            _server: server,
             calls,
             victim,
             victim_pages,
@@ -215,11 +224,11 @@ impl World {
             .collect::<Result<_>>()?;
         names.sort();
         assert_eq!(names, ["inside", "secret"], "what is outside of the directory");
-        (self.host, self.victim_state) = tenants(self.outside.path(), &self.calls)?;
+        (self.host, self.victim_state) = tenants(self.outside.path(), &self.calls, &self.network)?;
         let now = Resources::now()?;
         match self.resources {
             // A value holds a descriptor, and threads begin at their first use.
-            None if self.programs > 8 * LOOK => self.resources = Some(now),
+            None if self.programs > 128 * LOOK => self.resources = Some(now),
             Some(then) => {
                 let grown = now.descriptors > then.descriptors || now.threads > then.threads;
                 assert!(!grown, "{then:?} are {now:?}");
@@ -232,11 +241,32 @@ impl World {
 
 /// Whether a function may end a call in this way.
 fn fair(function: &HostFunction, trap: &Trap) -> bool {
-    let waits = matches!(function.touches, Touches::Waiting | Touches::Calls | Touches::State);
+    let waits = match function.touches {
+        Touches::Waiting
+        | Touches::File
+        | Touches::Paths
+        | Touches::Calls
+        | Touches::State
+        | Touches::Objects
+        | Touches::Network
+        | Touches::Libraries
+        | Touches::Memory
+        | Touches::Threads => true,
+        Touches::Nothing
+        | Touches::Strings
+        | Touches::Clock
+        | Touches::Random
+        | Touches::Descriptors
+        | Touches::Exit
+        | Touches::Data
+        | Touches::Host => false,
+    };
     match trap.kind() {
         TrapKind::Host(error) => function.module == FAASM && error.is::<HostError>(),
-        TrapKind::Exit(_) => function.touches == Touches::Exit,
-        TrapKind::Code(TrapCode::Interrupted) => waits || function.touches == Touches::File,
+        TrapKind::Exit(_) => {
+            function.touches == Touches::Exit || function.name == "__faasm_thread_exit"
+        }
+        TrapKind::Code(TrapCode::Interrupted) => waits,
         TrapKind::Code(_) | TrapKind::Exception(_) => false,
     }
 }
@@ -254,7 +284,11 @@ fn memory_of(store: &Store<HostState>, instance: Instance) -> Result<Memory> {
 }
 
 /// What guests are given, all new, and the state of another tenant on the same tier.
-fn tenants(outside: &Path, calls: &Arc<Functions>) -> Result<(Host, Namespace)> {
+fn tenants(
+    outside: &Path,
+    calls: &Arc<Functions>,
+    network: &NetworkHost,
+) -> Result<(Host, Namespace)> {
     let inside = outside.join("inside");
     furnish(&inside)?;
     let tier = LocalTier::new(Arc::new(MemoryTier::default()), faasm_state::Limits::default());
@@ -267,6 +301,15 @@ fn tenants(outside: &Path, calls: &Arc<Functions>) -> Result<(Host, Namespace)> 
         .preopen(Preopen::open(&inside, "/data", Access::ReadWrite)?)
         .calls(Arc::clone(calls) as Arc<dyn Calls>)
         .state(tier.namespace("attacker"))
+        .files(Shared::with(&[
+            ("file", b"shared"),
+            ("dir/inner", b"shared, too"),
+            ("bucket/key", b"1"),
+        ]))
+        .network(network.network(NetworkRules {
+            allow: vec!["127.0.0.1:*".parse()?, "localhost:1-1000".parse()?],
+            ..NetworkRules::default()
+        }))
         .limits(HostLimits {
             output_bytes: 1 << 20,
             input_bytes: 1 << 20,
@@ -274,6 +317,7 @@ fn tenants(outside: &Path, calls: &Arc<Functions>) -> Result<(Host, Namespace)> 
             descriptors: 64,
             chained_calls: 100,
             mappings: 16,
+            file_bytes: 1 << 20,
             ..HostLimits::default()
         })
         .build()?;
