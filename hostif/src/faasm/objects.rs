@@ -81,7 +81,7 @@ pub(crate) fn add_key_bytes(
     let max = guest.host().limits().state_bytes;
     let data = bytes(guest, "bytes", data, max)?;
     let files = files(guest)?;
-    if overwrite == 0 && files.find(&path).is_some() {
+    if overwrite == 0 && matches!(files.find(&path), Some(Shared::File { .. })) {
         return Ok(1);
     }
     match settle(guest, files.share(path, data))? {

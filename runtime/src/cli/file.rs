@@ -257,13 +257,17 @@ fn get(options: &Get) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn ls(options: &Ls) -> Done {
-    let path = options.below.below();
-    let answer = options.server.send(Method::GET, &path, HeaderMap::new(), Vec::new())?;
+/// What the server says of all files below a target.
+fn listed(server: &Server, below: &Target) -> Result<Vec<Value>, Failure> {
+    let answer = server.send(Method::GET, &below.below(), HeaderMap::new(), Vec::new())?;
     let document: Value = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::usage(format!("the server's answer is not JSON: {error}")))?;
+    Ok(document["files"].as_array().cloned().unwrap_or_default())
+}
+
+fn ls(options: &Ls) -> Done {
     let mut text = String::new();
-    for file in document["files"].as_array().into_iter().flatten() {
+    for file in listed(&options.server, &options.below)? {
         let part = |name: &str| file[name].as_str().unwrap_or_default();
         if options.long {
             let digest = part("digest").get(..16).unwrap_or_default();
@@ -278,14 +282,10 @@ fn ls(options: &Ls) -> Done {
 
 fn rm(options: &Rm) -> Done {
     let path = options.target.file()?;
-    if !options.recursive {
-        // A directory is answered as something that is no file.
-        options.server.send(Method::HEAD, &path, HeaderMap::new(), Vec::new()).map_err(
-            |error| {
-                Failure::from(error)
-                    .hint("With `--recursive`, all files below a directory are removed.")
-            },
-        )?;
+    if !options.recursive && !listed(&options.server, &options.target)?.is_empty() {
+        let path = options.target.path()?;
+        let failure = Failure::not_found(format!("`{path}` is a directory, not a file"));
+        return Err(failure.hint("With `--recursive`, all files below it are removed."));
     }
     options.server.send(Method::DELETE, &path, HeaderMap::new(), Vec::new())?;
     eprintln!("{} removed", options.target.path()?);
