@@ -38,6 +38,8 @@ build_c() {
     name=$(basename "${source%.*}")
     out="$here/c/build/$name.wasm"
     grep -q '#include <faasm/' "$source" && extra=("${sdk[@]}")
+    # Closures take slots of the table.
+    grep -q ffi_closure_alloc "$source" && extra+=(-Wl,--growable-table)
     case "$source" in
         *.cpp)
             clang++-22 "${target[@]}" -std=c++23 -Os -fno-exceptions "$source" "${extra[@]}" \
