@@ -43,6 +43,8 @@ build_c() {
     grep -q '#include <\(netdb\|sys/socket\).h>' "$source" &&
         extra=(-I "$here/c/include" "$chain/sdk/libfaasm.a")
     grep -q '#include <faasm/' "$source" && extra=("${sdk[@]}")
+    # Closures take slots of the table.
+    grep -q ffi_closure_alloc "$source" && extra+=(-Wl,--growable-table)
     case "$source" in
         *.cpp)
             clang++-22 "${target[@]}" -std=c++23 -Os -fno-exceptions "$source" "${extra[@]}" \

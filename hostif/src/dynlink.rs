@@ -270,6 +270,23 @@ pub(crate) fn ffi_call(
     Ok(0)
 }
 
+/// `__faasm_ffi_slot`: a slot of the table for a function pointer whose function comes later.
+pub(crate) fn ffi_slot(guest: &mut Guest<'_>, slot: u32, function: u32) -> Result<u32, Problem> {
+    // Slots are not told from others: the table is the guest's own, as memory is.
+    let Some(table) = guest.table() else { return Ok(0) };
+    let none = Val::FuncRef(None);
+    let placed = if slot == 0 {
+        table.grow(guest.caller(), 1, none)
+    } else {
+        let found = match function {
+            0 => Ok(none),
+            function => table.get(guest.caller(), function.into()),
+        };
+        found.and_then(|found| table.set(guest.caller(), slot.into(), found)).map(|()| slot.into())
+    };
+    Ok(placed.ok().and_then(|at| u32::try_from(at).ok()).unwrap_or(0))
+}
+
 fn number(errno: Errno) -> u32 {
     u32::from(errno as u16)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use faasm_sfi::pending::{Pending, pending};
 use faasm_vm::{
-    Caller, Extern, Func, GuestMemory, GuestMemoryError, Linker, MapError, SharedRegion,
+    Caller, Extern, Func, GuestMemory, GuestMemoryError, Linker, MapError, SharedRegion, Table,
     ThreadSeed, Trap, TrapCode, WaitError,
 };
 
@@ -238,6 +238,15 @@ impl<'a> Guest<'a> {
     /// What libraries can import of the host.
     pub(crate) fn linker(&self) -> Option<Arc<Linker<HostState>>> {
         self.host().linker(&self.caller.engine())
+    }
+
+    /// The table that C's function pointers are indices of, if it is exported.
+    pub(crate) fn table(&self) -> Option<Table> {
+        let program = faasm_vm::dynlink::program(&self.caller)?;
+        match program.export(&self.caller, "__indirect_function_table")? {
+            Extern::Table(table) => Some(table),
+            _ => None,
+        }
     }
 
     /// Grows memory 0; whether it could.

@@ -1,6 +1,7 @@
 /* Calls by signature; 0 if all is well, else the line of the first that fails. */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <faasm/core.h>
@@ -55,6 +56,90 @@ static void touch(void)
 static int sum(int a, int b, int c, int d, int e, int f, int g, int h, int i)
 {
     return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h + 9 * i;
+}
+
+static void compare(ffi_cif* cif, void* result, void** args, void* data)
+{
+    (void)cif;
+    int sign = *(int*)data;
+    int a = **(int**)args[0], b = **(int**)args[1];
+    *(ffi_sarg*)result = sign * ((a > b) - (a < b));
+}
+
+static void half(ffi_cif* cif, void* result, void** args, void* data)
+{
+    (void)cif;
+    *(double*)result = *(double*)args[0] / *(double*)data;
+}
+
+static void flip(ffi_cif* cif, void* result, void** args, void* data)
+{
+    (void)cif;
+    (void)data;
+    Pair* pair = args[0];
+    *(Pair*)result = (Pair){ -pair->x, -pair->y };
+}
+
+static int closures(void)
+{
+    ffi_cif order, halves, flips;
+    ffi_type* pointers[] = { &ffi_type_pointer, &ffi_type_pointer };
+    ffi_prep_cif(&order, FFI_DEFAULT_ABI, 2, &ffi_type_sint, pointers);
+    int signs[] = { 1, -1 };
+    for (int round = 0; round < 20; round++) {
+        ffi_closure* all[2];
+        int (*compares[2])(const void*, const void*);
+        for (int i = 0; i < 2; i++) {
+            all[i] = ffi_closure_alloc(sizeof(ffi_closure), (void**)&compares[i]);
+            CHECK(all[i] != NULL);
+            CHECK(ffi_prep_closure_loc(all[i],
+                                       &order,
+                                       compare,
+                                       &signs[i],
+                                       (void*)compares[i]) == FFI_OK);
+        }
+        int numbers[] = { 5, 3, 9, 1, 7 };
+        qsort(numbers, 5, sizeof(int), compares[0]);
+        CHECK(numbers[0] == 1 && numbers[4] == 9);
+        qsort(numbers, 5, sizeof(int), compares[1]);
+        CHECK(numbers[0] == 9 && numbers[4] == 1);
+        ffi_closure_free(all[0]);
+        ffi_closure_free(all[1]);
+    }
+    double by = 2;
+    double (*halve)(double);
+    ffi_type* doubles[] = { &ffi_type_double };
+    ffi_prep_cif(&halves, FFI_DEFAULT_ABI, 1, &ffi_type_double, doubles);
+    ffi_closure* closure = ffi_closure_alloc(sizeof(ffi_closure), (void**)&halve);
+    CHECK(ffi_prep_closure_loc(closure, &halves, half, &by, (void*)halve) == 0);
+    CHECK(halve(5) == 2.5);
+    by = 4;
+    CHECK(halve(5) == 1.25);
+    ffi_closure_free(closure);
+
+    ffi_type* elements[] = { &ffi_type_sint32, &ffi_type_double, NULL };
+    ffi_type pairType = { 0, 0, FFI_TYPE_STRUCT, elements };
+    ffi_type* pairTypes[] = { &pairType };
+    ffi_prep_cif(&flips, FFI_DEFAULT_ABI, 1, &pairType, pairTypes);
+    Pair (*flipped)(Pair);
+    closure = ffi_closure_alloc(sizeof(ffi_closure), (void**)&flipped);
+    CHECK(ffi_prep_closure_loc(closure, &flips, flip, NULL, (void*)flipped) == 0);
+    Pair pair = flipped((Pair){ 3, 4.5 });
+    CHECK(pair.x == -3 && pair.y == -4.5);
+
+    /* As many as stand ready, and one again when one is free. */
+    ffi_closure* all[9];
+    void* codes[9];
+    for (int i = 0; i < 9; i++) {
+        all[i] = ffi_closure_alloc(sizeof(ffi_closure), &codes[i]);
+        ffi_status status =
+          ffi_prep_closure_loc(all[i], &halves, half, &by, codes[i]);
+        CHECK(status == (i < 8 ? FFI_OK : FFI_BAD_TYPEDEF));
+    }
+    ffi_closure_free(all[3]);
+    CHECK(ffi_prep_closure_loc(all[8], &halves, half, &by, codes[8]) == FFI_OK);
+    CHECK(((double (*)(double))codes[8])(1) == 0.25);
+    return 0;
 }
 
 __attribute__((import_module("env"), import_name("__faasm_ffi_call"))) int
@@ -125,6 +210,11 @@ int main(void)
     ffi_type* voids[] = { &ffi_type_void };
     CHECK(ffi_prep_cif(&cif, FFI_DEFAULT_ABI, 1, &ffi_type_void, voids) ==
           FFI_BAD_ARGTYPE);
+
+    int line = closures();
+    if (line != 0) {
+        return line;
+    }
 
     /* Wrong ones are refused, not run. */
     uint64_t cells[4] = { 0 };

@@ -506,3 +506,113 @@ fn a_snapshot_has_the_libraries() {
     assert_eq!(run(&mut restored, instance, "call_later", 0), 77);
     assert_eq!(call(&mut restored, instance, "load", &[Val::I32(2048)]), 21);
 }
+
+/// Numbers from a seed (Knuth's multiplier of MMIX).
+struct Random(u64);
+
+impl Random {
+    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        &of[usize::try_from(self.0 >> 33).unwrap() % of.len()]
+    }
+}
+
+/// A library of parts that fit and parts that do not.
+fn any_library(random: &mut Random) -> String {
+    let small = ["0", "1", "4", "16", "100"];
+    let large = ["0", "1", "100", "70000", "0x7fffffff", "0xffffffff"];
+
+    let sizes = |random: &mut Random| match random.pick(&[0, 0, 0, 1]) {
+        0 => *random.pick(&small),
+        _ => *random.pick(&large),
+    };
+    let (memory, table) = (sizes(random), sizes(random));
+    let aligns = ["0", "2", "4", "16", "20", "31", "64"];
+    let (of_memory, of_table) = (*random.pick(&aligns[..4]), *random.pick(&aligns));
+    let imports = [
+        r#"(import "env" "memory" (memory 1))"#,
+        r#"(import "env" "memory" (memory 1 2))"#,
+        r#"(import "env" "__indirect_function_table" (table 1 funcref))"#,
+        r#"(import "env" "__indirect_function_table" (table 100000 funcref))"#,
+        r#"(import "env" "__memory_base" (global i32))"#,
+        r#"(import "env" "__memory_base" (global (mut i32)))"#,
+        r#"(import "env" "__stack_pointer" (global (mut i32)))"#,
+        r#"(import "env" "twice" (func (param i32) (result i32)))"#,
+        r#"(import "env" "twice" (func))"#,
+        r#"(import "env" "of_host" (func (param i32) (result i32)))"#,
+        r#"(import "env" "b_next" (func (param i32) (result i32)))"#,
+        r#"(import "env" "order" (global i32))"#,
+        r#"(import "env" "tag" (tag (param i32)))"#,
+        r#"(import "env" "tag" (tag (param i64)))"#,
+        r#"(import "GOT.mem" "order" (global (mut i32)))"#,
+        r#"(import "GOT.mem" "twice" (global (mut i32)))"#,
+        r#"(import "GOT.func" "twice" (global (mut i32)))"#,
+        r#"(import "GOT.func" "own" (global (mut i32)))"#,
+        r#"(import "GOT.func" "memory" (global (mut i32)))"#,
+        r#"(import "GOT.mem" "nothing" (global (mut i32)))"#,
+        r#"(import "GOT.mem" "order" (global i32))"#,
+        r#"(import "GOT.func" "b_next" (global (mut i32)))"#,
+    ];
+    let count = *random.pick(&[0, 2, 4, 8]);
+    let some: String = (0..count).map(|_| *random.pick(&imports)).collect();
+    let parts = [
+        "(memory 1)",
+        "(table 3 funcref)",
+        r#"(func (export "own") (param i32) (result i32) (local.get 0))"#,
+        r#"(global (export "own") i32 (i32.const -4))"#,
+        r#"(func (export "_initialize") unreachable)"#,
+        r#"(func (export "__wasm_apply_data_relocs") (param i32))"#,
+        r#"(func (export "__wasm_call_ctors"))"#,
+    ];
+    let own = (*random.pick(&parts), *random.pick(&parts[2..]));
+    let needed = *random.pick(&["", "", r#"(needed "b.so")"#, r#"(needed "c.so")"#]);
+    format!(
+        r#"(module
+          (@dylink.0 (mem-info (memory {memory} {of_memory}) (table {table} {of_table})) {needed}
+            (export-info "own" {}) (import-info "env" "nothing" 1))
+          {some} {})"#,
+        random.pick(&["0", "0x100", "0x200"]),
+        if own.0 == own.1 || own.0.contains("own") && own.1.contains("own") {
+            own.0.to_owned()
+        } else {
+            format!("{} {}", own.0, own.1)
+        }
+    )
+}
+
+/// Whatever a library asks for, it is loaded or refused, and the program and what else it has loaded go on; what is in
+/// the store then can be captured, born and written down.
+#[test]
+fn no_library_harms_the_program() {
+    let (mut loaded, mut refused) = (0, 0);
+    for seed in 0..200 {
+        let mut random = Random(seed * 77 + 1);
+        let text = any_library(&mut random);
+        let wasm = wat::parse_str(&text).unwrap();
+        if faasm_compiler::validate(&wasm).is_err() {
+            // Two memories, of which one is not the program's kind, and the like.
+            continue;
+        }
+        let world = world(&[("c.so", text.clone()), ("b.so", libb())]);
+        let (mut store, instance) = world.store();
+        let flags = *random.pick(&[0, 1, 2, 3]);
+        let func = instance.func(&store, "open").unwrap();
+        match func.call(&mut store, &[name("c.so"), Val::I32(flags)]) {
+            Ok(handle) if handle == [Val::I32(0)] => {
+                refused += 1;
+                assert!(!world.error().is_empty(), "{text}");
+            }
+            Ok(_) => loaded += 1,
+            Err(trap) => assert_eq!(trap.trap_code(), Some(TrapCode::Unreachable), "{text}"),
+        }
+        assert!(load(&mut store, instance, "b.so", 0) > 0, "{text}: {}", world.error());
+        assert_eq!(run(&mut store, instance, "b_next", 4), 5, "{text}");
+        let snapshot = store.snapshot(ExternRefs::Refuse).unwrap();
+        let captured = store.capture().unwrap();
+        let mut life = captured.birth(Arc::clone(&world.shelf)).unwrap();
+        assert_eq!(life.snapshot(ExternRefs::Refuse).unwrap(), snapshot, "{text}");
+        assert_eq!(run(&mut life, instance, "b_next", 6), 7, "{text}");
+    }
+    assert!(loaded > 20 && refused > 20, "{loaded} {refused}");
+}

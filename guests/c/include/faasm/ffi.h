@@ -96,6 +96,31 @@ ffi_status ffi_prep_cif(ffi_cif* cif,
  * program. */
 void ffi_call(ffi_cif* cif, void (*fn)(void), void* rvalue, void** avalue);
 
+/*
+ * A closure is a function pointer of a type that is known only now, which calls
+ * fun. There are eight at a time of each type with up to five integers or
+ * pointers, and of a few with doubles and 64-bit integers (the pools in ffi.c);
+ * of others, or when all are taken, ffi_prep_closure_loc is FFI_BAD_TYPEDEF.
+ * The program's table must be able to grow: link it with -Wl,--growable-table,
+ * or ffi_closure_alloc gives NULL.
+ */
+#define FFI_CLOSURES 1
+
+typedef struct
+{
+    ffi_cif* cif;
+    void (*fun)(ffi_cif*, void*, void**, void*);
+    void* user_data;
+} ffi_closure;
+
+void* ffi_closure_alloc(size_t size, void** code);
+void ffi_closure_free(void* closure);
+ffi_status ffi_prep_closure_loc(ffi_closure* closure,
+                                ffi_cif* cif,
+                                void (*fun)(ffi_cif*, void*, void**, void*),
+                                void* user_data,
+                                void* code);
+
 #ifdef __cplusplus
 }
 #endif

@@ -141,6 +141,12 @@ unsigned int FAASM_IMPORT(__faasm_ffi_call)(unsigned int function,
                                             const void* args,
                                             void* result);
 
+/* With slot 0: a slot more in the table, which is its index, or 0 if the table
+ * cannot grow. Else puts the function (0 for none) into the slot: its index, or
+ * 0 if there is no such slot or function. */
+unsigned int FAASM_IMPORT(__faasm_ffi_slot)(unsigned int slot,
+                                            unsigned int function);
+
 /* Why the last call of mmap and its family failed; they return -1 then, and
  * errno is the library's to set. */
 int FAASM_IMPORT(__faasm_errno)(void);

@@ -25,4 +25,7 @@ functions!(DYNLINK_FUNCTIONS, FAASM, faasm::answer, {
     /// Calls a function pointer with a signature of letters, the result's first (`v`, `i`, `I`, `f`, `d`), arguments and result in cells of 8 bytes; `EINVAL` if the function has another type.
     "__faasm_ffi_call" = dynlink::ffi_call(function, signature, args, result):
         (function: u32, signature: u32, args: u32, result: u32) -> u32, Libraries;
+    /// A slot more in the table of functions, for `slot` 0, or puts a function (0 for none) into a slot that it has given: its index, or 0.
+    "__faasm_ffi_slot" = dynlink::ffi_slot(slot, function):
+        (slot: u32, function: u32) -> u32, Libraries;
 });
