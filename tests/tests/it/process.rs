@@ -191,6 +191,40 @@ fn exported_functions_are_invoked_with_numbers() {
     assert!(text(&missing.stderr).contains("`add`"), "{missing:?}");
 }
 
+#[test]
+fn imports_that_are_not_there_are_stubbed_by_name_only() {
+    let data = tempfile::tempdir().unwrap();
+    let module = data.path().join("door.wasm");
+    let wat = r#"(module (import "host" "call" (func $call (param i32) (result i32)))
+        (import "host" "ratio" (func $ratio (result f64)))
+        (func (export "run") (result i32 f64) (call $call (i32.const 5)) (call $ratio)))"#;
+    std::fs::write(&module, wat::parse_str(wat).unwrap()).unwrap();
+    let module = module.to_string_lossy();
+    let run = |stubs: &[&str]| {
+        let stubs = stubs.iter().flat_map(|stub| ["--stub", stub]);
+        let all: Vec<&str> =
+            ["run"].into_iter().chain(stubs).chain(["--invoke", "run", &module]).collect();
+        faasm(data.path(), &all)
+    };
+    let answered = run(&["host.call=-1", "host.ratio=2"]);
+    assert_eq!(code(&answered), 0, "{answered:?}");
+    assert_eq!(text(&answered.stdout), "-1\n2\n");
+    for (stubs, words) in [
+        (&["host.call"][..], "unknown import host.ratio"),
+        (&["host.call", "host.ratio", "host.other"], "imports no function host.other"),
+        (&["host"], "write it as MODULE.NAME"),
+    ] {
+        let refused = run(stubs);
+        let talk = text(&refused.stderr);
+        assert!(code(&refused) == 2 && talk.contains(words), "{stubs:?}: {talk}");
+        assert!(!talk.contains("unknown import host.call"), "{talk}");
+    }
+    // What the host has is no stub's.
+    let refused =
+        faasm(data.path(), &["run", "--stub", "wasi_snapshot_preview1.fd_write", &guest("hello")]);
+    assert_eq!(code(&refused), 2);
+}
+
 /// Runs an example of a program that nobody here wrote, and compares what it prints.
 fn runs_its_example(program: &str, example: &str, args: &[&str], input: Stdio) {
     let folder = root().join("guests").join(program);
