@@ -58,7 +58,7 @@ fn cpp_throws_and_c_jumps() {
 
 #[test]
 fn c_keeps_state_between_calls_that_it_chains() {
-    assert_programs(&[("state", 11)]);
+    assert_programs(&[("state", 12)]);
 }
 
 #[test]
