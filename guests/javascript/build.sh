@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds javascript/build/engine.wasm from the source of Debian's package quickjs,
-# as quickjs/build.sh does. pack.py puts a script in.
+# Builds javascript/build/javascript.wasm, the runtime of functions in JavaScript,
+# from the source of Debian's package quickjs, as quickjs/build.sh does.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,5 +17,5 @@ clang-22 --target=wasm32-wasip1 --sysroot="$sysroot" -resource-dir "$sysroot" --
     -nostartfiles "$chain/sdk/start.o" "$chain/sdk/libfaasm.a" \
     -Wl,--export=malloc -Wl,--export=free -Wl,--export-table \
     -Wl,--stack-first -Wl,-z,stack-size=1048576 -Wl,--strip-all \
-    -o "$here/build/engine.wasm"
-chmod 644 "$here/build/engine.wasm"
+    -o "$here/build/javascript.wasm"
+chmod 644 "$here/build/javascript.wasm"

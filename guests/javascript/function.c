@@ -1,11 +1,12 @@
 /*
- * A function that is written in JavaScript: QuickJS around a script.
+ * The runtime of functions that are written in JavaScript: QuickJS around a script.
  *
- * The script is a module in `script`, a place in this program's data that
- * pack.py fills in. Its top level runs once, before the function's snapshot is
- * taken; a call then runs its export `main`, a call that is chained within the
- * script another export. `faasm:host` has the host's functions as they are;
- * what scripts import is the module "faasm", which is faasm.js.
+ * A function's initialisation has its script, a module, as input: the module's top
+ * level runs once, before the function's snapshot is taken. A call then runs its
+ * export `main`, a call that is chained within the script another export.
+ * Initialised without a script, as the runtime itself is, a call runs its input as
+ * a module. `faasm:host` has the host's functions as they are; what scripts import
+ * is the module "faasm", which is faasm.js.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,25 +23,13 @@
 /* How much of the stack in linear memory a script may use, as in quickjs/main.c. */
 #define MAX_STACK (192 * 1024)
 
-/* The length of a script, as text so that it can be found and read by anything,
- * and the script. pack.py knows this layout. */
-#define SCRIPT_ROOM 131072
-struct Script {
-    char marker[24];
-    char length[8];
-    char text[SCRIPT_ROOM];
-};
-/* Not static: a compiler would see that nothing writes to it, and keep the length. */
-extern struct Script script;
-struct Script script = {"FAASM JAVASCRIPT MODULE ", "0000000 ", {1}};
-
 static const char library[] = {
 #embed "faasm.js"
     , 0};
 
 static JSRuntime* runtime;
 static JSContext* context;
-static JSValue exports;
+static JSValue exports = JS_UNDEFINED;
 
 /* What a chained call of this module is told first: the export to call. */
 static char* own_input;
@@ -424,6 +413,22 @@ static int chained_entry(void)
     return call_export(input);
 }
 
+/* Runs the top level of a script, of which `text` has a NUL behind. False, with an
+ * exception, where it fails. */
+static bool begin(const char* text, size_t len)
+{
+    JSModuleDef* module = compile(text, len, "function.js");
+    if (module == NULL) {
+        return false;
+    }
+    JSValue done = settled(JS_EvalFunction(context, JS_MKPTR(JS_TAG_MODULE, module)));
+    if (JS_IsException(done)) {
+        return false;
+    }
+    exports = JS_GetModuleNamespace(context, module);
+    return true;
+}
+
 FAASM_ZYGOTE()
 {
     runtime = JS_NewRuntime();
@@ -436,21 +441,12 @@ FAASM_ZYGOTE()
     reseed();
     JSModuleDef* host = JS_NewCModule(context, "faasm:host", fill_host);
     JS_AddModuleExportList(context, host, host_functions, N_HOST_FUNCTIONS);
-    size_t len = (size_t)atol(script.length);
-    if (len == 0 || len >= SCRIPT_ROOM) {
-        fputs("there is no script in this module: see pack.py\n", stderr);
-        return 1;
-    }
-    script.text[len] = '\0';
-    JSModuleDef* module = compile(script.text, len, "function.js");
-    if (module == NULL) {
+    long len;
+    char* text = faasmGetInputCopy(&len);
+    if (len > 0 && !begin(text, (size_t)len)) {
         return fail();
     }
-    JSValue done = settled(JS_EvalFunction(context, JS_MKPTR(JS_TAG_MODULE, module)));
-    if (JS_IsException(done)) {
-        return fail();
-    }
-    exports = JS_GetModuleNamespace(context, module);
+    free(text);
     JS_RunGC(runtime);
     fflush(NULL);
     return 0;
@@ -461,5 +457,11 @@ int main(void)
     long len;
     own_input = faasmGetInputCopy(&len);
     own_input_len = (size_t)len;
-    return call_export("main");
+    if (!JS_IsUndefined(exports)) {
+        return call_export("main");
+    }
+    JS_UpdateStackTop(runtime);
+    bool good = begin(own_input, own_input_len);
+    fflush(NULL);
+    return good ? 0 : fail();
 }

@@ -68,6 +68,11 @@ void files()
 {
     CHECK(faasm::getFileLength("/no/such/file") == -1);
     CHECK(faasm::readFileToString("/no/such/file") == nullptr);
+    FILE* file = std::fopen("/helpers.txt", "wb");
+    CHECK(file != nullptr && std::fputs("twelve bytes", file) >= 0 && std::fclose(file) == 0);
+    CHECK(faasm::getFileLength("/helpers.txt") == 12);
+    const std::unique_ptr<char[]> text(faasm::readFileToString("/helpers.txt"));
+    CHECK(text && std::string(text.get()) == "twelve bytes");
 }
 
 void time()

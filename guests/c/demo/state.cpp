@@ -208,6 +208,17 @@ void counters()
     CHECK(faasm::getCounter("state.counter") == 30);
 }
 
+// A value from a file, which is this call's own.
+void from_file()
+{
+    const std::string text(5000, 'f');
+    FILE* file = fopen("/state.txt", "wb");
+    CHECK(file != nullptr && fwrite(text.data(), 1, text.size(), file) == text.size() && fclose(file) == 0);
+    CHECK(faasmWriteStateFromFile("state.file", "/state.txt") == text.size());
+    CHECK(faasmReadStateSize("state.file") == text.size());
+    CHECK(read("state.file", static_cast<long>(text.size())) == text);
+}
+
 // The global tier has what was pushed, and no more: a pull takes back the rest.
 void tiers()
 {
@@ -257,7 +268,7 @@ const Check checks[] = {
     {"state-async", async}, {"state-size", sizes}, {"state-offset", offsets},
     {"state-shared-write", shared_write}, {"state-shared-write-offset", shared_offsets},
     {"state-append", appended}, {"lock", locks}, {"counter", counters}, {"tiers", tiers},
-    {"mask", masks}, {"array", arrays},
+    {"mask", masks}, {"array", arrays}, {"state-file", from_file},
 };
 
 } // namespace

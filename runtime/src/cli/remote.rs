@@ -43,7 +43,8 @@ pub(super) struct Upload {
     /// Upload this library first, for the same user; without a name, under its file's.
     #[arg(long = "lib", value_name = "[NAME=]FILE")]
     libraries: Vec<Named>,
-    /// The runtime that runs the script, itself an uploaded function; for files that end in `.py` it is `faasm/python`.
+    /// The runtime that runs the script, itself an uploaded function; for files that end in `.py` it is `faasm/python`,
+    /// in `.js` `faasm/javascript`.
     #[arg(long, value_name = "USER/NAME")]
     runtime: Option<FunctionName>,
     #[command(flatten)]
@@ -53,7 +54,7 @@ pub(super) struct Upload {
 }
 
 /// Runtimes of scripts, by the endings of their files.
-const RUNTIMES: &[(&str, &str)] = &[("py", "faasm/python")];
+const RUNTIMES: &[(&str, &str)] = &[("js", "faasm/javascript"), ("py", "faasm/python")];
 
 /// Options of `faasm invoke`.
 #[derive(Args, Debug)]

@@ -58,7 +58,7 @@ fn cpp_throws_and_c_jumps() {
 
 #[test]
 fn c_keeps_state_between_calls_that_it_chains() {
-    assert_programs(&[("state", 11)]);
+    assert_programs(&[("state", 12)]);
 }
 
 #[test]
@@ -133,29 +133,22 @@ fn the_assemblyscript_package_keeps_its_promises() {
     host.assert_nobody_is_left();
 }
 
-/// The engine with a script in its place, as `guests/javascript/pack.py` writes it.
-fn packed(script: &str) -> Vec<u8> {
-    let marker = "FAASM JAVASCRIPT MODULE ";
-    let empty = format!("{marker}{:07} ", 0);
-    let mut engine = fs::read(root().join("guests/javascript/build/engine.wasm")).unwrap();
-    let found: Vec<_> = engine
-        .windows(empty.len())
-        .enumerate()
-        .filter_map(|(at, window)| (window == empty.as_bytes()).then_some(at))
-        .collect();
-    let [at] = found[..] else { panic!("{found:?}") };
-    let filled = format!("{marker}{:07} {script}", script.len());
-    engine[at..at + filled.len()].copy_from_slice(filled.as_bytes());
-    engine
+/// A host that has the runtime of functions in JavaScript, as `demo/javascript`.
+fn javascript() -> TestHost {
+    let host = TestHost::start();
+    let runtime = fs::read(root().join("guests/javascript/build/javascript.wasm")).unwrap();
+    host.host.upload(&name("javascript"), &runtime).unwrap();
+    host
 }
 
 #[test]
 fn javascript_begins_behind_its_top_level() {
-    let host = TestHost::start();
+    let host = javascript();
     for function in ["checks", "echo"] {
         let path = root().join(format!("guests/javascript/functions/{function}.js"));
-        let wasm = packed(&fs::read_to_string(path).unwrap());
-        host.host.upload(&name(&format!("javascript-{function}")), &wasm).unwrap();
+        let function = name(&format!("javascript-{function}"));
+        let script = fs::read(path).unwrap();
+        host.host.upload_script(&function, &name("javascript"), &script).unwrap();
     }
     assert_checks(&host, "javascript-checks", 12);
     assert_checks(&host, "javascript-checks", 12);
@@ -168,17 +161,26 @@ fn javascript_begins_behind_its_top_level() {
 }
 
 #[test]
+fn the_runtime_of_javascript_runs_its_input() {
+    let host = javascript();
+    let module = "import { output } from 'faasm'; output(String(6 * 7));";
+    assert_eq!(host.text("javascript", module), "42");
+    assert_eq!(host.text("javascript", "let x = 1"), "");
+    assert_eq!(host.outcome("javascript", b"throw new Error('why')").return_code, 1);
+}
+
+#[test]
 fn a_script_that_does_not_begin_is_refused() {
-    let host = TestHost::start();
-    for (function, script) in
-        [("throws", "throw new Error('early')"), ("imports", "import 'fs'"), ("wrong", "let let")]
-    {
-        let refused = host.host.upload(&name(function), &packed(script)).unwrap_err();
-        let said = format!("{refused:?}");
-        assert!(said.contains("_faasm_zygote"), "{function}: {said}");
+    let host = javascript();
+    for (script, why) in [
+        ("throw new Error('early')", "early"),
+        ("import 'fs'", "there is no module 'fs'"),
+        ("let let", "SyntaxError"),
+    ] {
+        let refused = host.host.upload_script(&name("no"), &name("javascript"), script.as_bytes());
+        let said = format!("{:?}", refused.unwrap_err());
+        assert!(said.contains(why), "{script}: {said}");
     }
-    let empty = fs::read(root().join("guests/javascript/build/engine.wasm")).unwrap();
-    assert!(host.host.upload(&name("empty"), &empty).is_err());
 }
 
 /// Lua prints what Lua prints on the machine itself.
