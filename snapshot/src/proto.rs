@@ -23,9 +23,9 @@ use std::error::Error;
 use std::time::Instant;
 
 use faasm_vm::{
-    AccessError, BirthError, CaptureError, Captured, Check, CompositeType, Engine, Extern,
-    ImportKind, Instance, InstantiateError, Linker, Module, RestoreError, SnapshotOfCapturedError,
-    Store, StoreError, StoreLimits, StoreSnapshot, StoredImage, Trap, Val,
+    AccessError, BirthError, CaptureError, Captured, Check, Engine, Extern, ImportKind, Instance,
+    InstantiateError, Linker, Module, RestoreError, SnapshotOfCapturedError, Store, StoreError,
+    StoreLimits, StoreSnapshot, StoredImage, Trap, Val,
 };
 
 use crate::entry::{Entry, EntryError, after_restore, entries, initialisers, main_entry};
@@ -217,8 +217,8 @@ impl Proto {
     pub fn about(&self, source: &str) -> About {
         About {
             source: source.to_owned(),
-            modules: vec![self.module.info().name.clone()],
-            hosts: hosts(&self.module),
+            modules: names(self.captured.modules()),
+            hosts: hosts(&self.captured),
             initialised: self.initialised.clone(),
             instance: u32::try_from(self.instance.index()).ok(),
             entries: entries(&self.module).into_iter().map(str::to_owned).collect(),
@@ -300,13 +300,16 @@ impl Proto {
     }
 }
 
-/// The host functions that a module imports.
-fn hosts(module: &Module) -> Vec<HostImport> {
-    let info = module.info();
-    let imports = info.imports.iter().filter_map(|import| {
+fn names(modules: &[Module]) -> Vec<Option<String>> {
+    modules.iter().map(|module| module.info().name.clone()).collect()
+}
+
+/// The host functions that the modules import.
+fn hosts(captured: &Captured) -> Vec<HostImport> {
+    let imports = captured.host_imports().into_iter().filter_map(|(module, import)| {
         let ImportKind::Function(ty) = import.kind else { return None };
-        let CompositeType::Func(ty) = &info.types.get(ty as usize)?.composite else { return None };
-        let (module, name) = (import.module.clone(), import.name.clone());
+        let ty = module.info().func_type(ty)?;
+        let (module, name) = (import.module, import.name);
         Some(HostImport { module, name, signature: ty.to_string() })
     });
     let mut hosts: Vec<_> = imports.collect();

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use faasm_abi::gc;
 use faasm_abi::layout::header;
+use faasm_abi::module::Import;
 use faasm_abi::types::{HeapType, ValType};
 use faasm_sfi::HOST_PAGE;
 use faasm_sfi::dirty;
@@ -46,6 +47,7 @@ use crate::shared_memory::{HEAD, SharedImage, SharedMemory, SharedMemoryError};
 use crate::snapshot::{self, ExternRefs, StoreSnapshot};
 use crate::store::contents::Contents;
 use crate::store::core::{Placed, StoreCore};
+use crate::store::creation::{Creation, Source};
 use crate::store::plan::{pages, table_bytes};
 use crate::store::{Store, StoreError, StoreLimits};
 
@@ -300,6 +302,30 @@ impl Captured {
     #[must_use]
     pub fn limits(&self) -> StoreLimits {
         self.open.inner.limits
+    }
+
+    /// The modules of the store, in the order in which a snapshot names them.
+    #[must_use]
+    pub fn modules(&self) -> &[Module] {
+        &self.open.inner.contents.modules
+    }
+
+    /// Each import that is a function of the host's, with its module.
+    #[must_use]
+    pub fn host_imports(&self) -> Vec<(Module, Import)> {
+        let contents = &self.open.inner.contents;
+        let instances = contents.creations.iter().filter_map(|creation| match creation {
+            Creation::Instance { module, imports } => {
+                Some((contents.modules.get(*module as usize)?, imports))
+            }
+            _ => None,
+        });
+        let of_instance = |(module, sources): (&Module, &Vec<Source>)| {
+            let imports = module.info().imports.iter().zip(sources);
+            let host = imports.filter(|(_, source)| **source == Source::Host);
+            host.map(|(import, _)| (module.clone(), import.clone())).collect::<Vec<_>>()
+        };
+        instances.flat_map(of_instance).collect()
     }
 
     /// How many slots are at rest, ready for a birth.

@@ -145,6 +145,14 @@ pub enum DynlinkError {
         /// With the module name, unless that is `env`.
         symbol: String,
     },
+    /// What linking calls of a library takes or returns something.
+    #[error("{library} exports {symbol} with another type than () -> ()")]
+    Export {
+        /// Which exports it.
+        library: String,
+        /// Its name.
+        symbol: String,
+    },
     /// A symbol has an address in each thread.
     #[error("the symbol {symbol} is thread-local, which is not supported in libraries")]
     ThreadLocal {

@@ -45,8 +45,12 @@ fn a_function_keeps_the_library_of_its_initialisation_and_forgets_that_of_a_call
     }
     assert_eq!(host.text("dynlink-zygote", ""), FRESH);
     // In another process: from the snapshot, with the libraries' objects.
+    let images =
+        |host: &TestHost| fs::read_dir(host.dir.path().join("data/images")).unwrap().count();
+    assert_eq!(images(&host), 0);
     let host = restarted(host);
     assert_eq!(host.text("dynlink-zygote", ""), FRESH);
+    assert_eq!(images(&host), 1, "it was restored, not initialised again");
     assert_eq!(host.text("dynlink-zygote", "load"), "loaded, 28");
     host.assert_nobody_is_left();
 }

@@ -88,6 +88,9 @@ impl<'a, S: AsStore> Loader<'a, S> {
         }
         self.fill_cells()?;
         for &at in &group.order {
+            self.check_calls(&group.members[at], placed[at].0)?;
+        }
+        for &at in &group.order {
             self.call(placed[at].0, &[RELOCATE])?;
         }
         let root = self.record(group, &placed)?;
@@ -349,6 +352,20 @@ impl<'a, S: AsStore> Loader<'a, S> {
             }
         }
         Ok(Library(number(0)))
+    }
+
+    /// What is called of a library takes and returns nothing.
+    fn check_calls(&mut self, member: &Member<'_>, instance: u32) -> Result<(), DynlinkError> {
+        let instance = Instance { store: self.core().id, index: instance };
+        for name in [RELOCATE].iter().chain(&CONSTRUCT) {
+            let func = instance.func(self.store, name);
+            let ty = func.as_ref().map(|func| func.ty(self.store));
+            if ty.is_some_and(|ty| !ty.params.is_empty() || !ty.results.is_empty()) {
+                let (library, symbol) = (member.name.to_owned(), (*name).to_owned());
+                return Err(DynlinkError::Export { library, symbol });
+            }
+        }
+        Ok(())
     }
 
     /// Calls the first of these exports that an instance has.
