@@ -523,13 +523,13 @@ fn any_library(random: &mut Random) -> String {
     let small = ["0", "1", "4", "16", "100"];
     let large = ["0", "1", "100", "70000", "0x7fffffff", "0xffffffff"];
 
-    let sizes = |random: &mut Random| match random.pick(&[0, 0, 0, 1]) {
+    let sizes = |random: &mut Random| match random.pick(&[0, 0, 0, 0, 0, 0, 1]) {
         0 => *random.pick(&small),
         _ => *random.pick(&large),
     };
     let (memory, table) = (sizes(random), sizes(random));
-    let aligns = ["0", "2", "4", "16", "20", "31", "64"];
-    let (of_memory, of_table) = (*random.pick(&aligns[..4]), *random.pick(&aligns));
+    let aligns = ["0", "2", "4", "16", "20", "64"];
+    let (of_memory, of_table) = (*random.pick(&aligns[..5]), *random.pick(&aligns[..3]));
     let imports = [
         r#"(import "env" "memory" (memory 1))"#,
         r#"(import "env" "memory" (memory 1 2))"#,
@@ -555,7 +555,14 @@ fn any_library(random: &mut Random) -> String {
         r#"(import "GOT.func" "b_next" (global (mut i32)))"#,
     ];
     let count = *random.pick(&[0, 2, 4, 8]);
-    let some: String = (0..count).map(|_| *random.pick(&imports)).collect();
+    // Mostly those that fit.
+    let good = [0, 2, 4, 6, 7, 9, 14, 16, 19];
+    let some: String = (0..count)
+        .map(|_| match random.pick(&[0, 0, 0, 0, 0, 1]) {
+            0 => imports[*random.pick(&good)],
+            _ => *random.pick(&imports),
+        })
+        .collect();
     let parts = [
         "(memory 1)",
         "(table 3 funcref)",
@@ -565,19 +572,16 @@ fn any_library(random: &mut Random) -> String {
         r#"(func (export "__wasm_apply_data_relocs") (param i32))"#,
         r#"(func (export "__wasm_call_ctors"))"#,
     ];
-    let own = (*random.pick(&parts), *random.pick(&parts[2..]));
-    let needed = *random.pick(&["", "", r#"(needed "b.so")"#, r#"(needed "c.so")"#]);
+    let first = usize::from(*random.pick(&[0_u8, 1, 1, 1, 1]));
+    let own = (*random.pick(&parts[first..]), parts[6]);
+    let needed = *random.pick(&["", "", "", r#"(needed "b.so")"#, r#"(needed "c.so")"#]);
     format!(
         r#"(module
           (@dylink.0 (mem-info (memory {memory} {of_memory}) (table {table} {of_table})) {needed}
             (export-info "own" {}) (import-info "env" "nothing" 1))
           {some} {})"#,
         random.pick(&["0", "0x100", "0x200"]),
-        if own.0 == own.1 || own.0.contains("own") && own.1.contains("own") {
-            own.0.to_owned()
-        } else {
-            format!("{} {}", own.0, own.1)
-        }
+        if own.0 == own.1 { own.0.to_owned() } else { format!("{} {}", own.0, own.1) }
     )
 }
 
