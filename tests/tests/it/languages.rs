@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use faasm_runtime::call::CallError;
+use faasm_runtime::manifest::Manifest;
 
 use crate::host::{TestHost, name, root, wasm};
 use crate::process::{binary, code, text};
@@ -148,7 +149,10 @@ fn javascript_begins_behind_its_top_level() {
         let path = root().join(format!("guests/javascript/functions/{function}.js"));
         let function = name(&format!("javascript-{function}"));
         let script = fs::read(path).unwrap();
-        host.host.upload_script(&function, &name("javascript"), &script).unwrap();
+        let manifest = Manifest::default();
+        host.host
+            .upload_script(&function, &name("javascript"), &script, manifest)
+            .unwrap();
     }
     assert_checks(&host, "javascript-checks", 12);
     assert_checks(&host, "javascript-checks", 12);
@@ -177,7 +181,9 @@ fn a_script_that_does_not_begin_is_refused() {
         ("import 'fs'", "there is no module 'fs'"),
         ("let let", "SyntaxError"),
     ] {
-        let refused = host.host.upload_script(&name("no"), &name("javascript"), script.as_bytes());
+        let (no, runtime) = (name("no"), name("javascript"));
+        let refused =
+            host.host.upload_script(&no, &runtime, script.as_bytes(), Manifest::default());
         let said = format!("{:?}", refused.unwrap_err());
         assert!(said.contains(why), "{script}: {said}");
     }
