@@ -31,14 +31,17 @@ build_sdk() {
             -o "$chain/sdk/$(basename "${source%.c}").o"
     done
     llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o" \
-        "$chain/sdk/dl.o" "$chain/sdk/mman.o" "$chain/sdk/ffi.o" "$chain/sdk/posix.o"
+        "$chain/sdk/dl.o" "$chain/sdk/mman.o" "$chain/sdk/ffi.o" "$chain/sdk/posix.o" \
+        "$chain/sdk/net.o" "$chain/sdk/netdb.o"
 }
 
-# What includes the SDK's headers is a function; the rest are plain WASI programs.
+# What includes the SDK's headers is a function; the rest are plain WASI programs, some of them with sockets.
 build_c() {
     local source=$1 name out extra=()
     name=$(basename "${source%.*}")
     out="$here/c/build/$name.wasm"
+    grep -q '#include <\(netdb\|sys/socket\).h>' "$source" &&
+        extra=(-I "$here/c/include" "$chain/sdk/libfaasm.a")
     grep -q '#include <faasm/' "$source" && extra=("${sdk[@]}")
     case "$source" in
         *.cpp)

@@ -6,6 +6,7 @@ pub(crate) mod chain;
 pub(crate) mod data;
 pub(crate) mod debug;
 pub(crate) mod objects;
+pub(crate) mod posix;
 pub(crate) mod state;
 
 use faasm_vm::{GuestMemoryError, Trap};

@@ -20,6 +20,7 @@ use crate::files::{Descriptors, Files, Given, Preopen};
 use crate::leftover::Leftover;
 use crate::libraries::Libraries;
 use crate::memory::Ranges;
+use crate::net::{Network, NetworkUse};
 use crate::stream::{Input, Output};
 use crate::threads::Team;
 
@@ -52,6 +53,7 @@ struct Shared {
     libraries: Option<Arc<dyn Libraries>>,
     /// What libraries can import, made when the first is loaded.
     linker: OnceLock<Option<Arc<Linker<HostState>>>>,
+    network: Option<Network>,
     monotonic_origin: Instant,
 }
 
@@ -76,11 +78,15 @@ pub struct HostLimits {
     /// Threads beside the call's main one, at one time. Each takes a reservation and some of the process's mappings, as a
     /// Faaslet does, and a thread of the system.
     pub threads: usize,
+    /// Sockets open at one time.
+    pub sockets: usize,
+    /// Bytes that one call sends and receives.
+    pub network_bytes: u64,
 }
 
 impl Default for HostLimits {
     /// 64 MiB of output, of input and of files, 256 MiB of state, 1024 descriptors, 65,536 chained calls, 256 mappings,
-    /// 256 threads.
+    /// 256 threads, 256 sockets, 4 GiB over the network.
     fn default() -> Self {
         Self {
             output_bytes: 64 << 20,
@@ -91,6 +97,8 @@ impl Default for HostLimits {
             mappings: 256,
             file_bytes: 64 << 20,
             threads: 256,
+            sockets: 256,
+            network_bytes: 4 << 30,
         }
     }
 }
@@ -141,6 +149,7 @@ impl HostBuilder {
             state: None,
             libraries: None,
             linker: OnceLock::new(),
+            network: None,
             monotonic_origin: monotonic_origin(),
         };
         Self { args: Vec::new(), env: Vec::new(), shared }
@@ -232,6 +241,13 @@ impl HostBuilder {
         self
     }
 
+    /// The function's network. Without it, no socket can be opened.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.shared.network = Some(network);
+        self
+    }
+
     /// From where monotonic time counts, unless from [`monotonic_origin`]: one for all functions of a tenant, so that
     /// it does not go back for a guest that was initialised under another `Host`.
     #[must_use]
@@ -297,6 +313,7 @@ impl Host {
             dynlink: Dynlink::default(),
             ranges: Ranges::default(),
             counted: Counted::default(),
+            network_use: NetworkUse::default(),
             has_locks: false,
             team: None,
             is_thread: false,
@@ -324,6 +341,7 @@ pub struct HostState {
     pub(crate) ranges: Ranges,
     /// Names of objects.
     pub(crate) counted: Counted,
+    pub(crate) network_use: NetworkUse,
     /// Whether there may be a lock to give up.
     has_locks: bool,
     /// The call's threads, if it can have some. Not in a state that nobody has in hand (`threads`, protocol 1).
@@ -454,6 +472,10 @@ impl HostState {
 
     pub(crate) fn shared_files(&self) -> Option<Arc<dyn Files>> {
         self.host.shared.files.clone()
+    }
+
+    pub(crate) fn network(&self) -> Option<&Network> {
+        self.host.shared.network.as_ref()
     }
 
     pub(crate) fn monotonic_origin(&self) -> Instant {

@@ -35,6 +35,7 @@ mod host;
 mod leftover;
 mod libraries;
 mod memory;
+mod net;
 mod stream;
 mod table;
 mod threads;
@@ -46,6 +47,9 @@ pub use files::{Access, Content, FetchError, Files, Preopen, PutError, Shared};
 pub use host::{Host, HostBuildError, HostBuilder, HostLimits, HostState, monotonic_origin};
 pub use leftover::Leftover;
 pub use libraries::{FoundLibrary, Libraries, LibraryError};
+pub use net::{
+    EgressRule, ListenRule, Lookup, Network, NetworkHost, NetworkReach, NetworkRules, RuleError,
+};
 pub use stream::{Capture, Input, Output};
 pub use table::{
     FAASM, HostFunction, ImportError, ROOM, THREADS, Touches, WASI, check_imports, document, link,

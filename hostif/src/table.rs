@@ -52,6 +52,8 @@ pub enum Touches {
     State,
     /// The tenant's shared files; may wait.
     Objects,
+    /// Sockets; may wait.
+    Network,
     /// The host's configuration or log.
     Host,
     /// The tenant's libraries; may wait.
@@ -80,6 +82,7 @@ impl Touches {
             Self::Calls => "other functions; may wait",
             Self::State => "state; may wait",
             Self::Objects => "shared files; may wait",
+            Self::Network => "sockets; may wait",
             Self::Host => "the host's configuration and log",
             Self::Libraries => "libraries; may wait",
             Self::Memory => "memory, an open file",

@@ -12,6 +12,8 @@ mod dynlink;
 mod hostile;
 #[path = "it/memory.rs"]
 mod memory;
+#[path = "it/net.rs"]
+mod net;
 #[path = "it/programs.rs"]
 mod programs;
 #[path = "it/room.rs"]

@@ -14,6 +14,7 @@ mod failure;
 mod file;
 mod inspect;
 mod libraries;
+mod manifest;
 mod order;
 mod paths;
 mod profile;

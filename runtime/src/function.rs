@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
-use faasm_hostif::{HostBuildError, HostBuilder};
+use faasm_hostif::{HostBuildError, HostBuilder, NetworkHost};
 use faasm_snapshot::Proto;
 use faasm_state::{LocalTier, MemoryTier};
 
@@ -67,6 +67,7 @@ impl Function {
 pub(crate) struct Binder {
     tier: LocalTier,
     files: Arc<FileStore>,
+    network: NetworkHost,
     /// From where the guests' monotonic time counts.
     origin: Instant,
     shared: Weak<Shared>,
@@ -74,9 +75,13 @@ pub(crate) struct Binder {
 
 impl Binder {
     /// A binder with an empty local tier.
-    pub(crate) fn new(shared: Weak<Shared>, files: Arc<FileStore>, origin: Instant) -> Self {
+    pub(crate) fn new(
+        shared: Weak<Shared>,
+        (files, network): (Arc<FileStore>, NetworkHost),
+        origin: Instant,
+    ) -> Self {
         let tier = LocalTier::new(Arc::new(MemoryTier::default()), faasm_state::Limits::default());
-        Self { tier, files, origin, shared }
+        Self { tier, files, network, origin, shared }
     }
 
     /// A function whose Proto is made already, or will be at the first call.
@@ -92,12 +97,13 @@ impl Binder {
             .state(self.tier.namespace(name.namespace()))
             .calls(Arc::new(Chain(Arc::clone(&port))))
             .libraries(Shelf::new(&self.shared, &name))
+            .network(self.network.network(record.manifest.network.rules()))
             .build()?;
         Ok(Arc::new(Function { name, record, host, port, proto: Mutex::new(proto.map(Arc::new)) }))
     }
 }
 
-/// The host's side of a function without state and calls: what its initialisation has.
+/// The host's side of a function without state, calls and network: what its initialisation has.
 pub(crate) fn bare_host(
     name: &FunctionName,
     files: Arc<TenantFiles>,

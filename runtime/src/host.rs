@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use faasm_hostif::{NetworkHost, NetworkReach};
 use faasm_sfi::pending::{Pending, pending};
 use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
 
@@ -25,6 +26,7 @@ use crate::forge::{
 use crate::function::{BindError, Function};
 use crate::invocation::InvocationIds;
 use crate::libraries::Library;
+use crate::manifest::Manifest;
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
 use crate::registry::{RECORD_FORMAT, Record, Registry, RegistryError};
@@ -47,6 +49,10 @@ pub struct HostConfig {
     pub init_time: Duration,
     /// How many calls wait, and how many Faaslets live.
     pub limits: ExecutorLimits,
+    /// How far functions may reach over the network, whatever their manifests say.
+    pub network: NetworkReach,
+    /// How many sockets all functions have open together; at most half of the descriptors that the process may have.
+    pub sockets: usize,
     /// Which profiler or debugger is told of functions' code.
     pub profiling: Profiling,
     /// How much a tenant's shared files may take.
@@ -65,6 +71,8 @@ impl HostConfig {
             max_timeout: Duration::from_mins(15),
             init_time: Duration::from_secs(30),
             limits: ExecutorLimits::default(),
+            network: NetworkReach::All,
+            sockets: 16_384,
             profiling: Profiling::None,
             files: FileLimits::default(),
         }
@@ -184,21 +192,39 @@ impl Host {
             .map_or(1, NonZeroUsize::get);
         let files = Arc::new(FileStore::open(&config.data, config.files)?);
         let forge = Forge::new(engine, settings, files)?;
-        let shared = Shared::new((threads, config.limits), Directory::new(registry), forge, ids);
+        let network = NetworkHost::new(config.sockets)
+            .map_err(|source| HostError::System { what: "descriptors", source })?
+            .reach(config.network);
+        let directory = Directory::new(registry);
+        let shared = Shared::new((threads, config.limits), directory, (forge, network), ids);
         shared.directory.load(&shared.binder)?;
         let executors = Executors::start(threads, &shared)
             .map_err(|source| HostError::System { what: "threads", source })?;
         Ok(Arc::new(Self { config, shared, executors }))
     }
 
-    /// Makes `wasm` the function `name`: checked, compiled, initialised, kept.
+    /// Makes `wasm` the function `name`: checked, compiled, initialised, kept. Its manifest is empty.
     ///
     /// # Errors
     ///
     /// [`UploadError`]; the function of this name, if there is one, stays as it is then.
     pub fn upload(&self, name: &FunctionName, wasm: &[u8]) -> Result<Uploaded, UploadError> {
+        self.upload_with(name, wasm, Manifest::default())
+    }
+
+    /// The same, with what else there is to say about the function.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Host::upload`].
+    pub fn upload_with(
+        &self,
+        name: &FunctionName,
+        wasm: &[u8],
+        manifest: Manifest,
+    ) -> Result<Uploaded, UploadError> {
         let forged = self.shared.forge.forge(self.shared.directory.registry(), name, wasm)?;
-        self.publish(name, forged, wasm.len() as u64, None)
+        self.publish(name, forged, (wasm.len() as u64, None), manifest)
     }
 
     /// Makes `script` the function `name`: initialised by the function `runtime`, whose initialisation has it as input.
@@ -211,13 +237,14 @@ impl Host {
         name: &FunctionName,
         runtime: &FunctionName,
         script: &[u8],
+        manifest: Manifest,
     ) -> Result<Uploaded, UploadError> {
         let no_runtime = || ForgeError::NoRuntime(runtime.clone());
         let runtime = self.function(runtime).ok_or_else(no_runtime)?;
         let Record { wasm, wasm_bytes, .. } = *runtime.record();
         let registry = self.shared.directory.registry();
         let forged = self.shared.forge.forge_script(registry, name, wasm, script)?;
-        self.publish(name, forged, wasm_bytes, Some(Digest::of(script)))
+        self.publish(name, forged, (wasm_bytes, Some(Digest::of(script))), manifest)
     }
 
     /// Commits a function and makes it callable.
@@ -225,11 +252,11 @@ impl Host {
         &self,
         name: &FunctionName,
         forged: Forged,
-        wasm_bytes: u64,
-        script: Option<Digest>,
+        (wasm_bytes, script): (u64, Option<Digest>),
+        manifest: Manifest,
     ) -> Result<Uploaded, UploadError> {
         let made = record(forged.wasm, forged.object);
-        let record = Record { script, wasm_bytes, snapshot: forged.snapshot, ..made };
+        let record = Record { script, wasm_bytes, snapshot: forged.snapshot, manifest, ..made };
         let function = self.shared.binder.bind(name.clone(), record, Some(forged.proto))?;
         let replaced = self.shared.directory.publish(&function)?;
         tracing::info!(function = %name, bytes = wasm_bytes, compiled = forged.compiled, "uploaded");
@@ -370,6 +397,7 @@ fn record(wasm: Digest, object: Digest) -> Record {
         object,
         snapshot: None,
         uploaded: since.as_secs(),
+        manifest: Manifest::default(),
     }
 }
 

@@ -25,6 +25,7 @@ pub mod host;
 pub mod invocation;
 pub mod key;
 pub mod libraries;
+pub mod manifest;
 pub mod name;
 pub mod problem;
 pub mod registry;

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::key::{self, KeyError};
+use crate::manifest::Manifest;
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
 use crate::snapshots::{Snapshots, SnapshotsError};
@@ -81,6 +82,9 @@ pub struct Record {
     pub snapshot: Option<Digest>,
     /// When it was uploaded, in seconds since 1970.
     pub uploaded: u64,
+    /// What the upload said about it beside its code.
+    #[serde(default, skip_serializing_if = "Manifest::is_empty")]
+    pub manifest: Manifest,
 }
 
 /// Why the registry could not do what it was asked.

@@ -9,6 +9,7 @@ use cap_std::fs::{File, FileExt};
 use faasm_sfi::pending::Pending;
 use rustix::fs::{Advice, FallocateFlags, OFlags as HostFlags};
 
+use crate::net::{Socket, Transport};
 use crate::stream::{Input, Output};
 use crate::wasi::errno::Errno;
 use crate::wasi::rights::{FdFlags, Rights};
@@ -47,6 +48,8 @@ pub(crate) enum Node {
     /// A file of the call's own tree.
     Own(OpenFile),
     Directory(Directory),
+    /// What it does is in [`crate::wasi::socket`], since it may have to wait.
+    Socket(Socket),
 }
 
 /// What `fd_fdstat_get` says.
@@ -79,6 +82,12 @@ impl Descriptor {
         Self { inheriting, ..Self::new(Node::Directory(directory), rights) }
     }
 
+    /// A socket, which no initialisation may leave behind.
+    pub(crate) fn socket(socket: Socket, flags: FdFlags) -> Self {
+        let path = Some("a socket".into());
+        Self { flags, path, ..Self::new(Node::Socket(socket), Rights::SOCKET) }
+    }
+
     pub(crate) fn new(node: Node, rights: Rights) -> Self {
         Self { node, rights, inheriting: Rights::NONE, flags: FdFlags::NONE, path: None }
     }
@@ -95,6 +104,7 @@ impl Descriptor {
                 Node::File { file: file.try_clone()?, file_type: *file_type }
             }
             Node::Own(file) => Node::Own(file.clone()),
+            Node::Socket(socket) => Node::Socket(socket.clone()),
             Node::Directory(directory) => Node::Directory(Directory::opened(directory.at.clone())),
         };
         let path = self.path.clone().or_else(|| Some(self.name_of("")));
@@ -112,7 +122,7 @@ impl Descriptor {
             }
             Node::File { file, .. } => Ok(file.read(into)?),
             Node::Own(file) => file.read(into),
-            Node::Output(_) => Err(Errno::BadF),
+            Node::Output(_) | Node::Socket(_) => Err(Errno::BadF),
             Node::Directory(_) => Err(Errno::IsDir),
         }
     }
@@ -124,7 +134,7 @@ impl Descriptor {
             Node::Output(output) => Ok(output.write(bytes)?),
             Node::File { file, .. } => Ok(file.write(bytes)?),
             Node::Own(file) => file.write(bytes, self.flags.has(FdFlags::APPEND)),
-            Node::Input { .. } => Err(Errno::BadF),
+            Node::Input { .. } | Node::Socket(_) => Err(Errno::BadF),
             Node::Directory(_) => Err(Errno::IsDir),
         }
     }
@@ -223,6 +233,7 @@ impl Descriptor {
     pub(crate) fn sync(&mut self, what: Sync) -> Result<(), Errno> {
         match &self.node {
             Node::Input { .. } | Node::Output(_) | Node::Own(_) => Ok(()),
+            Node::Socket(_) => Err(Errno::Inval),
             Node::File { file, .. } => Ok(match what {
                 Sync::All => file.sync_all(),
                 Sync::Data => file.sync_data(),
@@ -233,7 +244,7 @@ impl Descriptor {
 
     pub(crate) fn set_times(&mut self, times: NewTimes) -> Result<(), Errno> {
         match &self.node {
-            Node::Input { .. } | Node::Output(_) => Err(Errno::Inval),
+            Node::Input { .. } | Node::Output(_) | Node::Socket(_) => Err(Errno::Inval),
             Node::File { file, .. } => Ok(rustix::fs::futimens(file, &times.timestamps()?)?),
             Node::Own(file) => {
                 file.set_times(times);
@@ -291,11 +302,17 @@ impl Descriptor {
 
     pub(crate) fn filestat(&self) -> Result<Filestat, Errno> {
         match &self.node {
-            Node::Input { .. } | Node::Output(_) => Ok(Filestat::stream(self.file_type())),
+            Node::Input { .. } | Node::Output(_) | Node::Socket(_) => {
+                Ok(Filestat::stream(self.file_type()))
+            }
             Node::File { file, .. } => Ok(file.metadata()?.into()),
             Node::Own(file) => Ok(file.filestat()),
             Node::Directory(directory) => directory.filestat(),
         }
+    }
+
+    pub(crate) fn is_socket(&self) -> bool {
+        matches!(self.node, Node::Socket(_))
     }
 
     /// Whether a read may have to wait for somebody to write.
@@ -303,18 +320,24 @@ impl Descriptor {
         match &self.node {
             Node::Input { input, .. } => input.may_wait(),
             Node::File { file_type, .. } => *file_type != FileType::RegularFile,
+            Node::Socket(_) => true,
             Node::Output(_) | Node::Own(_) | Node::Directory(_) => false,
         }
     }
 
-    /// What is ready when reading, or writing, does not have to wait; nothing, if it never has to.
+    /// What is ready when reading, or writing, does not have to wait; nothing, if it never has to, or is a socket, which
+    /// is waited for in another way.
     pub(crate) fn source(&self) -> Result<Option<OwnedFd>, Errno> {
         match &self.node {
             Node::Input { input, .. } => Ok(input.source()?),
             Node::File { file, .. } if self.may_wait() => {
                 Ok(Some(file.as_fd().try_clone_to_owned()?))
             }
-            Node::File { .. } | Node::Output(_) | Node::Own(_) | Node::Directory(_) => Ok(None),
+            Node::File { .. }
+            | Node::Output(_)
+            | Node::Own(_)
+            | Node::Directory(_)
+            | Node::Socket(_) => Ok(None),
         }
     }
 
@@ -330,6 +353,7 @@ impl Descriptor {
                 end.saturating_sub(file.stream_position().unwrap_or(end))
             }
             Node::Own(file) => file.size().saturating_sub(file.position()),
+            Node::Socket(socket) => socket.available(),
             Node::Output(_) | Node::Directory(_) => 0,
         }
     }
@@ -341,6 +365,12 @@ impl Descriptor {
             Node::File { file_type, .. } => return *file_type,
             Node::Own(_) => return FileType::RegularFile,
             Node::Directory(_) => return FileType::Directory,
+            Node::Socket(socket) => {
+                return match socket.transport {
+                    Transport::Tcp => FileType::SocketStream,
+                    Transport::Udp => FileType::SocketDatagram,
+                };
+            }
             Node::Input { input, .. } => input.is_terminal(),
             Node::Output(output) => output.is_terminal(),
         };
@@ -365,7 +395,7 @@ impl Descriptor {
         match &self.node {
             Node::File { file, .. } => Ok(Positioned::Host(file)),
             Node::Own(file) => Ok(Positioned::Own(file)),
-            Node::Input { .. } | Node::Output(_) => Err(Errno::SPipe),
+            Node::Input { .. } | Node::Output(_) | Node::Socket(_) => Err(Errno::SPipe),
             Node::Directory(_) => Err(Errno::IsDir),
         }
     }

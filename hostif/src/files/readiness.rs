@@ -7,9 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use faasm_sfi::pending::{Pending, pending};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-
-use crate::wasi::errno::Errno;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 /// What is waited for, and for what.
 pub(crate) type Source = (OwnedFd, PollFlags);
@@ -25,15 +23,6 @@ impl Drop for Waiting {
         // It takes eight bytes until somebody reads it, and nobody does.
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
-}
-
-/// What has happened to each of them.
-pub(crate) fn look(sources: &[&Source]) -> Result<Vec<PollFlags>, Errno> {
-    let mut polled: Vec<_> = sources.iter().map(|(fd, flags)| PollFd::new(fd, *flags)).collect();
-    if !polled.is_empty() {
-        poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-    }
-    Ok(polled.iter().map(PollFd::revents).collect())
 }
 
 /// Bytes that can be read at once.

@@ -1,6 +1,7 @@
 //! The table of descriptors: small numbers, each open at most once.
 
 use crate::leftover::Leftover;
+use crate::net::Socket;
 use crate::stream::{Input, Output};
 use crate::wasi::errno::Errno;
 use crate::wasi::rights::{FdFlags, Rights};
@@ -92,6 +93,22 @@ impl Descriptors {
         let found = found.min_by_key(|(_, rest)| rest.len());
         let (directory, rest) = found.ok_or(Errno::NoEnt)?;
         Opening::READING.open(directory, rest)
+    }
+
+    /// The socket with this number, if it has all of these rights, and whether it is in non-blocking mode.
+    pub(crate) fn socket(&mut self, fd: u32, rights: Rights) -> Result<(Socket, bool), Errno> {
+        let descriptor = self.find(fd)?;
+        let Node::Socket(socket) = &descriptor.node else { return Err(Errno::NotSock) };
+        if !descriptor.rights.has(rights) {
+            return Err(Errno::NotCapable);
+        }
+        Ok((socket.clone(), descriptor.flags.has(FdFlags::NONBLOCK)))
+    }
+
+    /// How many sockets are open.
+    pub(crate) fn sockets(&self) -> usize {
+        let open = self.slots.iter().flatten();
+        open.filter(|descriptor| matches!(descriptor.node, Node::Socket(_))).count()
     }
 
     /// Whether another descriptor can be opened; asked before a file is made for it.

@@ -69,6 +69,7 @@ mod dynlink;
 mod faasm;
 mod files;
 mod memory;
+mod net;
 mod objects;
 mod threads;
 mod wasi;
@@ -77,6 +78,8 @@ mod wasi;
 pub(super) const TABLES: &[&[HostFunction]] = &[
     wasi::WASI_FUNCTIONS,
     wasi::WASI_ENDS,
+    net::NET_FUNCTIONS,
+    net::POSIX_FUNCTIONS,
     faasm::FAASM_FUNCTIONS,
     dynlink::DYNLINK_FUNCTIONS,
     memory::MEMORY_FUNCTIONS,

@@ -1,12 +1,12 @@
 //! Reading and writing: bytes go between a descriptor and the guest's buffers in bounded pieces.
 
-use super::Refusal;
 use super::errno::Errno;
+use super::{Refusal, socket};
 use crate::files::FileType;
 use crate::guest::{Guest, Slice};
 
 /// Bytes that are moved at once.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// Bytes that one call moves at most; it says how many it has moved.
 const MAX_TRANSFER: u32 = 64 << 20;
@@ -21,6 +21,9 @@ pub(crate) fn fd_read(
     buffers: Slice,
     moved: u32,
 ) -> Result<(), Refusal> {
+    if guest.files().find(fd)?.is_socket() {
+        return socket::transfer::fd_read(guest, fd, buffers, moved);
+    }
     let mut transfer = Transfer::begin(guest, buffers, moved)?;
     transfer.once = guest.files().find(fd)?.may_wait();
     transfer.read(guest, |guest, _, piece| guest.files().find(fd)?.read(piece))
@@ -48,6 +51,9 @@ pub(crate) fn fd_write(
     buffers: Slice,
     moved: u32,
 ) -> Result<(), Refusal> {
+    if guest.files().find(fd)?.is_socket() {
+        return socket::transfer::fd_write(guest, fd, buffers, moved);
+    }
     let transfer = Transfer::begin(guest, buffers, moved)?;
     transfer.write(guest, |guest, _, piece| guest.files().find(fd)?.write(piece))
 }
@@ -106,24 +112,8 @@ struct Transfer {
 impl Transfer {
     /// Copies the list of buffers, `len` of them, out and checks every one, so that nothing is moved if one is bad.
     fn begin(guest: &Guest<'_>, list: Slice, moved: u32) -> Result<Self, Refusal> {
-        if list.len > MAX_BUFFERS {
-            return Err(Errno::Inval.into());
-        }
         guest.check(Slice::new(moved, 4))?;
-        let bytes = guest.read(Slice::new(list.ptr, list.len * 8))?;
-        let mut room = MAX_TRANSFER;
-        let mut buffers = Vec::with_capacity(list.len as usize);
-        for words in bytes.as_chunks::<8>().0 {
-            let [a, b, c, d, e, f, g, h] = *words;
-            let start = u32::from_le_bytes([a, b, c, d]);
-            let len = u32::from_le_bytes([e, f, g, h]);
-            let mut buffer = Slice::new(start, len);
-            guest.check(buffer)?;
-            buffer.len = len.min(room);
-            room -= buffer.len;
-            buffers.push(buffer);
-        }
-        Ok(Self { buffers, moved, once: false })
+        Ok(Self { buffers: checked(guest, list)?, moved, once: false })
     }
 
     /// Fills the buffers in turn until `read` gives less than it was asked for.
@@ -188,8 +178,30 @@ impl Transfer {
     }
 }
 
+/// The buffers of a list of `list.len`, each of which has been found to lie in guest memory, [`MAX_TRANSFER`] bytes of
+/// them at most.
+pub(super) fn checked(guest: &Guest<'_>, list: Slice) -> Result<Vec<Slice>, Refusal> {
+    if list.len > MAX_BUFFERS {
+        return Err(Errno::Inval.into());
+    }
+    let bytes = guest.read(Slice::new(list.ptr, list.len * 8))?;
+    let mut room = MAX_TRANSFER;
+    let mut buffers = Vec::with_capacity(list.len as usize);
+    for words in bytes.as_chunks::<8>().0 {
+        let [a, b, c, d, e, f, g, h] = *words;
+        let start = u32::from_le_bytes([a, b, c, d]);
+        let len = u32::from_le_bytes([e, f, g, h]);
+        let mut buffer = Slice::new(start, len);
+        guest.check(buffer)?;
+        buffer.len = len.min(room);
+        room -= buffer.len;
+        buffers.push(buffer);
+    }
+    Ok(buffers)
+}
+
 /// The buffers cut into pieces of at most [`PIECE`] bytes.
-fn pieces(buffers: &[Slice]) -> impl Iterator<Item = (u32, usize)> {
+pub(super) fn pieces(buffers: &[Slice]) -> impl Iterator<Item = (u32, usize)> {
     buffers.iter().flat_map(|buffer| {
         let Slice { ptr, len } = *buffer;
         (0..len).step_by(PIECE).map(move |at| (ptr + at, PIECE.min((len - at) as usize)))

@@ -56,19 +56,21 @@ pub(crate) struct Event {
     pub(crate) error: Option<Errno>,
     pub(crate) kind: u8,
     pub(crate) bytes: u64,
+    /// Whether the peer of a socket has hung up.
+    pub(crate) hangup: bool,
 }
 
 impl Event {
     /// Bytes of an `event`.
     pub(crate) const BYTES: usize = 32;
 
-    /// Adds the record: userdata at 0, error at 8, kind at 10, bytes at 16, flags (none) at 24.
+    /// Adds the record: userdata at 0, error at 8, kind at 10, bytes at 16, flags at 24.
     pub(crate) fn encode(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(&self.userdata.to_le_bytes());
         into.extend_from_slice(&self.error.map_or(0, |error| error as u16).to_le_bytes());
         into.extend_from_slice(&[self.kind, 0, 0, 0, 0, 0]);
         into.extend_from_slice(&self.bytes.to_le_bytes());
-        into.extend_from_slice(&[0; 8]);
+        into.extend_from_slice(&u64::from(self.hangup).to_le_bytes());
     }
 }
 

@@ -139,6 +139,10 @@ impl Rights {
     pub(crate) const PATH_UNLINK_FILE: Self = Self::bit(26);
     /// `poll_oneoff` on the descriptor.
     pub(crate) const POLL_FD_READWRITE: Self = Self::bit(27);
+    /// `sock_shutdown`.
+    pub(crate) const SOCK_SHUTDOWN: Self = Self::bit(28);
+    /// `sock_accept`.
+    pub(crate) const SOCK_ACCEPT: Self = Self::bit(29);
 }
 
 /// Flags of a descriptor.
@@ -279,6 +283,15 @@ impl Rights {
         .or(Self::PATH_SYMLINK)
         .or(Self::PATH_REMOVE_DIRECTORY)
         .or(Self::PATH_UNLINK_FILE);
+
+    /// A socket.
+    pub(crate) const SOCKET: Self = Self::FD_READ
+        .or(Self::FD_WRITE)
+        .or(Self::FD_FDSTAT_SET_FLAGS)
+        .or(Self::FD_FILESTAT_GET)
+        .or(Self::POLL_FD_READWRITE)
+        .or(Self::SOCK_SHUTDOWN)
+        .or(Self::SOCK_ACCEPT);
 
     /// A stream that can be read.
     pub(crate) const STREAM_IN: Self =

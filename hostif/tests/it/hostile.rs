@@ -4,21 +4,24 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use faasm_hostif::{
-    Access, FAASM, Files, Host, HostBuilder, HostError, HostFunction, Input, Preopen, Touches,
-    signatures,
+    Access, FAASM, Files, Host, HostBuilder, HostError, HostFunction, Input, Network, NetworkHost,
+    NetworkReach, NetworkRules, Preopen, Touches, signatures,
 };
 use faasm_vm::{Module, TrapCode, TrapKind, Val, ValType};
 
 use crate::store::Store;
 use crate::support::{Bench, FakeCalls, Guest, namespace};
 
-/// Null, small numbers (descriptors 3 and 4 are a directory and a file, 8 and 16 hold strings), the last byte, just
-/// beyond, far beyond, wrapping, and the extremes of signed numbers.
-const WORDS: [u32; 14] = [
+/// Null, small numbers (descriptors 3 to 6 are a directory, a file and two sockets; 8 and 16 hold strings, 24 an
+/// address), the last byte, just beyond, far beyond, wrapping, and the extremes of signed numbers.
+const WORDS: [u32; 17] = [
     0,
     1,
     3,
     4,
+    5,
+    6,
+    24,
     8,
     16,
     65_535,
@@ -36,7 +39,8 @@ const LONGS: [u64; 6] = [0, 1, 0x1_0000_0000, u64::MAX >> 1, 1 << 63, u64::MAX];
 /// Random combinations per function, besides the systematic ones.
 const RANDOM: usize = 300;
 
-/// A guest that passes its arguments on to one function, and opens a file as descriptor 4.
+/// A guest that passes its arguments on to one function, and opens a file as descriptor 4, and a stream and a datagram
+/// socket that do not wait as 5 and 6.
 fn text(function: &HostFunction) -> String {
     let name = |ty: &ValType| format!("{ty:?}").to_lowercase();
     let params: Vec<String> = function.params.iter().map(|(_, ty)| name(ty)).collect();
@@ -51,16 +55,24 @@ fn text(function: &HostFunction) -> String {
           (import "{}" "{}" (func $f {ty}))
           (import "wasi_snapshot_preview1" "path_open"
             (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "sock_open" (func $socket (param i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_fdstat_set_flags" (func $flags (param i32 i32) (result i32)))
           (memory (export "memory") 1)
           (table 2 funcref)
           (elem (i32.const 1) $entry)
           (data (i32.const 8) "file\00")
           (data (i32.const 16) "echo\00")
+          (data (i32.const 24) "\20\00\00\00\04\00\00\00\7f\00\00\01")
           (func $entry (result i32) (i32.const 0))
           (func (export "malloc") (param i32) (result i32) (i32.const 32))
           (func (export "open") (result i32)
             (call $open (i32.const 3) (i32.const 0) (i32.const 8) (i32.const 4) (i32.const 1)
               (i64.const 0x1fffffff) (i64.const 0) (i32.const 0) (i32.const 128)))
+          (func (export "sockets") (result i32)
+            (i32.or
+              (i32.or (call $socket (i32.const 1) (i32.const 2) (i32.const 128))
+                (call $socket (i32.const 1) (i32.const 1) (i32.const 128)))
+              (i32.or (call $flags (i32.const 5) (i32.const 4)) (call $flags (i32.const 6) (i32.const 4)))))
           (func (export "call") {ty} (call $f {args})))"#,
         function.module, function.name
     )
@@ -83,7 +95,7 @@ impl<'a> Attack<'a> {
 
     fn fresh(bench: &Bench, host: &Host, module: &Module) -> Guest {
         let mut guest = bench.place(host, b"input", module);
-        assert_eq!(guest.number("open", &[]), 0);
+        assert_eq!((guest.number("open", &[]), guest.number("sockets", &[])), (0, 0));
         guest
     }
 
@@ -170,6 +182,7 @@ fn constant(ty: ValType, n: u32) -> Val {
 #[test]
 fn no_argument_breaks_the_host_of_shared_files() {
     let bench = Bench::new();
+    let network = network();
     let on_files = |function: &&HostFunction| {
         matches!(
             function.touches,
@@ -179,7 +192,8 @@ fn no_argument_breaks_the_host_of_shared_files() {
     for function in signatures().filter(on_files) {
         let store = Store::with(&[("file", b"shared"), ("echo/x", b"more")]);
         let before = store.all();
-        let host = HostBuilder::new().files(Arc::clone(&store) as Arc<dyn Files>).build().unwrap();
+        let host = HostBuilder::new().files(Arc::clone(&store) as Arc<dyn Files>);
+        let host = host.network(network.clone()).build().unwrap();
         let mut attack = Attack::new(&bench, &host, function);
         attack.systematically();
         attack.randomly();
@@ -189,9 +203,20 @@ fn no_argument_breaks_the_host_of_shared_files() {
     }
 }
 
+/// A network where everything on this host may be talked to, but listened to only by those that ask for any port.
+fn network() -> Network {
+    let rules = NetworkRules {
+        allow: vec!["127.0.0.0/8:*".parse().unwrap()],
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        ..NetworkRules::default()
+    };
+    NetworkHost::new(4096).unwrap().reach(NetworkReach::All).network(rules)
+}
+
 #[test]
 fn no_argument_breaks_the_host() {
     let bench = Bench::new();
+    let network = network();
     for function in signatures() {
         let dir = tempfile::tempdir().unwrap();
         let host = HostBuilder::new()
@@ -201,6 +226,7 @@ fn no_argument_breaks_the_host() {
             .preopen(Preopen::open(dir.path(), "/data", Access::ReadWrite).unwrap())
             .calls(Arc::new(FakeCalls::default()))
             .state(namespace())
+            .network(network.clone())
             .build()
             .unwrap();
         let mut attack = Attack::new(&bench, &host, function);
@@ -216,9 +242,10 @@ fn bad_pointers_are_efault() {
     let bench = Bench::new();
     let dir = tempfile::tempdir().unwrap();
     let preopen = Preopen::open(dir.path(), "/data", Access::ReadWrite).unwrap();
-    let host = HostBuilder::new().arg("x").env("A", "b").preopen(preopen).build().unwrap();
+    let host = HostBuilder::new().arg("x").env("A", "b").preopen(preopen).network(network());
+    let host = host.build().unwrap();
     let beyond = 65_533;
-    let cases: [(&str, &[u64]); 14] = [
+    let cases: [(&str, &[u64]); 24] = [
         ("args_get", &[beyond, 0]),
         ("args_get", &[0, 65_535]),
         ("args_sizes_get", &[0, beyond]),
@@ -233,6 +260,16 @@ fn bad_pointers_are_efault() {
         ("path_open", &[3, 0, 65_535, 2, 1, 0, 0, 0, 0]),
         ("path_open", &[3, 0, 8, 4, 1, 0, 0, 0, beyond]),
         ("fd_readdir", &[3, beyond, 64, 0, 0]),
+        ("sock_open", &[1, 2, beyond]),
+        ("sock_connect", &[5, beyond, 80]),
+        ("sock_connect", &[5, 16, 80]),
+        ("sock_recv", &[5, 0, 0, 0, beyond, 0]),
+        ("sock_recv", &[5, 0, 0, 0, 0, 65_535]),
+        ("sock_recv_from", &[6, 0, 0, beyond, 0, 0, 0, 0]),
+        ("sock_send_to", &[6, 0, 0, 24, 80, 0, beyond]),
+        ("sock_getlocaladdr", &[5, 24, beyond, 0]),
+        ("sock_setsockopt", &[5, 0, 0, beyond, 4]),
+        ("sock_getaddrinfo", &[0, 0, 0, 0, beyond, 0, 0, 0]),
     ];
     for (name, args) in cases {
         let function = signatures().find(|function| function.name == name).unwrap();

@@ -8,8 +8,19 @@
 use std::ffi::{OsStr, OsString};
 
 /// The options of `faasm run`; each has a value.
-const OPTIONS: [&str; 8] =
-    ["--debug", "--dir", "--env", "--invoke", "--key", "--log", "--memory", "--profile"];
+const OPTIONS: [&str; 11] = [
+    "--allow-listen",
+    "--allow-net",
+    "--debug",
+    "--dir",
+    "--env",
+    "--invoke",
+    "--key",
+    "--log",
+    "--manifest",
+    "--memory",
+    "--profile",
+];
 
 /// The arguments with our options before the file.
 pub(super) fn options_first(args: Vec<OsString>) -> Vec<OsString> {

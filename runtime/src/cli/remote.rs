@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::failure::{Done, Failure};
 use super::libraries::Named;
+use super::manifest::ManifestOptions;
 use crate::client::{Answer, Client, ClientError};
 use crate::duration;
 use crate::name::FunctionName;
@@ -45,6 +46,8 @@ pub(super) struct Upload {
     /// The runtime that runs the script, itself an uploaded function; for files that end in `.py` it is `faasm/python`.
     #[arg(long, value_name = "USER/NAME")]
     runtime: Option<FunctionName>,
+    #[command(flatten)]
+    manifest: ManifestOptions,
     #[command(flatten)]
     server: Server,
 }
@@ -140,11 +143,17 @@ pub(super) fn upload(options: &Upload) -> Done {
         upload_library(&options.server, &name, file)?;
     }
     let bytes = fs::read(&options.file).map_err(|error| Failure::file(&options.file, &error))?;
+    let manifest = options.manifest.manifest()?;
     let mut headers = HeaderMap::new();
     if let Some(runtime) = runtime(options)
         && let Ok(value) = HeaderValue::from_str(&runtime)
     {
         headers.insert(HeaderName::from_static("faasm-runtime"), value);
+    }
+    if !manifest.is_empty() {
+        let text = serde_json::to_string(&manifest).map_err(|error| Failure::internal(&error))?;
+        let value = HeaderValue::from_str(&text).map_err(|error| Failure::internal(&error))?;
+        headers.insert(HeaderName::from_static("faas-manifest"), value);
     }
     let answer = match options.server.send(Method::PUT, &path(&options.name), headers, bytes) {
         Err(error) => {

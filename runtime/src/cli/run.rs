@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use faasm_compiler::CompileOptions;
-use faasm_hostif::{Access, HostBuilder, HostState, Input, Output, Preopen};
+use faasm_hostif::{Access, HostBuilder, HostState, Input, NetworkHost, Output, Preopen};
 use faasm_snapshot::Entry;
 use faasm_state::{CallId, LocalTier, MemoryTier};
 use faasm_vm::{
@@ -17,6 +17,7 @@ use faasm_vm::{
 use super::compile::object;
 use super::failure::{Done, Failure};
 use super::libraries::{Named, Shelf};
+use super::manifest::ManifestOptions;
 use super::paths;
 use super::profile::ProfileOptions;
 use super::run_threads;
@@ -39,6 +40,8 @@ pub(super) struct Options {
     /// Give the guest an environment variable; without a value, the one that it has here.
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     env: Vec<String>,
+    #[command(flatten)]
+    manifest: ManifestOptions,
     /// Call this exported function with the arguments as numbers, and print its results. One without parameters finds
     /// the arguments as a program does.
     #[arg(long, value_name = "NAME")]
@@ -123,6 +126,9 @@ impl From<Failure> for Stop {
     }
 }
 
+/// Sockets that a program has open at one time.
+const SOCKETS: usize = 1024;
+
 fn host(options: &Options) -> Result<HostBuilder, Failure> {
     let mut builder = HostBuilder::new()
         .stdin(Input::Inherit)
@@ -152,7 +158,9 @@ fn host(options: &Options) -> Result<HostBuilder, Failure> {
         let preopen = Preopen::open(&dir.host, &dir.guest, Access::ReadWrite);
         builder = builder.preopen(preopen.map_err(|error| Failure::file(&dir.host, &error))?);
     }
-    Ok(builder)
+    let network = NetworkHost::new(SOCKETS).map_err(|error| Failure::internal(&error))?;
+    let rules = options.manifest.manifest()?.network.rules();
+    Ok(builder.network(network.network(rules)))
 }
 
 /// An engine, and the module in it: compiled now, or loaded if the file is an object.

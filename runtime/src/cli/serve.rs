@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use faasm_hostif::NetworkReach;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -55,11 +56,23 @@ pub(super) struct Options {
     /// How many Faaslets may run or wait.
     #[arg(long, value_name = "N", default_value_t = ExecutorLimits::default().live)]
     faaslets: usize,
+    /// How far functions may reach over the network at most, whatever their manifests say: nowhere, the public internet,
+    /// also private networks, or also this host.
+    #[arg(long, value_enum, default_value = "all")]
+    net: Reach,
     /// How long calls may go on after SIGINT or SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
     #[command(flatten)]
     profile: ProfileOptions,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Reach {
+    None,
+    Public,
+    Private,
+    All,
 }
 
 pub(super) fn serve(options: &Options) -> Done {
@@ -70,6 +83,12 @@ pub(super) fn serve(options: &Options) -> Done {
         timeout: options.timeout,
         max_timeout: options.max_timeout,
         profiling: options.profile.profiling(),
+        network: match options.net {
+            Reach::None => NetworkReach::None,
+            Reach::Public => NetworkReach::Public,
+            Reach::Private => NetworkReach::Private,
+            Reach::All => NetworkReach::All,
+        },
         limits: ExecutorLimits {
             queued: options.queue,
             live: options.faaslets,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
-use faasm_hostif::Threads;
+use faasm_hostif::{NetworkHost, Threads};
 use faasm_vm::Interrupt;
 
 use super::ExecutorLimits;
@@ -92,12 +92,16 @@ impl Shared {
     pub(crate) fn new(
         (executors, limits): (usize, ExecutorLimits),
         directory: Directory,
-        forge: Forge,
+        (forge, network): (Forge, NetworkHost),
         ids: InvocationIds,
     ) -> Arc<Self> {
         let queue_limits = QueueLimits { outside: limits.queued, chained: limits.queued_chained };
         Arc::new_cyclic(|shared| Self {
-            binder: Binder::new(Weak::clone(shared), Arc::clone(forge.files()), forge.origin()),
+            binder: Binder::new(
+                Weak::clone(shared),
+                (Arc::clone(forge.files()), network),
+                forge.origin(),
+            ),
             directory,
             forge: forge.of(shared),
             ids,

@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::{Gateway, body};
 use crate::function::Function;
 use crate::host::{NotFound, UploadError, Uploaded};
+use crate::manifest::Manifest;
 use crate::name::{FunctionName, NameError};
 use crate::problem::ProblemType;
 
@@ -31,6 +32,8 @@ struct Description {
     #[serde(skip_serializing_if = "Option::is_none")]
     script_digest: Option<String>,
     uploaded: u64,
+    #[serde(skip_serializing_if = "Manifest::is_empty")]
+    manifest: Manifest,
 }
 
 impl From<&Arc<Function>> for Description {
@@ -44,6 +47,7 @@ impl From<&Arc<Function>> for Description {
             wasm_bytes: record.wasm_bytes,
             script_digest: record.script.map(|digest| digest.to_string()),
             uploaded: record.uploaded,
+            manifest: record.manifest.clone(),
         }
     }
 }
@@ -78,14 +82,15 @@ pub(super) async fn upload(
 ) -> Result<Response, Failure> {
     let name = name(&path)?;
     let runtime = runtime(&headers)?;
+    let manifest = manifest(&headers)?;
     let (wasm, _share) = body::read(&gateway, &headers, body, gateway.limits.module_bytes).await?;
     let lost = |_| Failure::new(ProblemType::Internal, "The upload was lost.");
     let permit = Arc::clone(&gateway.uploads).acquire_owned().await.map_err(|_| lost(()))?;
     let host = Arc::clone(&gateway.host);
     let upload = tokio::task::spawn_blocking(move || {
         let uploaded = match &runtime {
-            Some(runtime) => host.upload_script(&name, runtime, &wasm),
-            None => host.upload(&name, &wasm),
+            Some(runtime) => host.upload_script(&name, runtime, &wasm, manifest),
+            None => host.upload_with(&name, &wasm, manifest),
         };
         drop(permit);
         uploaded
@@ -94,6 +99,24 @@ pub(super) async fn upload(
         Ok(uploaded) => Ok(uploaded_response(&uploaded)),
         Err(error) => Err(upload_failure(&error)),
     }
+}
+
+/// The header that says what a function may do beside computing.
+const MANIFEST: HeaderName = HeaderName::from_static("faas-manifest");
+
+fn manifest(headers: &HeaderMap) -> Result<Manifest, Failure> {
+    let mut given = headers.get_all(MANIFEST).iter();
+    let Some(text) = given.next() else { return Ok(Manifest::default()) };
+    let refused = |why: &str| {
+        let detail = format!("The header `{MANIFEST}` is no manifest: {why}");
+        let hint =
+            "It is a JSON object, as in `{\"network\": {\"allow\": [\"api.example.org:443\"]}}`.";
+        Failure::new(ProblemType::InvalidRequest, detail).hint(Some(hint.to_owned()))
+    };
+    if given.next().is_some() {
+        return Err(refused("it is there twice."));
+    }
+    Manifest::parse(text.as_bytes()).map_err(|error| refused(&format!("{error}.")))
 }
 
 fn uploaded_response(uploaded: &Uploaded) -> Response {

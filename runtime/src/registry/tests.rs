@@ -15,6 +15,7 @@ fn record(registry: &Registry, wasm: &[u8]) -> Record {
         object,
         snapshot: None,
         uploaded: 7,
+        manifest: Manifest::default(),
     }
 }
 

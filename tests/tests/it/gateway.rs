@@ -67,6 +67,22 @@ impl Server {
         }
     }
 
+    /// Uploads with these headers.
+    pub(crate) fn put_with(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, Box<Reported>> {
+        self.send_with(Method::PUT, path, headers, body)
+    }
+
+    /// What the server says of a function's manifest.
+    pub(crate) fn manifest(&self, guest: &str) -> Value {
+        let answer = self.send(Method::GET, &path(guest), b"").unwrap();
+        serde_json::from_slice::<Value>(&answer.body).unwrap()["manifest"].take()
+    }
+
     pub(crate) fn upload(&self, guest: &str) -> Answer {
         self.send(Method::PUT, &path(guest), &wasm(guest)).unwrap()
     }

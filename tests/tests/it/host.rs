@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use faasm_runtime::call::{CallError, Finished, Outcome};
 use faasm_runtime::host::{Host, HostConfig, Uploaded};
+use faasm_runtime::manifest::Manifest;
 use faasm_runtime::name::FunctionName;
 use faasm_sfi::pending::Pending;
 use tempfile::TempDir;
@@ -53,6 +54,15 @@ impl TestHost {
         self.host
             .upload(&name(function), &wasm)
             .unwrap_or_else(|error| panic!("upload of {function}: {error:?}"))
+    }
+
+    /// Uploads a guest that may talk to these.
+    pub(crate) fn upload_with_net(&self, guest: &str, allow: &[&str]) -> Uploaded {
+        let manifest = serde_json::json!({ "network": { "allow": allow } }).to_string();
+        let manifest = Manifest::parse(manifest.as_bytes()).unwrap();
+        self.host
+            .upload_with(&name(guest), &wasm(guest), manifest)
+            .unwrap_or_else(|error| panic!("upload of {guest}: {error:?}"))
     }
 
     /// Begins a call.

@@ -2,6 +2,7 @@
 
 use faasm_runtime::ForgeError;
 use faasm_runtime::host::{Host, HostConfig, Uploaded};
+use faasm_runtime::manifest::Manifest;
 use faasm_runtime::name::FunctionName;
 use faasm_runtime::problem::{Problem, ProblemType, explain};
 
@@ -30,7 +31,7 @@ const RUNTIME: &str = r#"(module
                 (call $input (i32.add (i32.const 1024) (global.get $n)) (i32.const 8192))))))"#;
 
 fn upload(host: &Host, function: &str, script: &str) -> Result<Uploaded, ForgeError> {
-    host.upload_script(&name(function), &name("runtime"), script.as_bytes())
+    host.upload_script(&name(function), &name("runtime"), script.as_bytes(), Manifest::default())
 }
 
 fn with_runtime() -> TestHost {
@@ -102,6 +103,7 @@ fn a_script_that_fails_is_refused_with_what_it_printed() {
     assert_eq!(explain(&error), "`_faasm_zygote` returned 1, and 0 is success");
     assert_eq!(host.text("one", "call"), "first call");
     let nobody = FunctionName::new("faasm", "python").unwrap();
-    let error = host.host.upload_script(&name("two"), &nobody, b"x").unwrap_err();
+    let error = host.host.upload_script(&name("two"), &nobody, b"x", Manifest::default());
+    let error = error.unwrap_err();
     assert_eq!(error.to_string(), "there is no runtime `faasm/python`");
 }

@@ -8,7 +8,7 @@ use crate::guest::{Guest, Slice};
 use crate::host::HostState;
 use crate::table::{HostFunction, ROOM, Touches, WASI};
 use crate::wasi::path::{At, How, Times};
-use crate::wasi::{self, clock, fd, io, path, poll, process, socket};
+use crate::wasi::{self, clock, fd, io, path, poll, process};
 
 functions!(WASI_FUNCTIONS, WASI, wasi::answer, {
     /// The arguments.
@@ -139,18 +139,6 @@ functions!(WASI_FUNCTIONS, WASI, wasi::answer, {
     /// Lets other threads of the call go first.
     "sched_yield" = process::sched_yield():
         () -> u32, Nothing;
-    /// No descriptor is a socket: always ENOTSOCK.
-    "sock_accept" = socket::not_a_socket(fd):
-        (fd: u32, _flags: u32, _accepted_fd: u32) -> u32, Descriptors;
-    /// No descriptor is a socket: always ENOTSOCK.
-    "sock_recv" = socket::not_a_socket(fd):
-        (fd: u32, _iovs: u32, _iovs_len: u32, _ri_flags: u32, _nread: u32, _ro_flags: u32) -> u32, Descriptors;
-    /// No descriptor is a socket: always ENOTSOCK.
-    "sock_send" = socket::not_a_socket(fd):
-        (fd: u32, _iovs: u32, _iovs_len: u32, _si_flags: u32, _nwritten: u32) -> u32, Descriptors;
-    /// No descriptor is a socket: always ENOTSOCK.
-    "sock_shutdown" = socket::not_a_socket(fd):
-        (fd: u32, _how: u32) -> u32, Descriptors;
 });
 
 functions!(WASI_ENDS, WASI, faasm::answer, {
