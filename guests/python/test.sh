@@ -31,6 +31,11 @@ expect() {
 call() { "$faasm" invoke "$@"; }
 
 "$faasm" upload faasm/python "$root/target/guests/python/python.wasm" > "$work/said"
+mkdir "$work/modules"
+echo 'HELLO = "hello"' > "$work/modules/greetings.py"
+echo 'ANSWER = 42' > "$work/modules/numbers_of_mine.py"
+echo data > "$work/modules/data.txt"
+"$faasm" file put --recursive "$work/modules" demo/lib/python > "$work/said"
 for file in "$here"/tests/*.py "$here"/template/function.py; do
     "$faasm" upload "demo/$(basename "$file" .py)" "$file" > "$work/said"
 done
@@ -52,6 +57,8 @@ expect '' 0 call demo/state -d write
 expect '' 0 call demo/state -d change
 expect "[b'a value', 32, [5, 1, 4, 10], [b'\\x00\\x00', b'\\x01\\x01', b'\\x02\\x02'], \"<state 'counts' of 32 bytes>\", 'KeyError', 'KeyError', 'ValueError', 'ValueError', 'nothing']" 0 call demo/state
 expect "[0, 2, 4, 6, 8, b'io.py:\\x00other', b'0<1<2<3', b'before', 1, 'ValueError: for good', 'ValueError', 'ValueError', 'ValueError']" 0 call demo/chain
+
+expect 'hello 42 data' 0 call demo/store
 
 first=$(call demo/library)
 second=$(call demo/library)
