@@ -150,9 +150,7 @@ fn javascript_begins_behind_its_top_level() {
         let function = name(&format!("javascript-{function}"));
         let script = fs::read(path).unwrap();
         let manifest = Manifest::default();
-        host.host
-            .upload_script(&function, &name("javascript"), &script, manifest)
-            .unwrap();
+        host.host.upload_script(&function, &name("javascript"), &script, manifest).unwrap();
     }
     assert_checks(&host, "javascript-checks", 12);
     assert_checks(&host, "javascript-checks", 12);
