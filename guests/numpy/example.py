@@ -20,8 +20,8 @@ def product(a, b):
 
 
 n = 256
-a = (np.arange(n * n) * 7919 % 101 - 50).reshape(n, n).astype(np.float64)
-b = (np.arange(n * n) * 104729 % 97 - 48).reshape(n, n).astype(np.float64)
+a = (np.arange(n * n, dtype=np.int64) * 7919 % 101 - 50).reshape(n, n).astype(np.float64)
+b = (np.arange(n * n, dtype=np.int64) * 104729 % 97 - 48).reshape(n, n).astype(np.float64)
 c = a @ b
 print("product", np.array_equal(product(a, b), c), hashlib.sha256(c.astype(np.int64).tobytes()).hexdigest()[:16])
 print("trace", int(np.trace(c)), int(c.sum()))
@@ -30,7 +30,7 @@ print("solve", np.round(np.linalg.solve(m, [3, 5, 5]), 12).tolist(), round(float
 print("eigenvalues", np.round(np.linalg.eigvalsh(m), 9).tolist())
 signal = np.sin(2 * np.pi * 5 * np.arange(64) / 64)
 print("transform", int(np.argmax(np.abs(np.fft.rfft(signal)))), bool(np.allclose(np.fft.irfft(np.fft.rfft(signal)), signal)))
-print("sort", np.sort(np.arange(1000) * 7 % 13)[::100].tolist(), int(np.cumsum(np.arange(100000))[-1]))
+print("sort", np.sort(np.arange(1000) * 7 % 13)[::100].tolist(), int(np.cumsum(np.arange(100000, dtype=np.int64))[-1]))
 print("text", np.char.upper(np.array(["a", "bc"])).tolist())
 memory = bytearray(32)
 view = np.frombuffer(memory, dtype=np.int64)
