@@ -101,8 +101,9 @@ fn threads_are_spawned_up_to_the_limit_and_as_often_as_one_likes() {
 fn a_host_may_have_fewer_threads_than_a_call_may() {
     let host = TestHost::with(|config| config.limits.guest_threads = 5);
     host.upload("threads-fate");
-    assert_eq!(fate(&host, "limit").unwrap(), (0, "5".to_owned()));
-    assert_eq!(fate(&host, "count").unwrap(), (100, "no thread".to_owned()));
+    for _ in 0..2 {
+        assert_eq!(fate(&host, "limit").unwrap(), (0, "5".to_owned()));
+    }
 }
 
 #[test]
