@@ -73,14 +73,11 @@ impl TenantFiles {
         self.check(files)?;
         self.contents.write(contents)?;
         let at = now();
-        let info =
-            |((path, _), (digest, bytes)): (&(FilePath, &[u8]), &(Digest, &[u8]))| FileInfo {
-                path: path.to_string(),
-                digest: *digest,
-                bytes: bytes.len() as u64,
-                modified: at,
-            };
-        let infos: Vec<_> = files.iter().zip(contents).map(info).collect();
+        let mut infos = Vec::with_capacity(files.len());
+        for ((path, _), (digest, bytes)) in files.iter().zip(contents) {
+            let (path, bytes) = (path.to_string(), bytes.len() as u64);
+            infos.push(FileInfo { path, digest: *digest, bytes, modified: at });
+        }
         let put = |info: &FileInfo| (info.path.clone(), info.digest, info.bytes, info.modified);
         let change = Change { at, put: infos.iter().map(put).collect(), rm: Vec::new() };
         journal.add(&change)?;
