@@ -9,7 +9,7 @@ fn echo_answers_its_input_byte_by_byte() {
     let host = TestHost::having(&["echo"]);
     let large: Vec<u8> =
         (0..3 << 20).map(|i: u32| i.to_le_bytes()[0] ^ i.to_le_bytes()[1]).collect();
-    for input in [&b""[..], b"hello", b"\0\xff\0", &large] {
+    for input in [&b""[..], b"hello", b"with: a colon", b"\0\xff\0", &large] {
         let outcome = host.outcome("echo", input);
         assert_eq!(outcome.return_code, 0);
         assert!(
