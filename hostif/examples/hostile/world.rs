@@ -172,9 +172,9 @@ impl World {
         if let Some(Extern::Global(global)) = self.instance.export(&*store, "lie") {
             global.set(store, lie)?;
         }
-        store.set_deadline(Some(Instant::now() + DEADLINE));
-        let func = self.instance.func(&*store, &format!("c{at}")).context("no such export")?;
         let begun = Instant::now();
+        store.set_deadline(Some(begun + DEADLINE));
+        let func = self.instance.func(&*store, &format!("c{at}")).context("no such export")?;
         let result = func.call(store, &args);
         let took = begun.elapsed();
         assert!(took < PATIENCE, "{} {args:?} took {took:?}", function.name);
