@@ -55,5 +55,5 @@ pub use table::{
     FAASM, HostFunction, ImportError, ROOM, THREADS, Touches, WASI, check_imports, document, link,
     signatures,
 };
-pub use threads::{Cause, Hook, Job, NoThread, Team, Threads};
+pub use threads::{Cause, Hook, Job, NoThread, Place, Team, Threads};
 pub use wasi::errno::Errno;

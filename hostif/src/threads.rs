@@ -36,8 +36,11 @@ const THREAD_START: &str = "wasi_thread_start";
 /// The largest number of a thread (`wasi-threads`).
 const MAX_TID: u32 = 0x1fff_ffff;
 
-/// What a thread does.
-pub type Job = Box<dyn FnOnce() + Send>;
+/// What a thread does. It drops its place before anybody learns that it has ended.
+pub type Job = Box<dyn FnOnce(Place) + Send>;
+
+/// One of the threads that the host has for guests; given back when it is dropped.
+pub type Place = Box<dyn Send>;
 
 /// Called once, on any thread; it wakes somebody and returns.
 pub type Hook = Box<dyn FnOnce() + Send>;
@@ -305,7 +308,7 @@ pub(crate) fn thread_spawn(guest: &mut Guest<'_>, start_arg: i32) -> Result<i32,
     let thread = Thread { store, start, args, bell, membership };
     // From here on other threads may want the call's state.
     guest.split();
-    match team.shared.threads.run(Box::new(move || thread.run())) {
+    match team.shared.threads.run(Box::new(|place| thread.run(place))) {
         Ok(()) => Ok(tid.cast_signed()),
         Err(NoThread) => Ok(refusal(Errno::Again)),
     }
@@ -346,7 +349,7 @@ impl Drop for Membership {
 
 impl Thread {
     /// Runs the guest's thread to its end.
-    fn run(self) {
+    fn run(self, place: Place) {
         let Self { store, start, args, bell, membership } = self;
         let mut run = start.start(store, &args);
         let (store, result) = loop {
@@ -368,6 +371,8 @@ impl Thread {
         }
         // The team's memory is nobody's but the main thread's again before the team is told.
         store.recycle();
+        drop(place);
+        drop(membership);
     }
 }
 

@@ -20,7 +20,7 @@ impl Threads for Spawn {
         let one_less = |left: usize| left.checked_sub(1);
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
         taken.map_err(|_| NoThread)?;
-        std::thread::spawn(job);
+        std::thread::spawn(move || job(Box::new(())));
         Ok(())
     }
 }
