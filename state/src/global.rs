@@ -7,13 +7,26 @@
 //! 3. An operation that may wait returns a [`Pending`] and holds no reference to the caller's memory. One that can be
 //!    done at once returns a ready one.
 //! 4. The value and the list under one address are apart: a write to one does not change the other; deletion ends both.
+//! 5. An operation ends by a deadline of the tier's own, but for those that wait for others by their nature
+//!    ([`GlobalTier::lock`], [`GlobalTier::watch`], [`GlobalTier::take_appended`] that waits): these end when they are
+//!    dropped, and leave nothing behind.
+//! 6. A lock at an address has a writer or any number of readers, each with a [`Token`]. It is a lease: it ends when it
+//!    is given up, or when the time that was asked for has passed at the tier since it was last renewed. From then on its
+//!    token is good for nothing, whoever has the lock then: a write under it is refused. No two tokens are ever equal, and
+//!    those of one address grow. Locks hold off only those who ask for them, and are not touched by deletion.
+//! 7. An operation that fails says whether it happened: it did not, but for [`GlobalError::Unknown`].
+
+mod patch;
 
 use std::error::Error;
 use std::ops::Range;
+use std::time::Duration;
 
 use faasm_sfi::pending::Pending;
 
-use crate::{Address, Blame, Retry};
+use crate::{Address, Blame, Key, Merge, MergeError, Mode, Retry};
+
+pub use patch::Patch;
 
 /// What an operation of the global tier gives, now or later.
 pub type GlobalOp<T> = Pending<Result<T, GlobalError>>;
@@ -27,13 +40,43 @@ impl Version {
     pub const ABSENT: Self = Self(0);
 }
 
-/// When a write may happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
+/// When a write may happen: if all that is asked holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Only over this version; over [`Version::ABSENT`], only where nothing is. `None`: whatever is there.
+    pub at: Option<Version>,
+    /// Only while this token's holder has the address' lock as its writer.
+    pub under: Option<Token>,
+}
+
+impl Condition {
     /// Whatever is there.
-    Always,
+    pub const ALWAYS: Self = Self { at: None, under: None };
+
     /// Only over this version; over [`Version::ABSENT`], only where nothing is.
-    At(Version),
+    #[must_use]
+    pub const fn at(version: Version) -> Self {
+        Self { at: Some(version), under: None }
+    }
+
+    /// The same, and under this token.
+    #[must_use]
+    pub const fn under(self, token: Option<Token>) -> Self {
+        Self { under: token, ..self }
+    }
+}
+
+/// What a holder of a lock shows with each write under it (a *fencing token*).
+///
+/// The epoch grows with each time that the lock is given, so that a resource outside the tier can tell a late holder from
+/// the present one. The nonce is random: should a tier that lost its latest writes in a failover give an epoch twice, the
+/// two holders are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token {
+    /// Larger than that of every earlier holder.
+    pub epoch: u64,
+    /// Random.
+    pub nonce: u64,
 }
 
 /// What is known of a value without its bytes.
@@ -63,85 +106,33 @@ pub struct Fetched {
     pub patch: Patch,
 }
 
-/// Some runs of bytes of a value, in one buffer, and the value's size.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Patch {
-    size: usize,
-    /// Where the runs lie in the value: in ascending order, apart from one another, not empty.
-    runs: Vec<Range<usize>>,
-    /// The bytes of the runs, one after the other.
-    bytes: Vec<u8>,
+/// What a merge did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// The versions.
+    pub written: Written,
+    /// If they were asked for: what the numbers that were merged are now, or the whole set.
+    pub result: Option<Vec<u8>>,
 }
 
-impl Patch {
-    /// No bytes yet, of a value of `size` bytes.
-    #[must_use]
-    pub fn new(size: usize) -> Self {
-        Self { size, ..Self::default() }
-    }
+/// What is at an address, in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its key.
+    pub key: Key,
+    /// The value, if there is one.
+    pub stat: Option<Stat>,
+    /// How many elements its list has.
+    pub appended: usize,
+}
 
-    /// Has `read` write the bytes of each of `runs`, clipped to the value's size, into the patch.
-    ///
-    /// # Errors
-    ///
-    /// What `read` says.
-    pub fn gather<E>(
-        size: usize,
-        runs: &[Range<usize>],
-        mut read: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
-    ) -> Result<Self, E> {
-        let mut patch = Self::new(size);
-        let clipped =
-            runs.iter().map(|run| run.start..run.end.min(size)).filter(|run| !run.is_empty());
-        patch.runs = clipped.collect();
-        patch.bytes = vec![0; patch.runs.iter().map(Range::len).sum()];
-        let mut rest = patch.bytes.as_mut_slice();
-        for run in &patch.runs {
-            let (bytes, after) = rest.split_at_mut(run.len());
-            read(run.start, bytes)?;
-            rest = after;
-        }
-        Ok(patch)
-    }
-
-    /// The size of the whole value, in bytes.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// How many bytes the runs have together.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether there is no run.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// Where the runs lie in the value.
-    #[must_use]
-    pub fn runs(&self) -> &[Range<usize>] {
-        &self.runs
-    }
-
-    /// Each run: its offset in the value, and its bytes.
-    pub fn chunks(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        self.runs.iter().scan(self.bytes.as_slice(), |rest, run| {
-            let (bytes, after) = rest.split_at(run.len());
-            *rest = after;
-            Some((run.start, bytes))
-        })
-    }
-
-    /// The buffer: the runs' bytes one after the other.
-    #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
+/// Whether an operation waits until there is something for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It answers with what there is.
+    Not,
+    /// It waits for something.
+    UntilThere,
 }
 
 /// Where pushed values live. See the module's page for what every implementation keeps.
@@ -162,15 +153,54 @@ pub trait GlobalTier: Send + Sync {
     /// Removes the value and its list; `false` if neither was there.
     fn delete(&self, at: &Address, when: Condition) -> GlobalOp<bool>;
 
+    /// Merges `change` into the value as [`Merge`] says; with the merged numbers or set, if they are `wanted`.
+    fn merge(&self, at: &Address, change: Merge, when: Condition, wanted: bool)
+    -> GlobalOp<Merged>;
+
     /// Adds an element to the end of the list; the list's new length.
-    fn append(&self, at: &Address, element: Vec<u8>) -> GlobalOp<usize>;
+    fn append(&self, at: &Address, element: Vec<u8>, under: Option<Token>) -> GlobalOp<usize>;
 
     /// The first elements of the list: at most `most` of them, and only whole ones that have at most `max_bytes` bytes
     /// together.
     fn read_appended(&self, at: &Address, most: usize, max_bytes: usize) -> GlobalOp<Vec<Vec<u8>>>;
 
+    /// Takes those elements out of the list, in one step with reading them. With [`Wait::UntilThere`] it waits for the
+    /// first element; one that is over `max_bytes` alone stays, and none are given.
+    fn take_appended(
+        &self,
+        at: &Address,
+        most: usize,
+        max_bytes: usize,
+        wait: Wait,
+        under: Option<Token>,
+    ) -> GlobalOp<Vec<Vec<u8>>>;
+
     /// Empties the list.
-    fn clear_appended(&self, at: &Address) -> GlobalOp<()>;
+    fn clear_appended(&self, at: &Address, under: Option<Token>) -> GlobalOp<()>;
+
+    /// Version and size as soon as the version is another than `seen`; `None` if the value does not exist then.
+    fn watch(&self, at: &Address, seen: Version) -> GlobalOp<Option<Stat>>;
+
+    /// What there is in `namespace` with keys that begin with `prefix` and come after `after`, in the order of their
+    /// bytes: at most `most`.
+    fn list(
+        &self,
+        namespace: &str,
+        prefix: &[u8],
+        after: Option<&Key>,
+        most: usize,
+    ) -> GlobalOp<Vec<Entry>>;
+
+    /// Takes the lock at this address, now or when its turn comes, for `lease` at a time.
+    ///
+    /// Who does not want it any more drops the operation. If it is given in that moment, it ends with its lease.
+    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token>;
+
+    /// Has the lock last for `lease` from now on, if it has not ended.
+    fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()>;
+
+    /// Gives the lock up.
+    fn unlock(&self, at: &Address, token: Token) -> GlobalOp<()>;
 }
 
 /// Why the global tier failed.
@@ -184,6 +214,12 @@ pub enum GlobalError {
         /// The version that is there.
         found: Version,
     },
+    /// The lock that the operation was to be done under has ended, or was never had as its writer; nothing was written.
+    #[error("the lock is not held any more: its lease ended before it was renewed")]
+    Fenced,
+    /// The value is not what the merge is made for; nothing was written.
+    #[error("the value cannot be merged: {0}")]
+    Unmergeable(#[from] MergeError),
     /// The store has no room; nothing was written.
     #[error("no room for {asked} more bytes in a store that holds at most {capacity}")]
     Full {
@@ -205,9 +241,9 @@ impl GlobalError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Conflict { .. } => Blame::Guest,
+            Self::Conflict { .. } | Self::Unmergeable(_) => Blame::Guest,
             Self::Full { .. } => Blame::Tenant,
-            Self::Unavailable(_) | Self::Unknown(_) => Blame::Peer,
+            Self::Fenced | Self::Unavailable(_) | Self::Unknown(_) => Blame::Peer,
         }
     }
 
@@ -215,7 +251,7 @@ impl GlobalError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Conflict { .. } => Retry::Never,
+            Self::Conflict { .. } | Self::Fenced | Self::Unmergeable(_) => Retry::Never,
             Self::Full { .. } | Self::Unavailable(_) | Self::Unknown(_) => Retry::Later,
         }
     }

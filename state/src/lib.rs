@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arbiter;
 mod bits;
 mod dirty;
 mod error;
@@ -37,15 +38,21 @@ mod key;
 mod local;
 mod lock;
 mod memory;
+mod merge;
+mod timer;
 mod tracking;
 mod value;
 
+pub use arbiter::Arbiter;
 pub use error::{Blame, Retry, StateError};
 pub use global::{
-    Condition, Fetched, GlobalError, GlobalOp, GlobalTier, Patch, Stat, Version, Written,
+    Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Merged, Patch, Stat, Token,
+    Version, Wait, Written,
 };
 pub use key::{Address, Key};
 pub use local::{Limits, LocalTier, Namespace};
 pub use lock::{CallId, LockError, Mode};
 pub use memory::MemoryTier;
+pub use merge::{Combine, Merge, MergeError, Number, members};
+pub use timer::Timer;
 pub use value::{Mapping, Op, Pushed, Value};

@@ -164,7 +164,7 @@ impl Namespace {
         };
         let here = self.values().get(&address.key).cloned();
         let Some(value) = here else {
-            let deleted = self.inner.tier.delete(&address, Condition::Always);
+            let deleted = self.inner.tier.delete(&address, Condition::ALWAYS);
             return deleted
                 .map(move |deleted| deleted.map_err(|source| global(&address.key, source)));
         };
@@ -191,7 +191,7 @@ impl Namespace {
                     max,
                 });
             }
-            Ok(tier.append(address, element.to_vec()))
+            Ok(tier.append(address, element.to_vec(), None))
         })
     }
 
@@ -211,7 +211,7 @@ impl Namespace {
     ///
     /// What [`Key::new`] says; [`StateError::Global`].
     pub fn clear_appended(&self, key: &[u8]) -> Op<()> {
-        self.on_list(key, |tier, address| Ok(tier.clear_appended(address)))
+        self.on_list(key, |tier, address| Ok(tier.clear_appended(address, None)))
     }
 
     /// Takes the local lock of this key for `call`, now or when its turn comes. It holds off others who ask for it, on

@@ -190,7 +190,7 @@ impl Value {
     pub(crate) fn delete(&self) -> Op<()> {
         let value = self.clone();
         self.inner.gate.enter().then(move |permit| {
-            let deleted = value.inner.tier.delete(&value.inner.address, Condition::Always);
+            let deleted = value.inner.tier.delete(&value.inner.address, Condition::ALWAYS);
             deleted.map(move |deleted| {
                 let _permit = permit;
                 deleted.map_err(|source| value.global(source))?;

@@ -37,7 +37,7 @@ fn a_value_that_nobody_set_is_absent() {
     let at = at("u", b"k");
     assert_eq!(now(tier.stat(&at)).unwrap(), None);
     assert_eq!(now(tier.get(&at, &[0..10])).unwrap(), None);
-    assert!(!now(tier.delete(&at, Condition::Always)).unwrap());
+    assert!(!now(tier.delete(&at, Condition::ALWAYS)).unwrap());
     assert_eq!(now(tier.read_appended(&at, 10, 10)).unwrap(), Vec::<Vec<u8>>::new());
 }
 
@@ -45,9 +45,9 @@ fn a_value_that_nobody_set_is_absent() {
 fn set_replaces_the_whole_value_and_its_size() {
     let tier = MemoryTier::default();
     let at = at("u", b"k");
-    let first = now(tier.set(&at, b"long value".to_vec(), Condition::Always)).unwrap();
+    let first = now(tier.set(&at, b"long value".to_vec(), Condition::ALWAYS)).unwrap();
     assert_eq!(first.before, Version::ABSENT);
-    let second = now(tier.set(&at, b"short".to_vec(), Condition::Always)).unwrap();
+    let second = now(tier.set(&at, b"short".to_vec(), Condition::ALWAYS)).unwrap();
     assert_eq!(second.before, first.after);
     assert!(second.after > first.after);
     assert_eq!(whole(&tier, &at), b"short");
@@ -58,11 +58,11 @@ fn set_replaces_the_whole_value_and_its_size() {
 fn ranges_are_written_and_read_in_one_go_and_never_shorten() {
     let tier = MemoryTier::default();
     let at = at("u", b"k");
-    now(tier.set_ranges(&at, patch(8, &[(1, b"ab"), (5, b"c")]), Condition::Always)).unwrap();
+    now(tier.set_ranges(&at, patch(8, &[(1, b"ab"), (5, b"c")]), Condition::ALWAYS)).unwrap();
     assert_eq!(whole(&tier, &at), b"\0ab\0\0c\0\0");
-    now(tier.set_ranges(&at, patch(4, &[(0, b"X")]), Condition::Always)).unwrap();
+    now(tier.set_ranges(&at, patch(4, &[(0, b"X")]), Condition::ALWAYS)).unwrap();
     assert_eq!(whole(&tier, &at), b"Xab\0\0c\0\0");
-    now(tier.set_ranges(&at, patch(10, &[]), Condition::Always)).unwrap();
+    now(tier.set_ranges(&at, patch(10, &[]), Condition::ALWAYS)).unwrap();
     let fetched = now(tier.get(&at, &[1..3, 5..6, 9..200, 300..400])).unwrap().unwrap();
     assert_eq!(fetched.patch.size(), 10);
     let chunks: Vec<_> = fetched.patch.chunks().collect();
@@ -73,8 +73,8 @@ fn ranges_are_written_and_read_in_one_go_and_never_shorten() {
 fn conditions_hold_or_nothing_is_written() {
     let tier = MemoryTier::default();
     let at = at("u", b"k");
-    let first = now(tier.set(&at, b"1".to_vec(), Condition::At(Version::ABSENT))).unwrap().after;
-    let stale = Condition::At(Version::ABSENT);
+    let first = now(tier.set(&at, b"1".to_vec(), Condition::at(Version::ABSENT))).unwrap().after;
+    let stale = Condition::at(Version::ABSENT);
     for refused in [
         now(tier.set(&at, b"2".to_vec(), stale)).unwrap_err(),
         now(tier.set_ranges(&at, patch(9, &[(0, b"2")]), stale)).unwrap_err(),
@@ -86,8 +86,8 @@ fn conditions_hold_or_nothing_is_written() {
         );
     }
     assert_eq!(whole(&tier, &at), b"1");
-    assert!(now(tier.delete(&at, Condition::At(first))).unwrap());
-    let again = now(tier.set(&at, b"1".to_vec(), Condition::At(Version::ABSENT))).unwrap().after;
+    assert!(now(tier.delete(&at, Condition::at(first))).unwrap());
+    let again = now(tier.set(&at, b"1".to_vec(), Condition::at(Version::ABSENT))).unwrap().after;
     assert!(again > first, "a value made again has a version of its own");
 }
 
@@ -95,9 +95,9 @@ fn conditions_hold_or_nothing_is_written() {
 fn lists_keep_their_order_and_stand_beside_the_value() {
     let tier = MemoryTier::default();
     let at = at("u", b"k");
-    now(tier.set(&at, b"value".to_vec(), Condition::Always)).unwrap();
+    now(tier.set(&at, b"value".to_vec(), Condition::ALWAYS)).unwrap();
     for (n, element) in [&b"one"[..], b"", b"three"].into_iter().enumerate() {
-        assert_eq!(now(tier.append(&at, element.to_vec())).unwrap(), n + 1);
+        assert_eq!(now(tier.append(&at, element.to_vec(), None)).unwrap(), n + 1);
     }
     assert_eq!(now(tier.read_appended(&at, 2, 100)).unwrap(), [&b"one"[..], b""]);
     assert_eq!(
@@ -106,19 +106,19 @@ fn lists_keep_their_order_and_stand_beside_the_value() {
         "whole elements that fit"
     );
     assert_eq!(now(tier.read_appended(&at, 9, 8)).unwrap().len(), 3);
-    now(tier.clear_appended(&at)).unwrap();
+    now(tier.clear_appended(&at, None)).unwrap();
     assert!(now(tier.read_appended(&at, 9, 100)).unwrap().is_empty());
     assert_eq!(whole(&tier, &at), b"value");
-    now(tier.append(&at, b"x".to_vec())).unwrap();
-    assert!(now(tier.delete(&at, Condition::Always)).unwrap());
+    now(tier.append(&at, b"x".to_vec(), None)).unwrap();
+    assert!(now(tier.delete(&at, Condition::ALWAYS)).unwrap());
     assert!(now(tier.read_appended(&at, 9, 100)).unwrap().is_empty(), "deletion ends both");
 }
 
 #[test]
 fn addresses_are_two_parts_and_never_meet() {
     let tier = MemoryTier::default();
-    now(tier.set(&at("a_b", b"c"), b"1".to_vec(), Condition::Always)).unwrap();
-    now(tier.set(&at("a", b"b_c"), b"2".to_vec(), Condition::Always)).unwrap();
+    now(tier.set(&at("a_b", b"c"), b"1".to_vec(), Condition::ALWAYS)).unwrap();
+    now(tier.set(&at("a", b"b_c"), b"2".to_vec(), Condition::ALWAYS)).unwrap();
     assert_eq!(whole(&tier, &at("a_b", b"c")), b"1");
     assert_eq!(whole(&tier, &at("a", b"b_c")), b"2");
 }
@@ -128,11 +128,11 @@ fn a_full_tier_refuses_and_gives_room_back() {
     let tier = MemoryTier::new(4096);
     let (big, small) = (at("u", b"big"), at("u", b"small"));
     assert!(matches!(
-        now(tier.set(&big, vec![1; 5000], Condition::Always)),
+        now(tier.set(&big, vec![1; 5000], Condition::ALWAYS)),
         Err(GlobalError::Full { .. })
     ));
     assert!(matches!(
-        now(tier.set_ranges(&big, patch(usize::MAX, &[]), Condition::Always)),
+        now(tier.set_ranges(&big, patch(usize::MAX, &[]), Condition::ALWAYS)),
         Err(GlobalError::Full { .. })
     ));
     assert_eq!(
@@ -140,13 +140,13 @@ fn a_full_tier_refuses_and_gives_room_back() {
         (0, None),
         "a refused write leaves nothing"
     );
-    now(tier.set(&big, vec![1; 3000], Condition::Always)).unwrap();
-    assert!(now(tier.append(&small, vec![0; 2000])).is_err());
-    now(tier.set(&big, vec![1; 100], Condition::Always)).unwrap();
-    now(tier.append(&small, vec![0; 2000])).unwrap();
-    now(tier.clear_appended(&small)).unwrap();
-    now(tier.append(&big, vec![0; 2000])).unwrap();
-    now(tier.delete(&big, Condition::Always)).unwrap();
+    now(tier.set(&big, vec![1; 3000], Condition::ALWAYS)).unwrap();
+    assert!(now(tier.append(&small, vec![0; 2000], None)).is_err());
+    now(tier.set(&big, vec![1; 100], Condition::ALWAYS)).unwrap();
+    now(tier.append(&small, vec![0; 2000], None)).unwrap();
+    now(tier.clear_appended(&small, None)).unwrap();
+    now(tier.append(&big, vec![0; 2000], None)).unwrap();
+    now(tier.delete(&big, Condition::ALWAYS)).unwrap();
     assert_eq!(tier.used(), 0);
 }
 
@@ -154,12 +154,12 @@ fn a_full_tier_refuses_and_gives_room_back() {
 fn threads_on_one_address_lose_nothing() {
     let tier = MemoryTier::default();
     let at = at("u", b"k");
-    now(tier.set(&at, vec![0; 8], Condition::Always)).unwrap();
+    now(tier.set(&at, vec![0; 8], Condition::ALWAYS)).unwrap();
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 for n in 0..1_000_u64 {
-                    now(tier.append(&at, n.to_le_bytes().to_vec())).unwrap();
+                    now(tier.append(&at, n.to_le_bytes().to_vec(), None)).unwrap();
                     increment(&tier, &at);
                 }
             });
@@ -174,7 +174,7 @@ fn increment(tier: &MemoryTier, at: &Address) {
     loop {
         let read = now(tier.get(at, &[0..8])).unwrap().unwrap();
         let count = u64::from_le_bytes(read.patch.into_bytes().try_into().unwrap()) + 1;
-        let written = tier.set(at, count.to_le_bytes().to_vec(), Condition::At(read.version));
+        let written = tier.set(at, count.to_le_bytes().to_vec(), Condition::at(read.version));
         match now(written) {
             Ok(_) => return,
             Err(GlobalError::Conflict { .. }) => {}

@@ -107,9 +107,9 @@ impl Value {
         };
         let (tier, address, bytes) = (&self.inner.tier, &self.inner.address, patch.len());
         let written = if batch.replaced {
-            tier.set(address, patch.into_bytes(), Condition::Always)
+            tier.set(address, patch.into_bytes(), Condition::ALWAYS)
         } else {
-            tier.set_ranges(address, patch, Condition::Always)
+            tier.set_ranges(address, patch, Condition::ALWAYS)
         };
         let in_flight =
             InFlight { value: self.clone(), batch: Some(batch), flags, _permit: permit };

@@ -3,11 +3,13 @@
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use faasm_sfi::pending::{Pending, pending};
 use faasm_state::{
-    Address, Condition, Fetched, GlobalError, GlobalOp, GlobalTier, Limits, LocalTier, MemoryTier,
-    Namespace, Op, Patch, Stat, StateError, Written,
+    Address, Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Key, Limits, LocalTier,
+    MemoryTier, Merge, Merged, Mode, Namespace, Op, Patch, Stat, StateError, Token, Version, Wait,
+    Written,
 };
 
 /// Bytes per page of the pulled map, as documented.
@@ -38,7 +40,7 @@ type Held = Box<dyn FnOnce(Fate) + Send>;
 /// A tier in memory that notes what it is asked and can hold operations up until the test decides their fate.
 #[derive(Default)]
 pub(crate) struct TestTier {
-    memory: Arc<MemoryTier>,
+    memory: MemoryTier,
     plan: Mutex<Plan>,
 }
 
@@ -98,9 +100,9 @@ impl TestTier {
             return operation(&self.memory);
         }
         let (completer, waiting) = pending();
-        let memory = Arc::clone(&self.memory);
+        let memory = self.memory.clone();
         plan.held.push(Box::new(move |fate| match fate {
-            Fate::Done => completer.complete(operation(&memory).try_take().unwrap().unwrap()),
+            Fate::Done => completer.complete(operation(&memory).block(None).unwrap()),
             Fate::Refused => completer.complete(Err(refusal())),
             Fate::Lost => drop(completer),
         }));
@@ -140,9 +142,20 @@ impl GlobalTier for TestTier {
         self.run(Seen::Other, move |tier| tier.delete(&at, when))
     }
 
-    fn append(&self, at: &Address, element: Vec<u8>) -> GlobalOp<usize> {
+    fn merge(
+        &self,
+        at: &Address,
+        change: Merge,
+        when: Condition,
+        wanted: bool,
+    ) -> GlobalOp<Merged> {
         let at = at.clone();
-        self.run(Seen::Other, move |tier| tier.append(&at, element))
+        self.run(Seen::Other, move |tier| tier.merge(&at, change, when, wanted))
+    }
+
+    fn append(&self, at: &Address, element: Vec<u8>, under: Option<Token>) -> GlobalOp<usize> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.append(&at, element, under))
     }
 
     fn read_appended(&self, at: &Address, most: usize, max_bytes: usize) -> GlobalOp<Vec<Vec<u8>>> {
@@ -150,9 +163,52 @@ impl GlobalTier for TestTier {
         self.run(Seen::Other, move |tier| tier.read_appended(&at, most, max_bytes))
     }
 
-    fn clear_appended(&self, at: &Address) -> GlobalOp<()> {
+    fn take_appended(
+        &self,
+        at: &Address,
+        most: usize,
+        max_bytes: usize,
+        wait: Wait,
+        under: Option<Token>,
+    ) -> GlobalOp<Vec<Vec<u8>>> {
         let at = at.clone();
-        self.run(Seen::Other, move |tier| tier.clear_appended(&at))
+        self.run(Seen::Other, move |tier| tier.take_appended(&at, most, max_bytes, wait, under))
+    }
+
+    fn clear_appended(&self, at: &Address, under: Option<Token>) -> GlobalOp<()> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.clear_appended(&at, under))
+    }
+
+    fn watch(&self, at: &Address, seen: Version) -> GlobalOp<Option<Stat>> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.watch(&at, seen))
+    }
+
+    fn list(
+        &self,
+        namespace: &str,
+        prefix: &[u8],
+        after: Option<&Key>,
+        most: usize,
+    ) -> GlobalOp<Vec<Entry>> {
+        let (namespace, prefix, after) = (namespace.to_owned(), prefix.to_vec(), after.cloned());
+        self.run(Seen::Other, move |tier| tier.list(&namespace, &prefix, after.as_ref(), most))
+    }
+
+    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.lock(&at, mode, lease))
+    }
+
+    fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.renew(&at, token, lease))
+    }
+
+    fn unlock(&self, at: &Address, token: Token) -> GlobalOp<()> {
+        let at = at.clone();
+        self.run(Seen::Other, move |tier| tier.unlock(&at, token))
     }
 }
 

@@ -1,0 +1,240 @@
+//! Leases and notices of change, for global tiers that are inside one process.
+//!
+//! # Protocol
+//!
+//! 1. A lock has a writer or any number of readers; each has a token and a time when its lease ends. Those who cannot
+//!    have it wait in order of arrival, readers behind a writer that waits.
+//! 2. A lease that has ended is taken off whenever anybody looks at the lock. While somebody waits, the timer looks when
+//!    the next one ends.
+//! 3. Who waits for a change first asks for the notice, then looks: a change in between is not missed. A change is
+//!    noted after it was made.
+//! 4. No foreign code runs under a lock: those who wait are completed after it.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use faasm_sfi::pending::{Completer, Pending, pending};
+
+use crate::{Address, GlobalError, GlobalOp, Mode, Timer, Token};
+
+/// Locks by lease, and notices of change, of one tier.
+#[derive(Debug, Default)]
+pub struct Arbiter {
+    leases: Arc<Leases>,
+    changes: Mutex<HashMap<Address, Vec<Completer<()>>>>,
+}
+
+#[derive(Debug, Default)]
+struct Leases {
+    table: Mutex<Table>,
+    timer: Timer,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// Those that somebody holds.
+    locks: HashMap<Address, Lock>,
+    last_epoch: u64,
+    nonces: RandomState,
+}
+
+#[derive(Debug)]
+struct Lock {
+    /// The mode of all holders.
+    mode: Mode,
+    holders: Vec<Holder>,
+    queue: VecDeque<Waiter>,
+}
+
+#[derive(Debug)]
+struct Holder {
+    token: Token,
+    ends: Instant,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    mode: Mode,
+    lease: Duration,
+    completer: Completer<Result<Token, GlobalError>>,
+}
+
+/// Those whose lock has been given to them: they are told outside the table's lock.
+type Granted = Vec<(Completer<Result<Token, GlobalError>>, Token)>;
+
+impl Arbiter {
+    /// Locks whose epochs are all above `epoch`: what a tier that outlives the process has seen.
+    #[must_use]
+    pub fn after(epoch: u64) -> Self {
+        let arbiter = Self::default();
+        arbiter.leases.table().last_epoch = epoch;
+        arbiter
+    }
+
+    /// See [`GlobalTier::lock`](crate::GlobalTier::lock).
+    pub fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
+        let (completer, waiting) = pending();
+        let mut table = self.leases.table();
+        let lock = table.locks.entry(at.clone()).or_insert_with(|| Lock::held_by_nobody(mode));
+        lock.queue.push_back(Waiter { mode, lease, completer });
+        self.leases.settle(table, at);
+        waiting
+    }
+
+    /// See [`GlobalTier::renew`](crate::GlobalTier::renew).
+    ///
+    /// # Errors
+    ///
+    /// [`GlobalError::Fenced`].
+    pub fn renew(&self, at: &Address, token: Token, lease: Duration) -> Result<(), GlobalError> {
+        let now = Instant::now();
+        let mut table = self.leases.table();
+        let holders = table.locks.get_mut(at).map_or(&mut [][..], |lock| &mut lock.holders);
+        let holder = holders.iter_mut().find(|holder| holder.token == token && now < holder.ends);
+        holder.ok_or(GlobalError::Fenced)?.ends = end(now, lease);
+        Ok(())
+    }
+
+    /// See [`GlobalTier::unlock`](crate::GlobalTier::unlock).
+    ///
+    /// # Errors
+    ///
+    /// [`GlobalError::Fenced`].
+    pub fn unlock(&self, at: &Address, token: Token) -> Result<(), GlobalError> {
+        let now = Instant::now();
+        let mut table = self.leases.table();
+        let lock = table.locks.get_mut(at).ok_or(GlobalError::Fenced)?;
+        let held = lock.holders.iter().position(|holder| holder.token == token);
+        let holder = lock.holders.swap_remove(held.ok_or(GlobalError::Fenced)?);
+        self.leases.settle(table, at);
+        if now < holder.ends { Ok(()) } else { Err(GlobalError::Fenced) }
+    }
+
+    /// Whether a write under `token` may happen now. The tier asks where writes to `at` are ordered, so that a lock
+    /// cannot change hands between the answer and the write: it holds on to what is returned until it has written.
+    ///
+    /// # Errors
+    ///
+    /// [`GlobalError::Fenced`].
+    pub fn check(&self, at: &Address, token: Option<Token>) -> Result<Held<'_>, GlobalError> {
+        let Some(token) = token else {
+            return Ok(Held { _table: None });
+        };
+        let now = Instant::now();
+        let table = self.leases.table();
+        let lock = table.locks.get(at).filter(|lock| lock.mode == Mode::Write);
+        let held =
+            |lock: &Lock| lock.holders.iter().any(|held| held.token == token && now < held.ends);
+        if lock.is_some_and(held) {
+            Ok(Held { _table: Some(table) })
+        } else {
+            Err(GlobalError::Fenced)
+        }
+    }
+
+    /// Done with the next change that is noted at this address.
+    pub fn next_change(&self, at: &Address) -> Pending<()> {
+        let (completer, change) = pending();
+        let mut changes = self.changes();
+        let waiting = changes.entry(at.clone()).or_default();
+        let given_up: Vec<_> = waiting.extract_if(.., |waits| !waits.is_wanted()).collect();
+        waiting.push(completer);
+        drop(changes);
+        drop(given_up);
+        change
+    }
+
+    /// Notes a change at this address.
+    pub fn changed(&self, at: &Address) {
+        let waiting = self.changes().remove(at);
+        waiting.into_iter().flatten().for_each(|completer| completer.complete(()));
+    }
+
+    fn changes(&self) -> MutexGuard<'_, HashMap<Address, Vec<Completer<()>>>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// While this is there, no lock changes hands.
+#[derive(Debug)]
+pub struct Held<'a> {
+    _table: Option<MutexGuard<'a, Table>>,
+}
+
+impl Leases {
+    /// Takes ended leases off, gives the lock to those whose turn it is, and looks again when the next lease ends if
+    /// somebody still waits.
+    fn settle(self: &Arc<Self>, mut table: MutexGuard<'_, Table>, at: &Address) {
+        let now = Instant::now();
+        let (granted, given_up, next) = table.settle(at, now);
+        drop(table);
+        drop(given_up);
+        granted.into_iter().for_each(|(completer, token)| completer.complete(Ok(token)));
+        if let Some(next) = next {
+            let (leases, at) = (Arc::downgrade(self), at.clone());
+            let look = move || {
+                if let Some(leases) = leases.upgrade() {
+                    leases.settle(leases.table(), &at);
+                }
+            };
+            self.timer.at(next, Box::new(look));
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn settle(&mut self, at: &Address, now: Instant) -> (Granted, Vec<Waiter>, Option<Instant>) {
+        let (mut granted, mut given_up) = (Granted::new(), Vec::new());
+        let Entry::Occupied(mut entry) = self.locks.entry(at.clone()) else {
+            return (granted, given_up, None);
+        };
+        let lock = entry.get_mut();
+        lock.holders.retain(|holder| now < holder.ends);
+        while let Some(next) = lock.next() {
+            if !next.completer.is_wanted() {
+                given_up.push(next);
+                continue;
+            }
+            self.last_epoch += 1;
+            let epoch = self.last_epoch;
+            let token = Token { epoch, nonce: self.nonces.hash_one(epoch) };
+            lock.mode = next.mode;
+            lock.holders.push(Holder { token, ends: end(now, next.lease) });
+            granted.push((next.completer, token));
+        }
+        let next_end = lock.holders.iter().map(|holder| holder.ends).min();
+        let waited_for = !lock.queue.is_empty();
+        if lock.holders.is_empty() {
+            entry.remove();
+        }
+        (granted, given_up, next_end.filter(|_| waited_for))
+    }
+}
+
+impl Lock {
+    fn held_by_nobody(mode: Mode) -> Self {
+        Self { mode, holders: Vec::new(), queue: VecDeque::new() }
+    }
+
+    /// Takes the next one out of the queue, if it can have the lock or does not want it any more.
+    fn next(&mut self) -> Option<Waiter> {
+        let next = self.queue.front()?;
+        let fits = self.holders.is_empty() || (self.mode, next.mode) == (Mode::Read, Mode::Read);
+        (fits || !next.completer.is_wanted()).then(|| self.queue.pop_front())?
+    }
+}
+
+/// When a lease that begins now ends; a century is as good as never.
+fn end(now: Instant, lease: Duration) -> Instant {
+    now + lease.min(Duration::from_secs(100 * 365 * 24 * 3600))
+}
+
+#[cfg(test)]
+mod tests;

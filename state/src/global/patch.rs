@@ -1,0 +1,84 @@
+//! Some runs of bytes of a value, as they travel between the tiers.
+
+use std::ops::Range;
+
+/// Some runs of bytes of a value, in one buffer, and the value's size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    size: usize,
+    /// Where the runs lie in the value: in ascending order, apart from one another, not empty.
+    runs: Vec<Range<usize>>,
+    /// The bytes of the runs, one after the other.
+    bytes: Vec<u8>,
+}
+
+impl Patch {
+    /// No bytes yet, of a value of `size` bytes.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        Self { size, ..Self::default() }
+    }
+
+    /// Has `read` write the bytes of each of `runs`, clipped to the value's size, into the patch.
+    ///
+    /// # Errors
+    ///
+    /// What `read` says.
+    pub fn gather<E>(
+        size: usize,
+        runs: &[Range<usize>],
+        mut read: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut patch = Self::new(size);
+        let clipped =
+            runs.iter().map(|run| run.start..run.end.min(size)).filter(|run| !run.is_empty());
+        patch.runs = clipped.collect();
+        patch.bytes = vec![0; patch.runs.iter().map(Range::len).sum()];
+        let mut rest = patch.bytes.as_mut_slice();
+        for run in &patch.runs {
+            let (bytes, after) = rest.split_at_mut(run.len());
+            read(run.start, bytes)?;
+            rest = after;
+        }
+        Ok(patch)
+    }
+
+    /// The size of the whole value, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// How many bytes the runs have together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is no run.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Where the runs lie in the value.
+    #[must_use]
+    pub fn runs(&self) -> &[Range<usize>] {
+        &self.runs
+    }
+
+    /// Each run: its offset in the value, and its bytes.
+    pub fn chunks(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.runs.iter().scan(self.bytes.as_slice(), |rest, run| {
+            let (bytes, after) = rest.split_at(run.len());
+            *rest = after;
+            Some((run.start, bytes))
+        })
+    }
+
+    /// The buffer: the runs' bytes one after the other.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
