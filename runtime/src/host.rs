@@ -410,6 +410,8 @@ impl std::fmt::Debug for Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.executors.shut_down(&self.shared, Duration::ZERO);
+        // Who woke the last call up may not have let go of what is shared yet; it does nothing with it.
+        self.shared.directory.registry().release();
     }
 }
 
