@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod compile;
 mod failure;
 mod file;
+mod graph;
 mod inspect;
 mod libraries;
 mod manifest;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use faasm_hostif::{NetworkHost, NetworkReach};
 use faasm_sfi::pending::{Pending, pending};
 use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
+use ulid::Ulid;
 
 use crate::call::{CallInfo, Entry, Finished};
 use crate::digest::Digest;
@@ -24,6 +25,7 @@ use crate::forge::{
     Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, Forged, MissingImports,
 };
 use crate::function::{BindError, Function};
+use crate::graph::Graph;
 use crate::invocation::InvocationIds;
 use crate::libraries::Library;
 use crate::manifest::Manifest;
@@ -122,6 +124,13 @@ pub struct Uploaded {
     pub compiled: bool,
     /// Where the time went.
     pub timings: ForgeTimings,
+}
+
+/// Whether a call is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recording {
+    Off,
+    On,
 }
 
 /// A call that was accepted or refused: that is in its end.
@@ -223,7 +232,8 @@ impl Host {
         wasm: &[u8],
         manifest: Manifest,
     ) -> Result<Uploaded, UploadError> {
-        let forged = self.shared.forge.forge(self.shared.directory.registry(), name, wasm)?;
+        let registry = self.shared.directory.registry();
+        let forged = self.shared.forge.forge(registry, (name, &manifest), wasm)?;
         self.publish(name, forged, (wasm.len() as u64, None), manifest)
     }
 
@@ -243,7 +253,7 @@ impl Host {
         let runtime = self.function(runtime).ok_or_else(no_runtime)?;
         let Record { wasm, wasm_bytes, .. } = *runtime.record();
         let registry = self.shared.directory.registry();
-        let forged = self.shared.forge.forge_script(registry, name, wasm, script)?;
+        let forged = self.shared.forge.forge_script(registry, (name, &manifest), wasm, script)?;
         self.publish(name, forged, (wasm_bytes, Some(Digest::of(script))), manifest)
     }
 
@@ -340,6 +350,27 @@ impl Host {
         input: Vec<u8>,
         timeout: Option<Duration>,
     ) -> Invoked {
+        self.begin(function, input, timeout, Recording::Off)
+    }
+
+    /// The same, and records whom the call chains, for [`Self::graph`].
+    #[must_use]
+    pub fn invoke_recorded(
+        &self,
+        function: Arc<Function>,
+        input: Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Invoked {
+        self.begin(function, input, timeout, Recording::On)
+    }
+
+    fn begin(
+        &self,
+        function: Arc<Function>,
+        input: Vec<u8>,
+        timeout: Option<Duration>,
+        recording: Recording,
+    ) -> Invoked {
         let allowed = timeout.unwrap_or(self.config.timeout).min(self.config.max_timeout);
         let begun = Instant::now();
         let (number, id) = self.shared.ids.mint();
@@ -347,13 +378,31 @@ impl Host {
             id,
             number,
             parent: None,
+            graph: (recording == Recording::On).then_some(id),
             entry: Entry::Main,
             begun,
             deadline: begun + allowed,
         };
         let (reply, finished) = pending();
+        let finished = match recording {
+            Recording::Off => finished,
+            Recording::On => {
+                self.shared.graphs.begun(&info, function.name());
+                let shared = Arc::clone(&self.shared);
+                finished.map(move |finished| {
+                    shared.graphs.ended(&info, &finished);
+                    finished
+                })
+            }
+        };
         self.shared.submit(Task { info, function, input, reply });
         Invoked { info, finished }
+    }
+
+    /// What a recorded call of this namespace has led to so far, as long as it is kept.
+    #[must_use]
+    pub fn graph(&self, namespace: &str, call: Ulid) -> Option<Graph> {
+        self.shared.graphs.get(namespace, call)
     }
 
     /// How many calls wait for an executor.

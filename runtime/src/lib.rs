@@ -21,6 +21,7 @@ pub mod files;
 mod forge;
 pub mod function;
 pub mod gateway;
+pub mod graph;
 pub mod host;
 pub mod invocation;
 pub mod key;

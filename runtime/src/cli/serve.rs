@@ -50,6 +50,9 @@ pub(super) struct Options {
     /// Largest input of a call.
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size::parse)]
     max_input: u64,
+    /// Largest module of an upload.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size::parse)]
+    max_module: u64,
     /// How many calls may wait for an executor.
     #[arg(long, value_name = "N", default_value_t = ExecutorLimits::default().queued)]
     queue: usize,
@@ -96,8 +99,12 @@ pub(super) fn serve(options: &Options) -> Done {
         },
         ..HostConfig::new(data)
     };
-    let input_bytes = usize::try_from(options.max_input).unwrap_or(usize::MAX);
-    let limits = GatewayLimits { input_bytes, ..GatewayLimits::default() };
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let limits = GatewayLimits {
+        input_bytes: bytes(options.max_input),
+        module_bytes: bytes(options.max_module),
+        ..GatewayLimits::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

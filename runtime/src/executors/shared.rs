@@ -13,6 +13,7 @@ use crate::call::{CallError, CallInfo, Finished, Reply, Timings};
 use crate::directory::Directory;
 use crate::forge::Forge;
 use crate::function::{Binder, Function};
+use crate::graph::Graphs;
 use crate::invocation::InvocationIds;
 use crate::threads::ThreadPool;
 
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) forge: Forge,
     pub(crate) ids: InvocationIds,
+    /// Of calls that are recorded.
+    pub(crate) graphs: Graphs,
     /// Where guests' threads run.
     pub(crate) threads: Arc<dyn Threads>,
     pub(super) queue: Queue<Accepted>,
@@ -105,6 +108,7 @@ impl Shared {
             directory,
             forge: forge.of(shared),
             ids,
+            graphs: Graphs::default(),
             threads: Arc::new(ThreadPool::new(limits.guest_threads)),
             queue: Queue::new(executors, queue_limits),
             limits,

@@ -10,6 +10,7 @@ mod isolation;
 mod languages;
 mod libraries;
 mod limits;
+mod manifests;
 mod network;
 mod process;
 mod scripts;
