@@ -54,6 +54,14 @@ grep -q 'LinAlgError: Singular matrix' <("$faasm" invoke demo/arrays -d fail 2>&
 [ "$(call demo/arrays -d random)" != "$(call demo/arrays -d random)" ] ||
     { echo 'FAILED two calls drew the same random numbers' >&2; failures=$((failures + 1)); }
 
+expect "['file', 'two/'] [] True" 0 call demo/language -d list
+expect '' 0 call demo/language -d put
+expect '' 0 call demo/language -d add
+expect '5' 0 call demo/language -d get
+first=$(call demo/language)
+expect "$first" 0 call demo/language
+expect 'True 6' 0 echo "${first% *}"
+
 expect 'io.py:hello' 0 call demo/io -d hello
 expect 'late' 0 call demo/io -d set
 expect '' 1 call demo/io -d code

@@ -309,7 +309,7 @@ mod tests {
         let cases = [
             (r#"{"args": ["a\u0000"]}"#, "args[0]: a text for a function cannot have a NUL"),
             (r#"{"env": {"A=B": "c"}}"#, "env.A=B: the name of a variable cannot have a `=`"),
-            (r#"{"env": {"": "c"}}"#, "env.: the name of a variable cannot have a `=`"),
+            (r#"{"env": {"": "c"}}"#, "env: the name of a variable cannot have a `=`"),
             (r#"{"env": {"A": "\u0000"}}"#, "env.A: a text for a function cannot have a NUL"),
             (r#"{"flags": "ALL"}"#, "flags: invalid type: string"),
             (r#"{"netwrok": {}}"#, "netwrok: unknown field `netwrok`"),

@@ -1,6 +1,7 @@
 //! The system's tests: a [`host::TestHost`] in this process, a gateway before it, and servers in processes of their own.
 #![forbid(unsafe_code)]
 
+mod behaviours;
 mod chaining;
 mod files;
 mod functions;
