@@ -34,6 +34,7 @@ pub mod size;
 pub mod snapshots;
 pub mod suggest;
 mod threads;
+pub mod tiers;
 mod whole_file;
 
 pub use executors::ExecutorLimits;

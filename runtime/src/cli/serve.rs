@@ -20,8 +20,9 @@ use super::profile::ProfileOptions;
 use crate::duration;
 use crate::executors::ExecutorLimits;
 use crate::gateway::{self, GatewayLimits};
-use crate::host::{Host, HostConfig};
+use crate::host::{Host, HostConfig, HostError};
 use crate::size;
+use crate::tiers::TierUrl;
 
 /// The exit code after a second interrupt (128 + SIGINT).
 const INTERRUPTED: i32 = 130;
@@ -63,6 +64,17 @@ pub(super) struct Options {
     /// also private networks, or also this host.
     #[arg(long, value_enum, default_value = "all")]
     net: Reach,
+    /// Where the global tier of state is: `memory:` (gone with the server), or a Redis or Valkey server, as in
+    /// `redis://USER:PASSWORD@HOST:PORT`, `rediss://…`, `redis+sentinel://HOST,HOST/MASTER` or
+    /// `redis+cluster://HOST,HOST`; behind `?` `durability=fast|disk|replicated`, `timeout=10s`, `prefix=faasm`, `ca=FILE`.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "memory:",
+        env = "FAASM_STATE",
+        hide_env_values = true
+    )]
+    state: TierUrl,
     /// How long calls may go on after SIGINT or SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
@@ -97,6 +109,7 @@ pub(super) fn serve(options: &Options) -> Done {
             live: options.faaslets,
             ..ExecutorLimits::default()
         },
+        state: options.state.clone(),
         ..HostConfig::new(data)
     };
     let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
@@ -109,7 +122,10 @@ pub(super) fn serve(options: &Options) -> Done {
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(&error))?;
-    let host = Host::start(config).map_err(|error| Failure::internal(&error))?;
+    let host = Host::start(config).map_err(|error| match error {
+        HostError::State(error) => Failure::state(&error),
+        error => Failure::internal(&error),
+    })?;
     runtime.block_on(listen(options, host, limits))
 }
 
