@@ -33,6 +33,7 @@ pub mod size;
 pub mod snapshots;
 pub mod suggest;
 mod threads;
+pub mod tiers;
 mod whole_file;
 
 pub use executors::ExecutorLimits;

@@ -1,0 +1,3 @@
+//! Global tiers: where state is kept that outlives a call.
+
+pub mod durable;
