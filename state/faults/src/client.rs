@@ -13,7 +13,7 @@ use crate::history::{
 };
 
 /// Where events go: with `None` as its outcome when it begins, and again when it has ended.
-pub(crate) type Sink = dyn Fn(&Event, Phase) + Send + Sync;
+pub(crate) type Sink<'a> = dyn Fn(&Event, Phase) + Send + Sync + 'a;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -35,7 +35,7 @@ pub(crate) struct Client<'a> {
     pub(crate) tier: Arc<dyn GlobalTier>,
     pub(crate) rng: fastrand::Rng,
     pub(crate) limits: Limits,
-    pub(crate) sink: &'a Sink,
+    pub(crate) sink: &'a Sink<'a>,
     pub(crate) stop: &'a AtomicBool,
     count: u64,
     /// The version of each value that was seen last.
@@ -53,7 +53,7 @@ impl<'a> Client<'a> {
         (number, seed): (u64, u64),
         tier: Arc<dyn GlobalTier>,
         limits: Limits,
-        sink: &'a Sink,
+        sink: &'a Sink<'a>,
         stop: &'a AtomicBool,
     ) -> Self {
         let rng = fastrand::Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -67,7 +67,7 @@ pub(super) fn run(seed: u64) -> Result<History> {
     let mut history = History::default();
     let mut first = 1;
     for _ in 0..rng.u64(2..5) {
-        let mut process = Process::start(&file, seed, first, CLIENTS)?;
+        let process = Process::start(&file, seed, first, CLIENTS)?;
         if rng.u8(..3) == 0 {
             thread::sleep(Duration::from_millis(rng.u64(..100)));
             process.signal(Signal::STOP)?;
