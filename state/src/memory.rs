@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use faasm_sfi::pending::Pending;
+use faasm_sfi::pending::{Completer, Pending, pending};
 
 use crate::{
     Address, Arbiter, Condition, Entry as Listed, Fetched, GlobalError, GlobalOp, GlobalTier, Key,
@@ -87,6 +87,35 @@ impl MemoryTier {
     #[must_use]
     pub fn used(&self) -> usize {
         self.inner.used.load(Ordering::Relaxed)
+    }
+}
+
+impl MemoryTier {
+    /// Takes elements as soon as there are some, unless nobody wants them any more by then.
+    fn take_when_there(
+        &self,
+        at: Address,
+        (most, max_bytes): (usize, usize),
+        under: Option<Token>,
+        completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>,
+    ) {
+        let change = self.inner.arbiter.next_change(&at);
+        let mut there = 0;
+        let taken = self.inner.take_elements(&at, under, |list| {
+            there = list.len();
+            fitting(list, most, max_bytes)
+        });
+        if taken.is_err() || there > 0 {
+            return completer.complete(taken);
+        }
+        let tier = self.clone();
+        let again = change.map(move |()| {
+            if completer.is_wanted() {
+                tier.take_when_there(at, (most, max_bytes), under, completer);
+            }
+        });
+        // It goes on by itself.
+        drop(again);
     }
 }
 
@@ -324,17 +353,13 @@ impl GlobalTier for MemoryTier {
         wait: Wait,
         under: Option<Token>,
     ) -> GlobalOp<Vec<Vec<u8>>> {
-        let change = (wait == Wait::UntilThere).then(|| self.inner.arbiter.next_change(at));
-        let mut there = 0;
-        let taken = self.inner.take_elements(at, under, |list| {
-            there = list.len();
-            fitting(list, most, max_bytes)
-        });
-        let Some(change) = change.filter(|_| taken.is_ok() && there == 0) else {
-            return Pending::ready(taken);
-        };
-        let (tier, at) = (self.clone(), at.clone());
-        change.then(move |()| tier.take_appended(&at, most, max_bytes, wait, under))
+        if wait == Wait::UntilThere {
+            let (completer, waiting) = pending();
+            self.take_when_there(at.clone(), (most, max_bytes), under, completer);
+            return waiting;
+        }
+        let fitting = |list: &_| fitting(list, most, max_bytes);
+        Pending::ready(self.inner.take_elements(at, under, fitting))
     }
 
     fn clear_appended(&self, at: &Address, under: Option<Token>) -> GlobalOp<()> {

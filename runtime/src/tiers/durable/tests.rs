@@ -7,6 +7,7 @@ use faasm_state::{Combine, MemoryTier, Number};
 
 use super::*;
 
+mod conformance;
 mod disk;
 mod power;
 
