@@ -94,3 +94,6 @@ fn count(history: &[Event]) -> Counts {
 fn may_have_happened(event: &Event) -> bool {
     matches!(event.outcome, Outcome::Unknown(_) | Outcome::GaveUp)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Tiers, and what goes wrong with them.
 
 mod file;
-mod memory;
+pub(crate) mod memory;
 
 use std::collections::HashMap;
 use std::fmt;

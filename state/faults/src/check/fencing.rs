@@ -16,20 +16,17 @@ struct Grant<'a> {
 pub(super) fn check(events: &[&Event], deaths: &HashMap<u64, Time>) -> Result<(), Violation> {
     let grants = events.iter().filter_map(|event| grant(event, events, deaths));
     let mut grants: Vec<Grant<'_>> = grants.collect();
-    grants.sort_by_key(|grant| grant.event.ended);
+    grants.sort_by_key(|grant| grant.epoch);
     for (index, late) in grants.iter().enumerate() {
         for early in &grants[..index] {
-            let after = early.event.ended < late.event.invoked;
-            if early.epoch == late.epoch || (after && early.epoch > late.epoch) {
-                return Err(Violation(format!(
-                    "epochs do not grow: {:?} {:?}",
-                    early.event, late.event
-                )));
-            }
-            if late.event.ended < early.until && early.event.ended < late.event.ended {
-                let wrong = format!("two have one lock: {:?} {:?}", early.event, late.event);
-                return Err(Violation(wrong));
-            }
+            let wrong = if early.epoch == late.epoch || late.event.ended < early.event.invoked {
+                "epochs do not grow"
+            } else if late.event.ended < early.until {
+                "two have one lock"
+            } else {
+                continue;
+            };
+            return Err(Violation(format!("{wrong}: {:?} {:?}", early.event, late.event)));
         }
     }
     let mut writes: Vec<(u64, u64, &Event)> = events.iter().filter_map(|it| fenced(it)).collect();

@@ -46,8 +46,8 @@ pub(super) fn check(events: &[&Event]) -> Result<bool, Violation> {
     let mut last = 0;
     for (&now, milestone) in &milestones {
         ways = match milestone.made_by {
-            Some(write) => acknowledged(ways, (last, now), write, &unknown, &milestones)?,
-            None => made_by_nobody(ways, (last, now), milestone, &unknown),
+            Some(write) => acknowledged(ways, (last, now), write, &unknown)?,
+            None => made_by_nobody(ways, last, milestone, &unknown),
         };
         let tried = ways.len();
         ways.retain(|way| fits(way, milestone));
@@ -58,6 +58,10 @@ pub(super) fn check(events: &[&Event]) -> Result<bool, Violation> {
             return Ok(false);
         }
         last = now;
+        if milestone.ended_by.is_some() {
+            ways.iter_mut().for_each(|way| way.value = None);
+            last = 0;
+        }
     }
     Ok(true)
 }
@@ -117,29 +121,23 @@ fn acknowledged(
     (last, now): (u64, u64),
     write: &Event,
     unknown: &[&Event],
-    milestones: &BTreeMap<u64, Milestone<'_>>,
 ) -> Result<Vec<Way>, Violation> {
     let Outcome::Written { before, .. } = write.outcome else { return Ok(ways) };
     let wanted = write.op.when().and_then(|when| when.at);
     if wanted.is_some_and(|wanted| wanted != before) {
         return Err(Violation(format!("its condition did not hold: {write:?}")));
     }
-    let deleted = milestones.get(&last).is_some_and(|it| it.ended_by.is_some());
     let after = |way: &Way| {
         let value = write.op.apply(write.id, way.value.as_ref().map(|value| &value[..]));
         Way { value: value.map(Rc::new), used: way.used.clone() }
     };
-    if before == last && !(deleted && last != 0) {
+    if before == last {
         return Ok(ways.iter().map(after).collect());
     }
     if before != 0 {
         return Err(Violation(format!(
             "version {now} was made over {before}, though {last} came between: {write:?}"
         )));
-    }
-    if last == 0 || deleted {
-        let gone = |way: &Way| after(&Way { value: None, used: way.used.clone() });
-        return Ok(ways.iter().map(gone).collect());
     }
     // Somebody has deleted it, and was not told.
     let ways = ways.iter().flat_map(|way| {
@@ -153,10 +151,10 @@ fn acknowledged(
     Ok(ways)
 }
 
-/// All ways to come from `last` to `now` by writes whose ends nobody knows.
+/// All ways to come from version `last` (0: nothing) to this one by writes whose ends nobody knows.
 fn made_by_nobody(
     ways: Vec<Way>,
-    (last, now): (u64, u64),
+    last: u64,
     milestone: &Milestone<'_>,
     unknown: &[&Event],
 ) -> Vec<Way> {
@@ -192,7 +190,6 @@ fn made_by_nobody(
         }
         front = next;
     }
-    let _ = now;
     arrived
 }
 
