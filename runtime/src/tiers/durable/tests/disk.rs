@@ -95,6 +95,11 @@ impl Disk {
         self.state().left = Some(accesses);
     }
 
+    /// The power does not fail after all.
+    pub(super) fn power(&self) {
+        self.state().left = None;
+    }
+
     /// What is on it after its power has failed: what was synced, and any part of the rest.
     pub(super) fn remains(&self, rng: &mut fastrand::Rng) -> Vec<u8> {
         let mut state = self.state();

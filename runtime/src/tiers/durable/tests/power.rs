@@ -59,6 +59,7 @@ fn nothing_acknowledged_is_lost_with_the_power() {
     let (mut disk, mut used) = (Disk::default(), 0);
     for round in 0..60 {
         if let Ok(tier) = on(&disk) {
+            disk.power();
             for (key, known) in keys.iter().zip(&mut known) {
                 check(&tier, key, known, &format!("round {round}"));
             }
