@@ -21,6 +21,9 @@ pub(crate) enum Phase {
     Ended,
 }
 
+/// How long a tier may take to be well again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What a client may do, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -74,12 +77,16 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Reads all that there is in the end.
+    /// Reads all that there is in the end, when nothing goes wrong any more: it may take a while until the tier knows.
     pub(crate) fn read_all(mut self) {
-        for value in 0..VALUES {
-            self.perform(value, Op::Get);
+        let patience = Instant::now() + PATIENCE;
+        for address in 0..=LIST {
+            let op = if address == LIST { Op::ReadList } else { Op::Get };
+            let failed = |outcome| matches!(outcome, Outcome::Unavailable(_) | Outcome::Unknown(_));
+            while failed(self.perform(address, op.clone())) && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
-        self.perform(LIST, Op::ReadList);
     }
 
     fn on_value(&mut self) {

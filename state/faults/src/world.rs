@@ -2,6 +2,8 @@
 
 mod file;
 pub(crate) mod memory;
+mod proxy;
+mod redis;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,6 +22,8 @@ pub(crate) enum World {
     Memory,
     /// The tier in a file: its process is killed and stopped.
     File,
+    /// A Redis server: it is killed, stopped and full, and connections to it are cut, lose answers, or lead nowhere.
+    Redis,
 }
 
 /// What a run is.
@@ -40,7 +44,7 @@ pub(crate) struct History {
 }
 
 impl World {
-    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::File];
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::File, Self::Redis];
 }
 
 impl Run {
@@ -48,6 +52,7 @@ impl Run {
         match self.world {
             World::Memory => memory::run(self.seed),
             World::File => file::run(self.seed),
+            World::Redis => redis::run(self.seed),
         }
     }
 }
@@ -57,6 +62,7 @@ impl fmt::Display for World {
         f.write_str(match self {
             Self::Memory => "memory",
             Self::File => "file",
+            Self::Redis => "redis",
         })
     }
 }

@@ -57,7 +57,7 @@ fn nothing_acknowledged_is_lost_with_the_power() {
     let mut rng = fastrand::Rng::with_seed(6);
     let mut known = [[Known::default(); 2]; 3];
     let (mut disk, mut used) = (Disk::default(), 0);
-    for round in 0..60 {
+    for round in 0..400 {
         if let Ok(tier) = on(&disk) {
             disk.power();
             for (key, known) in keys.iter().zip(&mut known) {
@@ -79,5 +79,5 @@ fn nothing_acknowledged_is_lost_with_the_power() {
         }
     }
     let acknowledged: u64 = known.iter().map(|[set, _]| set.acknowledged).sum();
-    assert!(acknowledged > 60 && used > 0, "{known:?}");
+    assert!(acknowledged > 400 && used > 0, "{known:?}");
 }
