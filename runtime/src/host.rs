@@ -31,6 +31,7 @@ use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
 use crate::registry::{RECORD_FORMAT, Record, Registry, RegistryError};
 use crate::suggest;
+use crate::tiers::{TierError, TierUrl};
 
 /// Settings of a [`Host`]. The defaults are for a machine of one's own.
 #[derive(Clone, Debug)]
@@ -57,6 +58,8 @@ pub struct HostConfig {
     pub profiling: Profiling,
     /// How much a tenant's shared files may take.
     pub files: FileLimits,
+    /// Where the global tier of state is.
+    pub state: TierUrl,
 }
 
 impl HostConfig {
@@ -75,6 +78,7 @@ impl HostConfig {
             sockets: 16_384,
             profiling: Profiling::None,
             files: FileLimits::default(),
+            state: TierUrl::default(),
         }
     }
 }
@@ -88,6 +92,9 @@ pub enum HostError {
     /// The shared files cannot be opened.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// The global tier of state cannot be used.
+    #[error(transparent)]
+    State(#[from] TierError),
     /// The VM cannot be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -196,7 +203,8 @@ impl Host {
             .map_err(|source| HostError::System { what: "descriptors", source })?
             .reach(config.network);
         let directory = Directory::new(registry);
-        let shared = Shared::new((threads, config.limits), directory, (forge, network), ids);
+        let outside = (forge, network, config.state.open()?);
+        let shared = Shared::new((threads, config.limits), directory, outside, ids);
         shared.directory.load(&shared.binder)?;
         let executors = Executors::start(threads, &shared)
             .map_err(|source| HostError::System { what: "threads", source })?;

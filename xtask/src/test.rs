@@ -69,13 +69,14 @@ pub(crate) fn all(options: &Options) -> Result<()> {
     if options.faults {
         return run_faults(options);
     }
-    install("gdb", "what gdb shows of guests is not tested");
+    install_debugger();
+    install_redis()?;
     run_tests(options, false)
 }
 
 /// Global tiers, with servers that are killed and connections that are cut.
 fn run_faults(options: &Options) -> Result<()> {
-    install("redis-server", "nothing can be run on Redis");
+    install_redis()?;
     let mut faults = cargo(["run", "--quiet", "--bin", "faasm-state-faults", "--"]);
     faults.args(["--runs", &options.runs.to_string()]);
     if let Some(seed) = options.seed {
@@ -87,16 +88,30 @@ fn run_faults(options: &Options) -> Result<()> {
     run("global tiers and their faults", &mut faults)
 }
 
-/// A program of Debian's that tests start; where it cannot be installed, it is said what that means.
-fn install(program: &str, without: &str) {
-    if answers(Command::new(program).arg("--version")) {
+/// The debugger that a test shows guests to; where it cannot be installed, that test says that it did not run.
+fn install_debugger() {
+    if answers(Command::new("gdb").arg("--version")) {
         return;
     }
     let mut apt = Command::new("apt-get");
-    apt.args(["install", "-q", "-y", "--no-install-recommends", program]);
-    if let Err(error) = run(&format!("installing {program}"), &mut apt) {
-        say(&format!("{error:#}: {without}"));
+    apt.args(["install", "-q", "-y", "--no-install-recommends", "gdb"]);
+    if let Err(error) = run("installing gdb", &mut apt) {
+        say(&format!("{error:#}: what gdb shows of guests is not tested"));
     }
+}
+
+/// The server that the Redis adapter is tested on. Without it those tests fail: none is left out.
+fn install_redis() -> Result<()> {
+    if answers(Command::new("redis-server").arg("--version")) {
+        return Ok(());
+    }
+    let mut apt = Command::new("apt-get");
+    apt.args(["install", "-q", "-y", "--no-install-recommends", "redis-server", "openssl"]);
+    // It is installed to be started by tests, not as a service.
+    run(
+        "installing redis-server",
+        apt.env("RUNLEVEL", "1").env("DEBIAN_FRONTEND", "noninteractive"),
+    )
 }
 
 pub(crate) fn bless() -> Result<()> {

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use faasm_benches::{root, target};
 use faasm_compiler::{CompileOptions, compile, validate};
 use faasm_hostif::{CallId, Host, HostBuilder, HostState, link};
-use faasm_runtime::call::Entry;
-use faasm_snapshot::{Proto, Recipe};
+
+use faasm_snapshot::{Entry, Proto, Recipe};
 use faasm_state::{GlobalTier, Limits, LocalTier};
 use faasm_vm::{Engine, EngineConfig, Linker, Module, SealKey, Store};
 

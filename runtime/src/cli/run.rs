@@ -8,7 +8,7 @@ use clap::Args;
 use faasm_compiler::CompileOptions;
 use faasm_hostif::{Access, HostBuilder, HostState, Input, NetworkHost, Output, Preopen};
 use faasm_snapshot::Entry;
-use faasm_state::{CallId, LocalTier, MemoryTier};
+use faasm_state::{CallId, LocalTier};
 use faasm_vm::{
     Engine, EngineConfig, Func, Instance, Linker, LoadError, Module, SealKey, Store, StoreLimits,
     Trap, TrapKind, Val, ValType,
@@ -26,6 +26,7 @@ use crate::invocation::random_bytes;
 use crate::problem::EXIT_TRAP;
 use crate::size;
 use crate::suggest;
+use crate::tiers::TierUrl;
 
 /// Options of `faasm run`.
 #[derive(Args, Debug)]
@@ -55,6 +56,15 @@ pub(super) struct Options {
     /// The key that an object is sealed with. By default this user's.
     #[arg(long, value_name = "FILE", env = "FAASM_KEY")]
     key: Option<PathBuf>,
+    /// Where the global tier of state is, as for `faasm serve`; the guest's namespace is `run`.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "memory:",
+        env = "FAASM_STATE",
+        hide_env_values = true
+    )]
+    state: TierUrl,
     #[command(flatten)]
     profile: ProfileOptions,
     /// The module, or the object that `faasm compile` made of it.
@@ -130,17 +140,12 @@ impl From<Failure> for Stop {
 const SOCKETS: usize = 1024;
 
 fn host(options: &Options) -> Result<HostBuilder, Failure> {
+    let global = options.state.open().map_err(|error| Failure::state(&error))?;
     let mut builder = HostBuilder::new()
         .stdin(Input::Inherit)
         .stdout(Output::Stdout)
         .stderr(Output::Stderr)
-        .state(
-            LocalTier::new(
-                std::sync::Arc::new(MemoryTier::default()),
-                faasm_state::Limits::default(),
-            )
-            .namespace("run"),
-        )
+        .state(LocalTier::new(global, faasm_state::Limits::default()).namespace("run"))
         .arg(options.file.to_string_lossy().as_bytes());
     builder = options.args.iter().fold(builder, |builder, arg| builder.arg(arg.as_bytes()));
     for variable in &options.env {

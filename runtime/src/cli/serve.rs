@@ -20,8 +20,9 @@ use super::profile::ProfileOptions;
 use crate::duration;
 use crate::executors::ExecutorLimits;
 use crate::gateway::{self, GatewayLimits};
-use crate::host::{Host, HostConfig};
+use crate::host::{Host, HostConfig, HostError};
 use crate::size;
+use crate::tiers::TierUrl;
 
 /// The exit code after a second interrupt (128 + SIGINT).
 const INTERRUPTED: i32 = 130;
@@ -60,6 +61,12 @@ pub(super) struct Options {
     /// also private networks, or also this host.
     #[arg(long, value_enum, default_value = "all")]
     net: Reach,
+    /// Where the global tier of state is: `file:PATH`, by default the file `state` in the folder of the functions, which
+    /// survives crashes; `memory:` (gone with the server); or a Redis or Valkey server, as in
+    /// `redis://USER:PASSWORD@HOST:PORT`, `rediss://…`, `redis+sentinel://HOST,HOST/MASTER` or
+    /// `redis+cluster://HOST,HOST`; behind `?` `durability=fast|disk|replicated`, `timeout=10s`, `prefix=faasm`, `ca=FILE`.
+    #[arg(long, value_name = "URL", env = "FAASM_STATE", hide_env_values = true)]
+    state: Option<TierUrl>,
     /// How long calls may go on after SIGINT or SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
@@ -94,6 +101,7 @@ pub(super) fn serve(options: &Options) -> Done {
             live: options.faaslets,
             ..ExecutorLimits::default()
         },
+        state: options.state.clone().unwrap_or_else(|| TierUrl::File(data.join("state"))),
         ..HostConfig::new(data)
     };
     let input_bytes = usize::try_from(options.max_input).unwrap_or(usize::MAX);
@@ -102,7 +110,10 @@ pub(super) fn serve(options: &Options) -> Done {
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(&error))?;
-    let host = Host::start(config).map_err(|error| Failure::internal(&error))?;
+    let host = Host::start(config).map_err(|error| match error {
+        HostError::State(error) => Failure::state(&error),
+        error => Failure::internal(&error),
+    })?;
     runtime.block_on(listen(options, host, limits))
 }
 
