@@ -43,7 +43,7 @@ mod timer;
 mod tracking;
 mod value;
 
-pub use arbiter::Arbiter;
+pub use arbiter::{Arbiter, Pin};
 pub use error::{Blame, Retry, StateError};
 pub use global::{
     Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Merged, Patch, Stat, Token,

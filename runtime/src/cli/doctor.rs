@@ -1,12 +1,14 @@
 //! `faasm doctor`: whether what a host needs is there and as it must be.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::failure::{Done, Failure};
 use crate::problem::EXIT_UNAVAILABLE;
+use crate::tiers::durable::{DurableOptions, DurableTier, OpenError};
 use crate::tiers::{Finding, RedisTier, Report, Severity, TierError, TierUrl};
 
 /// Options of `faasm doctor`.
@@ -29,6 +31,7 @@ pub(super) struct Options {
 pub(super) fn doctor(options: &Options) -> Done {
     let report = match &options.state {
         TierUrl::Memory => Report { findings: vec![in_memory()] },
+        TierUrl::File(path) => Report { findings: vec![in_file(path)?] },
         TierUrl::Redis(settings) => RedisTier::inspect(settings).map_err(|error| {
             Failure::state(&TierError::Redis(options.state.clone(), error)).hint("Is it running?")
         })?,
@@ -48,8 +51,23 @@ fn in_memory() -> Finding {
         check: "persistence",
         severity: Severity::Warning,
         what: "state is kept in this process, and is gone with it".to_owned(),
-        advice: "name a Redis or Valkey server".to_owned(),
+        advice: "name a file or a Redis or Valkey server".to_owned(),
     }
+}
+
+/// The file, if no server has it, is read and checked entirely.
+fn in_file(path: &Path) -> Result<Finding, Failure> {
+    let what = if path.exists() {
+        match DurableTier::open(path, DurableOptions::default()) {
+            Ok(tier) => format!("the file is sound; {} bytes are kept", tier.used()),
+            Err(OpenError::InUse { .. }) => "the file is in use by a server".to_owned(),
+            Err(error) => return Err(Failure::state(&TierError::File(error))),
+        }
+    } else {
+        "the file will be made".to_owned()
+    };
+    let advice = String::new();
+    Ok(Finding { check: "persistence", severity: Severity::Good, what, advice })
 }
 
 fn text(state: &TierUrl, report: &Report) -> String {
@@ -79,7 +97,7 @@ mod tests {
         assert_eq!(
             shown,
             "global tier at memory:\n  warning  persistence  state is kept in this process, and is gone with it\n\
-             \x20                         name a Redis or Valkey server\n"
+             \x20                         name a file or a Redis or Valkey server\n"
         );
     }
 }

@@ -43,8 +43,12 @@ impl Failure {
 
     /// A global tier that cannot be used.
     pub(super) fn state(error: &TierError) -> Self {
-        Self { code: EXIT_UNAVAILABLE, ..Self::usage(explain(error)) }
-            .hint("`faasm doctor --state URL` looks at everything that the server needs.")
+        let failure = Self { code: EXIT_UNAVAILABLE, ..Self::usage(explain(error)) };
+        match error {
+            TierError::File(_) => failure,
+            TierError::Redis(..) => failure
+                .hint("`faasm doctor --state URL` looks at everything that the server needs."),
+        }
     }
 
     /// A file that could not be used.

@@ -64,17 +64,12 @@ pub(super) struct Options {
     /// also private networks, or also this host.
     #[arg(long, value_enum, default_value = "all")]
     net: Reach,
-    /// Where the global tier of state is: `memory:` (gone with the server), or a Redis or Valkey server, as in
+    /// Where the global tier of state is: `file:PATH`, by default the file `state` in the folder of the functions, which
+    /// survives crashes; `memory:` (gone with the server); or a Redis or Valkey server, as in
     /// `redis://USER:PASSWORD@HOST:PORT`, `rediss://…`, `redis+sentinel://HOST,HOST/MASTER` or
     /// `redis+cluster://HOST,HOST`; behind `?` `durability=fast|disk|replicated`, `timeout=10s`, `prefix=faasm`, `ca=FILE`.
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "memory:",
-        env = "FAASM_STATE",
-        hide_env_values = true
-    )]
-    state: TierUrl,
+    #[arg(long, value_name = "URL", env = "FAASM_STATE", hide_env_values = true)]
+    state: Option<TierUrl>,
     /// How long calls may go on after SIGINT or SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
@@ -109,7 +104,7 @@ pub(super) fn serve(options: &Options) -> Done {
             live: options.faaslets,
             ..ExecutorLimits::default()
         },
-        state: options.state.clone(),
+        state: options.state.clone().unwrap_or_else(|| TierUrl::File(data.join("state"))),
         ..HostConfig::new(data)
     };
     let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);

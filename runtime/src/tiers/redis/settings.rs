@@ -69,7 +69,7 @@ pub struct RedisSettings {
 pub enum UrlError {
     /// The scheme is none that we know.
     #[error(
-        "`{0}:` is no kind of global tier: there are `memory:`, `redis://`, `rediss://`, `redis+sentinel://` and \
+        "`{0}:` is no kind of global tier: there are `memory:`, `file:PATH`, `redis://`, `rediss://`, `redis+sentinel://` and \
          `redis+cluster://`, and the same with `valkey`"
     )]
     Scheme(String),
