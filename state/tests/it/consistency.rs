@@ -274,7 +274,7 @@ fn sums_through_pointers_are_found_and_added() {
     let all = pushed(&tier, b"k").unwrap();
     let number = |at: usize| f64::from_le_bytes(all[at * 8..at * 8 + 8].try_into().unwrap());
     assert_eq!([0, 1, 700, 1000].map(number), [3.5, 0.0, 4.0, 0.25]);
-    assert_eq!(read(&two, len), all);
+    assert!(read(&two, len)[..all.len()] == all, "what the other added is here, too");
     // Flags are exact here, too.
     put(0, 5, 1.0);
     put(0, 6, 1.0);
