@@ -130,7 +130,9 @@ fn conditions_are_on_versions() {
 fn keys_are_listed_page_by_page_and_may_be_any_bytes() {
     let state = State::start();
     let keys = ["a", "a%2Fb", "a%00", "a%FF%20", "b"];
-    keys.iter().for_each(|key| drop(state.put(key, b"xyz")));
+    for key in keys {
+        state.put(key, b"xyz");
+    }
     state.send(Method::POST, "list", &[], b"element").unwrap();
     let list = |query: &str| state.json(Method::GET, &format!("{KEYS}?{query}"), b"");
     let paths = |page: &Value| -> Vec<String> {
