@@ -32,6 +32,7 @@ pub mod problem;
 pub mod registry;
 pub mod size;
 pub mod snapshots;
+pub mod state_rules;
 pub mod suggest;
 mod threads;
 pub mod tiers;

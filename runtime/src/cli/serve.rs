@@ -20,8 +20,10 @@ use super::profile::ProfileOptions;
 use crate::duration;
 use crate::executors::ExecutorLimits;
 use crate::gateway::{self, GatewayLimits};
-use crate::host::{Host, HostConfig, HostError};
+use crate::host::{Host, HostConfig};
+use crate::problem::explain;
 use crate::size;
+use crate::state_rules;
 use crate::tiers::TierUrl;
 
 /// The exit code after a second interrupt (128 + SIGINT).
@@ -70,6 +72,9 @@ pub(super) struct Options {
     /// `redis+cluster://HOST,HOST`; behind `?` `durability=fast|disk|replicated`, `timeout=10s`, `prefix=faasm`, `ca=FILE`.
     #[arg(long, value_name = "URL", env = "FAASM_STATE", hide_env_values = true)]
     state: Option<TierUrl>,
+    /// How namespaces' state is kept together: JSON, with a list of rules for each namespace.
+    #[arg(long, value_name = "FILE")]
+    state_rules: Option<PathBuf>,
     /// How long calls may go on after SIGINT or SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
@@ -87,7 +92,9 @@ enum Reach {
 
 pub(super) fn serve(options: &Options) -> Done {
     let data = options.data.clone().map_or_else(paths::data_folder, Ok)?;
+    let state_rules = rules(options)?;
     let config = HostConfig {
+        state_rules,
         threads: options.threads,
         memory_bytes: options.memory,
         timeout: options.timeout,
@@ -122,6 +129,16 @@ pub(super) fn serve(options: &Options) -> Done {
         error => Failure::internal(&error),
     })?;
     runtime.block_on(listen(options, host, limits))
+}
+
+/// What the file of rules says.
+fn rules(options: &Options) -> Result<state_rules::All, Failure> {
+    let Some(path) = &options.state_rules else { return Ok(state_rules::All::new()) };
+    match state_rules::read(path) {
+        Ok(Some(rules)) => Ok(rules),
+        Ok(None) => Err(Failure::usage(format!("there is no file {}", path.display()))),
+        Err(error) => Err(Failure::usage(explain(&error))),
+    }
 }
 
 async fn listen(options: &Options, host: Arc<Host>, limits: GatewayLimits) -> Done {
