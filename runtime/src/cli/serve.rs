@@ -20,7 +20,7 @@ use super::profile::ProfileOptions;
 use crate::duration;
 use crate::executors::ExecutorLimits;
 use crate::gateway::{self, GatewayLimits};
-use crate::host::{Host, HostConfig};
+use crate::host::{Host, HostConfig, HostError};
 use crate::problem::explain;
 use crate::size;
 use crate::state_rules;
