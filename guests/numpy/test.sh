@@ -11,7 +11,7 @@ faasm="${FAASM:-$root/target/release/faasm}"
 "$here/build.sh"
 [ -n "${FAASM:-}" ] || cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p faasm-runtime
 work=$(mktemp -d)
-"$faasm" serve --data "$work/data" --listen 127.0.0.1:0 --max-module 128MiB > "$work/address" 2> "$work/log" &
+"$faasm" serve --data "$work/data" --listen 127.0.0.1:0 --max-module 128MiB --compile-time 1h > "$work/address" 2> "$work/log" &
 server=$!
 trap 'kill $server; wait $server || true; rm -rf "$work"' EXIT
 until grep -q http "$work/address"; do sleep 0.1; kill -0 $server; done

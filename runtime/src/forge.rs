@@ -11,7 +11,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, validate};
+use faasm_compiler::{CompileError, CompileOptions, Limits, ValidateError, compile, validate_with};
 use faasm_hostif::{
     Capture, FAASM, HostState, ImportError, Output, check_imports, monotonic_origin,
 };
@@ -207,6 +207,8 @@ pub(crate) struct Forged {
 pub(crate) struct ForgeSettings {
     /// What a Faaslet may take.
     pub(crate) limits: StoreLimits,
+    /// How long a compilation may take.
+    pub(crate) compile_time: Duration,
     /// How long an initialisation may take.
     pub(crate) init_time: Duration,
 }
@@ -216,6 +218,8 @@ pub(crate) struct Forge {
     engine: Engine,
     linker: Linker<HostState>,
     limits: StoreLimits,
+    /// What a module may ask of the compiler.
+    compile_limits: Limits,
     /// How long an initialisation may take.
     init_time: Duration,
     /// Of the compiler: objects of another one are not used.
@@ -236,11 +240,12 @@ impl Forge {
     ) -> Result<Self, ForgeSetupError> {
         let mut linker = Linker::new(&engine);
         faasm_hostif::link(&mut linker)?;
-        let ForgeSettings { limits, init_time } = settings;
+        let ForgeSettings { limits, compile_time, init_time } = settings;
         Ok(Self {
             engine,
             linker,
             limits,
+            compile_limits: Limits { time: Some(compile_time), ..Limits::default() },
             init_time,
             fingerprint: fingerprint()?,
             origin: monotonic_origin(),
@@ -282,7 +287,7 @@ impl Forge {
             *begun = Instant::now();
             took
         });
-        let validated = validate(wasm)?;
+        let validated = validate_with(wasm, &self.compile_limits)?;
         check_imports(validated.info()).map_err(MissingImports)?;
         timings.validate = lap(&mut begun);
         let digest = registry.put_wasm(wasm)?;
@@ -306,7 +311,7 @@ impl Forge {
         registry: &Registry,
         wasm: &[u8],
     ) -> Result<(Module, Digest, Digest), ForgeError> {
-        if validate(wasm)?.info().dylink.is_none() {
+        if validate_with(wasm, &self.compile_limits)?.info().dylink.is_none() {
             return Err(ForgeError::NotALibrary);
         }
         let digest = registry.put_wasm(wasm)?;
@@ -444,7 +449,9 @@ impl Forge {
     }
 
     fn compile(&self, registry: &Registry, key: Digest, wasm: &[u8]) -> Result<Module, ForgeError> {
-        let object = compile(&validate(wasm)?, &CompileOptions::default())?;
+        let limits = self.compile_limits.clone();
+        let validated = validate_with(wasm, &limits)?;
+        let object = compile(&validated, &CompileOptions { limits, ..CompileOptions::default() })?;
         let sealed = self.engine.seal().seal(object);
         let kept = registry.objects().insert(&self.engine, &key.to_string(), &sealed);
         Ok(kept.map_err(RegistryError::from)?)

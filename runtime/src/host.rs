@@ -50,6 +50,8 @@ pub struct HostConfig {
     pub timeout: Duration,
     /// How long any call may take.
     pub max_timeout: Duration,
+    /// How long the compilation of a module may take.
+    pub compile_time: Duration,
     /// How long an initialisation may take.
     pub init_time: Duration,
     /// How many calls wait, and how many Faaslets live.
@@ -78,6 +80,7 @@ impl HostConfig {
             memory_bytes: 1 << 30,
             timeout: Duration::from_secs(30),
             max_timeout: Duration::from_mins(15),
+            compile_time: Duration::from_mins(10),
             init_time: Duration::from_secs(30),
             limits: ExecutorLimits::default(),
             network: NetworkReach::All,
@@ -208,7 +211,8 @@ impl Host {
             ..EngineConfig::new(SealKey::new(registry.key()?))
         })?;
         let limits = StoreLimits { memory_bytes: config.memory_bytes, ..StoreLimits::default() };
-        let settings = ForgeSettings { limits, init_time: config.init_time };
+        let HostConfig { compile_time, init_time, .. } = config;
+        let settings = ForgeSettings { limits, compile_time, init_time };
         let ids = InvocationIds::new()
             .map_err(|source| HostError::System { what: "randomness", source })?;
         let threads = config

@@ -81,14 +81,14 @@ mod tests {
         };
         let mut root = call("a", None, "demo/top");
         root["return_code"] = 0.into();
-        root["ms"] = json!({"queue": 0.001, "init": 0.2, "run": 3.14159});
+        root["ms"] = json!({"queue": 0.001, "init": 0.2, "run": 3.256});
         let mut pointer = call("b", Some("a"), "demo/top");
         pointer["pointer"] = 7.into();
         let calls = [root, pointer, call("c", Some("b"), "demo/x"), call("d", Some("a"), "demo/y")];
         let drawn = draw(&json!({"calls": calls, "left_out": 3}));
         assert_eq!(
             drawn,
-            "demo/top  returned 0  3.14 ms\n\
+            "demo/top  returned 0  3.26 ms\n\
              ├─ demo/top at 7  running\n\
              │  └─ demo/x  running\n\
              └─ demo/y  running\n\

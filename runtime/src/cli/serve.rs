@@ -56,6 +56,9 @@ pub(super) struct Options {
     /// Largest module of an upload.
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size::parse)]
     max_module: u64,
+    /// How long the compilation of an uploaded module may take.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration::parse)]
+    compile_time: Duration,
     /// How many calls may wait for an executor.
     #[arg(long, value_name = "N", default_value_t = ExecutorLimits::default().queued)]
     queue: usize,
@@ -99,6 +102,7 @@ pub(super) fn serve(options: &Options) -> Done {
         memory_bytes: options.memory,
         timeout: options.timeout,
         max_timeout: options.max_timeout,
+        compile_time: options.compile_time,
         profiling: options.profile.profiling(),
         network: match options.net {
             Reach::None => NetworkReach::None,

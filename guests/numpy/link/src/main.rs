@@ -13,6 +13,7 @@
 //! All other exports of the adapter are the result's, and so are the module's; the table is exported as
 //! `__indirect_function_table` if the adapter has a function in it.
 //! The adapter has functions, globals and passive data, and neither memory nor tables of its own.
+#![forbid(unsafe_code)]
 
 mod adapter;
 mod module;

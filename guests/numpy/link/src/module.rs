@@ -139,7 +139,8 @@ impl<'a> Module<'a> {
     pub(crate) fn link(mut self, adapter: &Adapter<'_>) -> Result<Vec<u8>> {
         let (of_module, of_adapter) = self.numbers(adapter)?;
         let sections = std::mem::take(&mut self.sections);
-        Linker { module: &self, adapter, of_module, of_adapter }.link(sections)
+        let passive = adapter.data.clone();
+        Linker { module: &self, adapter, of_module, of_adapter, passive }.link(sections)
     }
 
     /// The numbers of both in the result.
@@ -201,93 +202,107 @@ struct Linker<'m, 'a> {
     adapter: &'m Adapter<'a>,
     of_module: Numbers,
     of_adapter: Numbers,
+    /// The adapter's data, until they are written.
+    passive: Option<wasmparser::DataSectionReader<'a>>,
 }
 
 impl Linker<'_, '_> {
     /// Writes every section of the module with what the adapter adds to it; those that it lacks must not be needed.
     fn link(mut self, sections: Vec<Payload<'_>>) -> Result<Vec<u8>> {
         let mut out = wasm_encoder::Module::new();
-        let mut passive = self.adapter.data.clone();
         for section in sections {
-            match section {
-                Payload::TypeSection(section) => {
-                    let mut types = TypeSection::new();
-                    self.of_module.parse_type_section(&mut types, section)?;
-                    for group in &self.adapter.types {
-                        self.of_adapter.parse_recursive_type_group(types.ty(), group.clone())?;
-                    }
-                    out.section(&types);
-                }
-                Payload::ImportSection(_) => {
-                    out.section(&self.imports()?);
-                }
-                Payload::FunctionSection(section) => {
-                    let mut functions = FunctionSection::new();
-                    self.of_module.parse_function_section(&mut functions, section)?;
-                    for ty in &self.adapter.defined {
-                        functions.function(self.of_adapter.type_index(*ty)?);
-                    }
-                    out.section(&functions);
-                }
-                Payload::TableSection(section) => {
-                    let mut tables = TableSection::new();
-                    self.of_module.parse_table_section(&mut tables, section)?;
-                    out.section(&tables);
-                }
-                Payload::MemorySection(section) => {
-                    let mut memories = MemorySection::new();
-                    self.of_module.parse_memory_section(&mut memories, section)?;
-                    out.section(&memories);
-                }
-                Payload::TagSection(section) => {
-                    let mut tags = TagSection::new();
-                    self.of_module.parse_tag_section(&mut tags, section)?;
-                    out.section(&tags);
-                }
-                Payload::GlobalSection(section) => {
-                    let mut globals = GlobalSection::new();
-                    self.of_module.parse_global_section(&mut globals, section)?;
-                    self.add_globals(&mut globals)?;
-                    out.section(&globals);
-                }
-                Payload::ExportSection(section) => {
-                    let mut exports = ExportSection::new();
-                    self.of_module.parse_export_section(&mut exports, section)?;
-                    self.add_exports(&mut exports)?;
-                    out.section(&exports);
-                }
-                Payload::ElementSection(section) => {
-                    let mut elements = ElementSection::new();
-                    self.of_module.parse_element_section(&mut elements, section)?;
-                    self.add_elements(&mut elements)?;
-                    out.section(&elements);
-                }
-                Payload::DataCountSection { .. } => {}
-                Payload::CodeSectionStart { .. } => {
-                    let count =
-                        self.module.n_data + passive.as_ref().map_or(0, |data| data.count());
-                    out.section(&DataCountSection { count });
-                    out.section(&self.code()?);
-                }
-                Payload::DataSection(section) => {
-                    let mut data = DataSection::new();
-                    self.of_module.parse_data_section(&mut data, section)?;
-                    if let Some(section) = passive.take() {
-                        self.of_adapter.parse_data_section(&mut data, section)?;
-                    }
-                    out.section(&data);
-                }
-                Payload::CustomSection(section) => {
-                    if let KnownCustom::Name(names) = section.as_known() {
-                        out.section(&self.of_module.custom_name_section(names)?);
-                    }
-                }
-                Payload::Version { .. } | Payload::End(_) => {}
-                other => bail!("the module has a section that cannot be kept: {other:?}"),
-            }
+            self.section(section, &mut out)?;
         }
-        ensure!(passive.is_none(), "a module without data cannot be given any");
+        ensure!(self.passive.is_none(), "a module without data cannot be given any");
         Ok(out.finish())
+    }
+
+    /// A section that says what there is.
+    fn section(&mut self, section: Payload<'_>, out: &mut wasm_encoder::Module) -> Result<()> {
+        match section {
+            Payload::TypeSection(section) => {
+                let mut types = TypeSection::new();
+                self.of_module.parse_type_section(&mut types, section)?;
+                for group in &self.adapter.types {
+                    self.of_adapter.parse_recursive_type_group(types.ty(), group.clone())?;
+                }
+                out.section(&types);
+            }
+            Payload::ImportSection(_) => {
+                out.section(&self.imports()?);
+            }
+            Payload::FunctionSection(section) => {
+                let mut functions = FunctionSection::new();
+                self.of_module.parse_function_section(&mut functions, section)?;
+                for ty in &self.adapter.defined {
+                    functions.function(self.of_adapter.type_index(*ty)?);
+                }
+                out.section(&functions);
+            }
+            Payload::TableSection(section) => {
+                let mut tables = TableSection::new();
+                self.of_module.parse_table_section(&mut tables, section)?;
+                out.section(&tables);
+            }
+            Payload::MemorySection(section) => {
+                let mut memories = MemorySection::new();
+                self.of_module.parse_memory_section(&mut memories, section)?;
+                out.section(&memories);
+            }
+            Payload::TagSection(section) => {
+                let mut tags = TagSection::new();
+                self.of_module.parse_tag_section(&mut tags, section)?;
+                out.section(&tags);
+            }
+            Payload::GlobalSection(section) => {
+                let mut globals = GlobalSection::new();
+                self.of_module.parse_global_section(&mut globals, section)?;
+                self.add_globals(&mut globals)?;
+                out.section(&globals);
+            }
+            other => self.contents(other, out)?,
+        }
+        Ok(())
+    }
+
+    /// A section that says what is in it, or what it is called.
+    fn contents(&mut self, section: Payload<'_>, out: &mut wasm_encoder::Module) -> Result<()> {
+        match section {
+            Payload::ExportSection(section) => {
+                let mut exports = ExportSection::new();
+                self.of_module.parse_export_section(&mut exports, section)?;
+                self.add_exports(&mut exports)?;
+                out.section(&exports);
+            }
+            Payload::ElementSection(section) => {
+                let mut elements = ElementSection::new();
+                self.of_module.parse_element_section(&mut elements, section)?;
+                self.add_elements(&mut elements)?;
+                out.section(&elements);
+            }
+            Payload::CodeSectionStart { .. } => {
+                let passive = self.passive.as_ref().map_or(0, |data| data.count());
+                out.section(&DataCountSection { count: self.module.n_data + passive });
+                out.section(&self.code()?);
+            }
+            Payload::DataSection(section) => {
+                let mut data = DataSection::new();
+                self.of_module.parse_data_section(&mut data, section)?;
+                if let Some(section) = self.passive.take() {
+                    self.of_adapter.parse_data_section(&mut data, section)?;
+                }
+                out.section(&data);
+            }
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(names) = section.as_known() {
+                    out.section(&self.of_module.custom_name_section(names)?);
+                }
+            }
+            // A count of data comes before the code, above.
+            Payload::Version { .. } | Payload::End(_) | Payload::DataCountSection { .. } => {}
+            other => bail!("the module has a section that cannot be kept: {other:?}"),
+        }
+        Ok(())
     }
 
     fn imports(&mut self) -> Result<ImportSection> {

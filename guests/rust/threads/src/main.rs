@@ -1,11 +1,12 @@
 //! What a function in Rust can rely on of `std::thread` and `std::sync`, each with a name. Input: nothing, or `panic`,
 //! `exit`: how a thread ends the call. Output: `ok NAME` for each; the return code is how many failed.
+#![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Barrier, Condvar, LazyLock, Mutex, OnceLock, RwLock};
-use std::thread;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 faasm::main!(all);
@@ -49,9 +50,8 @@ fn all() -> faasm::Result {
 /// While the main thread waits for ever.
 fn ends_the_call(how: fn()) {
     thread::spawn(how);
-    thread::park();
     loop {
-        thread::sleep(Duration::from_secs(3600));
+        thread::park();
     }
 }
 
@@ -258,7 +258,7 @@ fn timed() -> bool {
     let wait = never.wait_timeout(lock.lock().unwrap(), Duration::from_millis(20)).unwrap();
     let (_to, from) = channel::<()>();
     let got = from.recv_timeout(Duration::from_millis(20));
-    thread::sleep(Duration::from_millis(20));
+    sleep(Duration::from_millis(20));
     wait.1.timed_out() && got.is_err() && begun.elapsed() >= Duration::from_millis(60)
 }
 
