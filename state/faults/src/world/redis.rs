@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::History;
 use super::proxy::{Proxy, Way};
-use crate::client::{Client, Limits, Phase, now};
+use crate::client::{Client, Limits, Phase, Sink, now};
 use crate::history::Event;
 
 const CLIENTS: u64 = 3;
@@ -68,12 +68,7 @@ fn open(address: SocketAddr) -> Result<Arc<dyn GlobalTier>> {
 }
 
 /// The end of the history: what is there, when all is well again.
-fn read_all(
-    seed: u64,
-    server: SocketAddr,
-    sink: &crate::client::Sink<'_>,
-    stop: &AtomicBool,
-) -> Result<()> {
+fn read_all(seed: u64, server: SocketAddr, sink: &Sink<'_>, stop: &AtomicBool) -> Result<()> {
     // Operations that were given up may still be on their way to the server: it has nothing to do now.
     thread::sleep(Duration::from_millis(50));
     Client::new((0, seed), open(server)?, LIMITS, sink, stop).read_all();
@@ -125,13 +120,13 @@ fn fault(
 /// A server with its own folder, on a port of its own.
 struct Server {
     address: SocketAddr,
-    folder: std::path::PathBuf,
+    folder: PathBuf,
     child: Child,
 }
 
 impl Server {
     fn start(folder: &Path) -> Result<Self> {
-        let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+        let address = free()?;
         let child = spawn(folder, address)?;
         let mut server = Self { address, folder: folder.to_path_buf(), child };
         server.wait()?;
@@ -184,6 +179,17 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.kill();
     }
+}
+
+/// A port that nobody has, and that no connection is given by itself: the server is to have it again after each restart.
+fn free() -> Result<SocketAddr> {
+    for _ in 0..100 {
+        let address = SocketAddr::from(([127, 0, 0, 1], fastrand::u16(20_000..32_000)));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no port is free from 20000 to 32000")
 }
 
 /// Every acknowledged write is in its log, on the disk.
