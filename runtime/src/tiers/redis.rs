@@ -465,7 +465,13 @@ impl Large {
         let write = format!("{:016x}", store.nonce());
         let (count, asked) = (self.parts.len(), self.bytes.len());
         let args = Args::new().text(self.kind).number(self.size).number(CHUNK);
-        let args = args.text(write.clone()).number(count).and(&self.merge);
+        let mut args = args.text(write.clone()).number(count).and(&self.merge);
+        if self.kind != "merge" {
+            // Twice its size for some seconds more: not where that is much of what the server may hold.
+            let capacity = store.capacity.load(Ordering::Relaxed);
+            let spare = capacity == 0 || asked <= capacity / 8;
+            args = args.text("").text("").text("").text("").flag(spare);
+        }
         bulk::stage(store, at, &write, (self.parts, &self.bytes), deadline).await?;
         let args = (&args, asked);
         let made = match store.change(&store.scripts.commit, at, when, args, deadline).await {
