@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use ::redis::{Cmd, Pipeline};
 use faasm_state::{Address, Fetched, GlobalError, Patch, Version};
@@ -99,8 +99,8 @@ fn requests<T>(items: Vec<T>, len: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
 impl Store {
     /// The next of the connections for large values.
     fn bulk_lane(&self) -> &Lane {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        &self.bulk[NEXT.fetch_add(1, Ordering::Relaxed) % self.bulk.len()]
+        let next = self.next_bulk.fetch_add(1, Ordering::Relaxed);
+        &self.bulk[next % self.bulk.len()]
     }
 }
 
