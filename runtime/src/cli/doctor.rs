@@ -33,7 +33,8 @@ pub(super) fn doctor(options: &Options) -> Done {
         TierUrl::Memory => Report { findings: vec![in_memory()] },
         TierUrl::File(path) => Report { findings: vec![in_file(path)?] },
         TierUrl::Redis(settings) => RedisTier::inspect(settings).map_err(|error| {
-            Failure::state(&TierError::Redis(options.state.clone(), error)).hint("Is it running?")
+            Failure::state(&TierError::Redis(options.state.clone(), error))
+                .hint("`docs/state-stores.md` says how a server is named.")
         })?,
     };
     if options.json {
@@ -97,7 +98,7 @@ mod tests {
         assert_eq!(
             shown,
             "global tier at memory:\n  warning  persistence  state is kept in this process, and is gone with it\n\
-             \x20                         name a file or a Redis or Valkey server\n"
+             \x20                        name a file or a Redis or Valkey server\n"
         );
     }
 }

@@ -21,11 +21,13 @@ mod bulk;
 mod check;
 mod error;
 mod link;
+mod listing;
 mod names;
 mod notices;
 mod script;
 mod settings;
 mod store;
+mod waiting;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
@@ -40,7 +42,6 @@ use faasm_state::{
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::check::{Finding, RedisOpenError, Report, Severity};
@@ -49,8 +50,10 @@ pub use self::settings::{Durability, RedisSettings, UrlError};
 
 use self::error::Fault;
 use self::link::Link;
+use self::listing::Listing;
 use self::script::{Args, Reply};
-use self::store::{Made, Request, Store, Via};
+use self::store::{Made, Store, Via};
+use self::waiting::Take;
 
 /// The size of a chunk: large enough that a request for one is mostly its bytes, small enough that the server is soon
 /// done with it.
@@ -67,13 +70,6 @@ const SMALL_MERGE: usize = 64 << 10;
 
 /// The largest value: 16 GiB.
 const LARGEST: usize = 1 << 34;
-
-/// How often those who wait look though nothing was told.
-const LOOK: Duration = Duration::from_secs(15);
-
-/// How long the server takes a waiter for a lock to be alive, and how often it says that it is.
-const ALIVE: Duration = Duration::from_secs(10);
-const SAY_ALIVE: Duration = Duration::from_secs(3);
 
 /// Answers from this size on are forgotten at the server as soon as they have come.
 const LARGE_ANSWER: usize = 1024;
@@ -280,7 +276,9 @@ impl GlobalTier for RedisTier {
 
     fn watch(&self, at: &Address, seen: Version) -> GlobalOp<Option<Stat>> {
         let at = at.clone();
-        self.wait(|store, completer| async move { watch(&store, &at, seen, completer).await })
+        self.wait(
+            |store, completer| async move { waiting::watch(&store, &at, seen, completer).await },
+        )
     }
 
     fn list(
@@ -301,7 +299,9 @@ impl GlobalTier for RedisTier {
 
     fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
         let at = at.clone();
-        self.wait(|store, completer| async move { lock(&store, &at, mode, lease, completer).await })
+        self.wait(|store, completer| async move {
+            waiting::lock(&store, &at, mode, lease, completer).await;
+        })
     }
 
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {
@@ -465,7 +465,13 @@ impl Large {
         let write = format!("{:016x}", store.nonce());
         let (count, asked) = (self.parts.len(), self.bytes.len());
         let args = Args::new().text(self.kind).number(self.size).number(CHUNK);
-        let args = args.text(write.clone()).number(count).and(&self.merge);
+        let mut args = args.text(write.clone()).number(count).and(&self.merge);
+        if self.kind != "merge" {
+            // Twice its size for some seconds more: not where that is much of what the server may hold.
+            let capacity = store.capacity.load(Ordering::Relaxed);
+            let spare = capacity == 0 || asked <= capacity / 8;
+            args = args.text("").text("").text("").text("").flag(spare);
+        }
         bulk::stage(store, at, &write, (self.parts, &self.bytes), deadline).await?;
         let args = (&args, asked);
         let made = match store.change(&store.scripts.commit, at, when, args, deadline).await {
@@ -606,211 +612,5 @@ async fn unite(
             }
             Err(error) => return Err(error),
         }
-    }
-}
-
-struct Take {
-    at: Address,
-    most: usize,
-    max_bytes: usize,
-    wait: Wait,
-    under: Option<Token>,
-}
-
-impl Take {
-    async fn run(self, store: &Store, completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>) {
-        let mut notice = None;
-        while completer.is_wanted() {
-            let waits = notice.is_some();
-            match self.once(store, waits).await {
-                Ok(Some(taken)) if completer.is_wanted() || taken.is_empty() => {
-                    return completer.complete(Ok(taken));
-                }
-                Ok(Some(taken)) => return self.give_back(store, taken).await,
-                Err(error) => return completer.complete(Err(error)),
-                Ok(None) if self.wait == Wait::Not => return completer.complete(Ok(Vec::new())),
-                Ok(None) => {}
-            }
-            match &mut notice {
-                None => {
-                    notice = Some(
-                        store.notices.listen(&channel(store, &self.at), store.link.patience).await,
-                    )
-                }
-                Some(notice) => notice.changed(LOOK).await,
-            }
-        }
-    }
-
-    /// What was taken, or that there is nothing.
-    async fn once(&self, store: &Store, waits: bool) -> Result<Option<Vec<Vec<u8>>>, GlobalError> {
-        let args = Args::new().number(clamp(self.most)).number(clamp(self.max_bytes)).flag(waits);
-        let (when, deadline) = (Condition::ALWAYS.under(self.under), store.deadline(0));
-        let args = (&args, 0);
-        let made = store.change(&store.scripts.take, &self.at, when, args, deadline).await?;
-        if made.reply.word() == b"empty" {
-            return Ok(None);
-        }
-        store.forget(&self.at, &made).await;
-        made.reply.list(1).map(Some).map_err(odd)
-    }
-
-    /// Nobody wants them any more.
-    async fn give_back(&self, store: &Store, taken: Vec<Vec<u8>>) {
-        let args = taken.iter().fold(Args::new(), |args, element| args.bytes(element));
-        let (args, deadline) = ((&args, 0), store.deadline(0));
-        let script = &store.scripts.give_back;
-        if let Err(error) = store.change(script, &self.at, Condition::ALWAYS, args, deadline).await
-        {
-            tracing::warn!(%error, at = %self.at, elements = taken.len(), "taken for a call that had ended, and lost");
-        }
-    }
-}
-
-/// On which changes at an address are told.
-fn channel(store: &Store, at: &Address) -> String {
-    store.stem(at) + "i"
-}
-
-async fn watch(
-    store: &Store,
-    at: &Address,
-    seen: Version,
-    completer: Completer<Result<Option<Stat>, GlobalError>>,
-) {
-    let mut notice = None;
-    while completer.is_wanted() {
-        match stat(store, at, notice.is_some()).await {
-            Ok((stat, _)) if stat.map_or(Version::ABSENT, |stat| stat.version) != seen => {
-                return completer.complete(Ok(stat));
-            }
-            Ok(_) => {}
-            Err(fault) => return completer.complete(Err(fault.of_read())),
-        }
-        match &mut notice {
-            None => {
-                notice = Some(store.notices.listen(&channel(store, at), store.link.patience).await)
-            }
-            Some(notice) => notice.changed(LOOK).await,
-        }
-    }
-}
-
-async fn lock(
-    store: &Store,
-    at: &Address,
-    mode: Mode,
-    lease: Duration,
-    completer: Completer<Result<Token, GlobalError>>,
-) {
-    let (nonce, key) = (store.nonce(), store.stem(at) + "m");
-    let word = if mode == Mode::Write { "w" } else { "r" };
-    let args = Args::new().text(word).number(nonce).number(micros(lease)).number(ALIVE.as_micros());
-    let mut notice = None;
-    while completer.is_wanted() {
-        let (via, deadline) = (Via::Durably(&key), store.deadline(0));
-        let asked = store.ask(via, (&store.scripts.lock, &key), &args, deadline).await;
-        let answer = asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?)));
-        let until = match answer {
-            Ok((true, epoch)) if completer.is_wanted() => {
-                return completer.complete(Ok(Token { epoch, nonce }));
-            }
-            Ok((true, _)) => break,
-            Ok((false, until)) => Duration::from_micros(until + 1_000).min(SAY_ALIVE),
-            Err(fault) => {
-                completer.complete(Err(fault.of_change(false, 0, 0)));
-                return leave(store, at, word, nonce).await;
-            }
-        };
-        match &mut notice {
-            None => {
-                notice = Some(store.notices.listen(&channel(store, at), store.link.patience).await)
-            }
-            Some(notice) => notice.changed(until).await,
-        }
-    }
-    leave(store, at, word, nonce).await;
-}
-
-/// Nobody waits for the lock any more. Should this not reach the server, the waiter is not taken to be alive for long, and
-/// a lock that it was given ends with its lease.
-async fn leave(store: &Store, at: &Address, mode: &'static str, nonce: u64) {
-    let args = Args::new().text(mode).number(nonce);
-    let (args, deadline) = ((&args, 0), store.deadline(0));
-    let _ = store.change(&store.scripts.leave, at, Condition::ALWAYS, args, deadline).await;
-}
-
-struct Listing {
-    namespace: Arc<str>,
-    prefix: Vec<u8>,
-    after: Option<Vec<u8>>,
-    most: usize,
-}
-
-impl Listing {
-    async fn run(mut self, store: &Arc<Store>) -> Result<Vec<Entry>, Fault> {
-        /// How many keys are looked at together.
-        const PAGE: usize = 128;
-        let mut entries = Vec::new();
-        while entries.len() < self.most {
-            let keys = self.page(store, PAGE).await?;
-            let more = keys.len() == PAGE;
-            self.after = keys.last().cloned();
-            let found = self.look(store, keys).await?;
-            entries.extend(found.into_iter().flatten());
-            if !more {
-                break;
-            }
-        }
-        entries.truncate(self.most);
-        Ok(entries)
-    }
-
-    /// The next keys that may have something.
-    async fn page(&self, store: &Store, most: usize) -> Result<Vec<Vec<u8>>, Fault> {
-        let bound = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
-        let from = match &self.after {
-            Some(after) if *after >= self.prefix => bound(b"(", after),
-            _ if self.prefix.is_empty() => b"-".to_vec(),
-            _ => bound(b"[", &self.prefix),
-        };
-        let to = names::after_prefix(&self.prefix);
-        let to = to.map_or_else(|| b"+".to_vec(), |after| bound(b"(", &after));
-        let key = names::index(&store.settings.prefix, &self.namespace);
-        let mut command = ::redis::cmd("ZRANGEBYLEX");
-        command.arg(key).arg(from).arg(to).arg("LIMIT").arg(0).arg(most);
-        let (via, request) = (Via::Lane(store.control()), Request::Command(&command));
-        match store.insist(via, &request, store.deadline(0)).await?.pop() {
-            Some(::redis::Value::Array(keys)) => keys.into_iter().map(script::string).collect(),
-            other => Err(Fault::odd(&other)),
-        }
-    }
-
-    /// What there is at these keys, in their order.
-    async fn look(
-        &self,
-        store: &Arc<Store>,
-        keys: Vec<Vec<u8>>,
-    ) -> Result<Vec<Option<Entry>>, Fault> {
-        let mut tasks = JoinSet::new();
-        let mut entries: Vec<Option<Entry>> = keys.iter().map(|_| None).collect();
-        for (n, key) in keys.iter().enumerate() {
-            let key = Key::new(key).map_err(|error| Fault::odd(&error))?;
-            let at = Address { namespace: Arc::clone(&self.namespace), key };
-            let store = Arc::clone(store);
-            tasks.spawn(async move {
-                let (stat, appended) = stat(&store, &at, false).await?;
-                if stat.is_none() && appended == 0 {
-                    store.unindex(&at).await;
-                    return Ok((n, None));
-                }
-                Ok((n, Some(Entry { key: at.key, stat, appended })))
-            });
-        }
-        while let Some(done) = tasks.join_next().await {
-            let (n, entry) = done.map_err(|error| Fault::odd(&error))??;
-            entries[n] = entry;
-        }
-        Ok(entries)
     }
 }

@@ -1,7 +1,6 @@
 //! Servers and networks that fail in the midst of operations.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use faasm_state::{Address, Combine, Condition, GlobalError, GlobalTier, Key, Mode, Version, Wait};
@@ -72,9 +71,14 @@ fn a_change_whose_answer_is_lost_is_made_once() {
 
     proxy.weather(Weather::AnswersLost);
     let over = version();
+    let scripts = || {
+        let stats = server.ask("INFO commandstats");
+        stats.lines().find(|line| line.starts_with("cmdstat_evalsha:")).map(str::to_owned)
+    };
+    let before = scripts();
     let large = shaky.set(&value, vec![7; 3 << 20], Condition::at(over));
     // Its parts cannot be put down while answers are lost.
-    thread::sleep(Duration::from_millis(50));
+    eventually("it has begun", || scripts() != before);
     proxy.weather(Weather::Fair);
     proxy.cut();
     assert_eq!(done(large).unwrap().before, over);

@@ -2,10 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
 
 /// What becomes of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +23,8 @@ pub(crate) struct Proxy {
 }
 
 struct Shared {
-    weather: AtomicU8,
+    weather: Mutex<Weather>,
+    changed: Condvar,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -33,7 +32,11 @@ impl Proxy {
     pub(crate) fn before(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared { weather: AtomicU8::new(0), open: Mutex::default() });
+        let shared = Arc::new(Shared {
+            weather: Mutex::new(Weather::Fair),
+            changed: Condvar::new(),
+            open: Mutex::default(),
+        });
         let of_thread = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -50,7 +53,8 @@ impl Proxy {
     }
 
     pub(crate) fn weather(&self, weather: Weather) {
-        self.shared.weather.store(weather as u8, Ordering::SeqCst);
+        *self.shared.weather.lock().unwrap() = weather;
+        self.shared.changed.notify_all();
     }
 
     /// Closes all connections that there are.
@@ -70,17 +74,13 @@ fn pump(shared: &Arc<Shared>, (mut from, mut to): (TcpStream, TcpStream), answer
     thread::spawn(move || {
         let mut buffer = [0; 1 << 16];
         while let Ok(len @ 1..) = from.read(&mut buffer) {
-            loop {
-                match shared.weather.load(Ordering::SeqCst) {
-                    2 => thread::sleep(Duration::from_millis(5)),
-                    1 if answers => break,
-                    _ => {
-                        if to.write_all(&buffer[..len]).is_err() {
-                            return;
-                        }
-                        break;
-                    }
-                }
+            let weather = shared.weather.lock().unwrap();
+            let weather =
+                shared.changed.wait_while(weather, |now| *now == Weather::Frozen).unwrap();
+            let lost = answers && *weather == Weather::AnswersLost;
+            drop(weather);
+            if !lost && to.write_all(&buffer[..len]).is_err() {
+                return;
             }
         }
         let _ = to.shutdown(Shutdown::Both);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -150,32 +150,17 @@ pub(crate) fn subject(url: &str) -> Subject {
     Subject::of_two(Arc::new(tier(url)), Arc::new(tier(url)))
 }
 
-/// Has something live as long as the test's process.
+/// Has a server live as long as the test's process: a shell ends it when that has gone.
 pub(crate) fn keep(server: Server) {
-    static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
-    KEPT.lock().unwrap().push(Kept::new(server));
-}
-
-/// A static is not dropped: a shell ends the server when this process has gone.
-struct Kept {
-    _server: Server,
-}
-
-impl Kept {
-    fn new(server: Server) -> Self {
-        let (parent, child) = (std::process::id(), server.child.id());
-        let folder = server.folder().display().to_string();
-        let wait = format!(
-            "while kill -0 {parent} 2>/dev/null; do sleep 0.2; done; kill -9 {child}; rm -rf '{folder}'"
-        );
-        let _ = Command::new("sh")
-            .args(["-c", &wait])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self { _server: server }
-    }
+    let (parent, child) = (std::process::id(), server.child.id());
+    let folder = server.folder().display().to_string();
+    let wait = format!(
+        "while kill -0 {parent} 2>/dev/null; do sleep 0.2; done; kill -9 {child}; rm -rf '{folder}'"
+    );
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &wait]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    shell.spawn().expect("a shell is there");
+    std::mem::forget(server);
 }
 
 /// A certificate authority, and a certificate for 127.0.0.1: their files.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,6 +10,7 @@ use std::thread;
 use faasm_runtime::tiers::{RedisSettings, RedisTier, Severity};
 use faasm_state::{Address, GlobalError, GlobalTier, Key};
 use faasm_state_conformance::{all, done};
+use tempfile::TempDir;
 
 use crate::servers::{Server, answers, ask, certificates, eventually, free_port, subject, tier};
 
@@ -141,9 +142,9 @@ fn what_is_not_as_it_must_be_is_refused_at_the_start() {
     assert!(error.contains("a write failed") && error.contains("+@scripting"), "{error}");
 }
 
-#[test]
-fn acknowledged_writes_outlast_a_failover() {
-    let mut master = Server::start(&[]);
+/// A master with two replicas, and a sentinel that watches them.
+fn watched() -> (Server, Watched) {
+    let master = Server::start(&[]);
     let of = master.port.to_string();
     let replicas: Vec<_> =
         (0..2).map(|_| Server::start(&["--replicaof", "127.0.0.1", &of])).collect();
@@ -165,7 +166,7 @@ fn acknowledged_writes_outlast_a_failover() {
         ),
     )
     .unwrap();
-    let mut sentinel = Command::new("redis-server")
+    let sentinel = Command::new("redis-server")
         .args([config.to_str().unwrap(), "--sentinel"])
         .stdout(std::process::Stdio::null())
         .spawn()
@@ -175,6 +176,28 @@ fn acknowledged_writes_outlast_a_failover() {
             && ask(port, "SENTINEL MASTER main")
                 .is_some_and(|answer| answer.contains("num-slaves\n2"))
     });
+    (master, Watched { sentinel, port, _replicas: replicas, _folder: folder })
+}
+
+/// All but the master.
+struct Watched {
+    sentinel: Child,
+    port: u16,
+    _replicas: Vec<Server>,
+    _folder: TempDir,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.sentinel.kill();
+        let _ = self.sentinel.wait();
+    }
+}
+
+#[test]
+fn acknowledged_writes_outlast_a_failover() {
+    let (mut master, watched) = watched();
+    let port = watched.port;
     let url = format!("redis+sentinel://127.0.0.1:{port}/main?durability=replicated&timeout=3s");
     let tier = Arc::new(tier(&url));
     let at = Address { namespace: Arc::from("u"), key: Key::new(b"list").unwrap() };
@@ -228,6 +251,4 @@ fn acknowledged_writes_outlast_a_failover() {
         let all = list.iter().filter(|element| element.starts_with(&known[0][..2])).count();
         assert!(all <= known.len() + maybe.len(), "nothing is there that was refused");
     }
-    let _ = sentinel.kill();
-    let _ = sentinel.wait();
 }

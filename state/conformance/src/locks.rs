@@ -1,6 +1,7 @@
 //! Locks by lease, and what may be written under them.
 
 use std::collections::BTreeSet;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,14 +21,15 @@ fn lock(tier: &dyn GlobalTier, at: &Address, mode: Mode) -> Token {
 
 /// Which of them is done first.
 fn first_done(ops: &[GlobalOp<Token>]) -> usize {
-    let begin = Instant::now();
-    loop {
-        if let Some(done) = ops.iter().position(GlobalOp::is_done) {
-            return done;
-        }
-        assert!(begin.elapsed() < DEADLINE, "nobody gets the lock");
-        thread::sleep(Duration::from_millis(1));
+    let (sender, done) = mpsc::channel();
+    for (n, op) in ops.iter().enumerate() {
+        let sender = sender.clone();
+        // Those after the first are told to nobody.
+        op.on_done(Box::new(move || {
+            let _ = sender.send(n);
+        }));
     }
+    done.recv_timeout(DEADLINE).expect("somebody gets the lock")
 }
 
 fn fenced<T>(outcome: Result<T, GlobalError>) -> bool {
@@ -152,7 +154,7 @@ fn until_ended(tier: &dyn GlobalTier, at: &Address, token: Token) {
     let under = Condition::at(Version(u64::MAX)).under(Some(token));
     while !fenced(done(tier.set(at, Vec::new(), under))) {
         assert!(begin.elapsed() < DEADLINE, "the lease does not end");
-        thread::sleep(Duration::from_millis(20));
+        thread::yield_now();
     }
 }
 

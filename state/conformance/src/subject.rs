@@ -4,7 +4,6 @@ use std::fmt::Debug;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use faasm_state::{
@@ -106,9 +105,9 @@ pub(crate) fn at(namespace: &str, key: &[u8]) -> Address {
 
 /// A name that no other check has, also none of another run on the same server.
 fn namespace() -> Arc<str> {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    let n = LAST.fetch_add(1, Ordering::Relaxed);
-    format!("c{:016x}-{n}", RandomState::new().hash_one(n)).into()
+    // Two states are never alike.
+    let random = RandomState::new();
+    format!("c{:016x}{:08x}", random.hash_one(0), random.hash_one(1) >> 32).into()
 }
 
 /// What the operation gives, in the time that it has.

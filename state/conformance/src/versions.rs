@@ -160,7 +160,7 @@ pub fn all_ranges_of_a_read_are_of_one_version(subject: &Subject) {
             // Each write leaves all bytes alike, whatever was there.
             let bytes = vec![byte; LARGE];
             let tier = subject.either(n);
-            let written = if byte % 3 == 0 {
+            let written = if byte.is_multiple_of(3) {
                 done(tier.set(&at, bytes, Condition::ALWAYS))
             } else {
                 let runs = [(0, &bytes[..MIB + 5]), (MIB + 5, &bytes[MIB + 5..])];

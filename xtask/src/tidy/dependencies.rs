@@ -11,6 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("faasm-sfi", &[]),
     ("faasm-vm", &["faasm-abi", "faasm-sfi"]),
     ("faasm-state", &["faasm-sfi"]),
+    ("faasm-state-conformance", &["faasm-sfi", "faasm-state"]),
     ("faasm-snapshot", &["faasm-abi", "faasm-sfi", "faasm-vm"]),
     ("faasm-hostif", &["faasm-abi", "faasm-sfi", "faasm-vm", "faasm-state"]),
 ];

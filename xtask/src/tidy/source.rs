@@ -32,6 +32,7 @@ const LEFTOVERS: &[(&str, &str)] = &[
 const SLEEPERS: &[(&str, &str)] = &[
     ("benches/benches/fleet.rs", "a host tells nobody when all of its Faaslets wait"),
     ("hostif/tests/guests/tour.rs", "a guest whose sleeping is what is tested"),
+    ("runtime/tests/redis/servers.rs", "a server of another program tells nobody when it is there"),
     ("runtime/src/executors.rs", "a host that stops asks its guests again until they have ended"),
 ];
 

@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use ::redis::{Cmd, Pipeline};
 use faasm_state::{Address, Fetched, GlobalError, Patch, Version};
@@ -99,8 +99,8 @@ fn requests<T>(items: Vec<T>, len: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
 impl Store {
     /// The next of the connections for large values.
     fn bulk_lane(&self) -> &Lane {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        &self.bulk[NEXT.fetch_add(1, Ordering::Relaxed) % self.bulk.len()]
+        let next = self.next_bulk.fetch_add(1, Ordering::Relaxed);
+        &self.bulk[next % self.bulk.len()]
     }
 }
 
@@ -245,10 +245,18 @@ async fn send(
 /// What one part of a write becomes, and of which bytes of the buffer it is made.
 struct Part {
     becomes: String,
+    /// The chunk that it is as a whole.
+    chunk: Option<usize>,
+    /// Whether there is memory at the server for it to be written into.
+    borrowed: bool,
     from: Vec<Range<usize>>,
 }
 
 impl Part {
+    fn new(becomes: String, from: Range<usize>) -> Self {
+        Self { becomes, chunk: None, borrowed: false, from: vec![from] }
+    }
+
     fn len(&self) -> usize {
         self.from.iter().map(Range::len).sum()
     }
@@ -261,10 +269,9 @@ pub(super) fn patch_parts(runs: &[Range<usize>], size: Option<usize>, chunk: usi
         let from = piece.at..piece.at + piece.within.len();
         let end = size.map_or(chunk, |size| chunk.min(size - piece.chunk * chunk));
         if piece.within == (0..end) {
-            parts.push((
-                piece.chunk,
-                Part { becomes: format!("w {}", piece.chunk), from: vec![from] },
-            ));
+            let chunk = (piece.within.len() == chunk).then_some(piece.chunk);
+            let part = Part::new(format!("w {}", piece.chunk), from);
+            parts.push((piece.chunk, Part { chunk, ..part }));
             continue;
         }
         let place = format!(" {} {}", piece.within.start, piece.within.len());
@@ -275,7 +282,7 @@ pub(super) fn patch_parts(runs: &[Range<usize>], size: Option<usize>, chunk: usi
             }
             _ => {
                 let becomes = format!("p {}{place}", piece.chunk);
-                parts.push((piece.chunk, Part { becomes, from: vec![from] }));
+                parts.push((piece.chunk, Part::new(becomes, from)));
             }
         }
     }
@@ -286,10 +293,8 @@ pub(super) fn patch_parts(runs: &[Range<usize>], size: Option<usize>, chunk: usi
 pub(super) fn merge_parts(offset: usize, len: usize) -> Parts {
     /// A multiple of each width; merging it takes the server some milliseconds.
     const MERGED: usize = 64 << 10;
-    let part = |from: usize| Part {
-        becomes: format!("m {}", offset + from),
-        from: vec![from..len.min(from + MERGED)],
-    };
+    let part =
+        |from: usize| Part::new(format!("m {}", offset + from), from..len.min(from + MERGED));
     Parts((0..len).step_by(MERGED).map(part).collect())
 }
 
@@ -313,9 +318,36 @@ pub(super) async fn stage(
     let asked = bytes.len();
     let staged = format!("{}s{write}", store.stem(at));
     let capacity = store.capacity.load(Ordering::Relaxed);
-    let done = put_down(store, &staged, parts.0, bytes, deadline).await;
+    let done = match borrow(store, at, write, parts.0, deadline).await {
+        Ok(parts) => put_down(store, &staged, parts, bytes, deadline).await,
+        Err(fault) => Err(fault),
+    };
     // Nothing of the value itself was changed yet.
     done.map_err(|fault| Fault { unsure: false, ..fault }.of_change(false, asked, capacity))
+}
+
+/// Finds memory at the server for parts that are whole chunks: pages that it has already are written faster than new ones.
+async fn borrow(
+    store: &Store,
+    at: &Address,
+    write: &str,
+    mut parts: Vec<Part>,
+    deadline: Instant,
+) -> Result<Vec<Part>, Fault> {
+    let mut args = Args::new().text(write).number(STAGED_MILLIS);
+    for (n, part) in parts.iter().enumerate() {
+        if let Some(chunk) = part.chunk {
+            args = args.number(chunk).number(n);
+        }
+    }
+    let reply = store.ask_address(&store.scripts.borrow, at, &args, deadline).await?;
+    for n in reply.strings(1)? {
+        let n = std::str::from_utf8(&n).ok().and_then(|n| n.parse::<usize>().ok());
+        if let Some(part) = n.and_then(|n| parts.get_mut(n)) {
+            part.borrowed = true;
+        }
+    }
+    Ok(parts)
 }
 
 async fn put_down(
@@ -362,15 +394,26 @@ fn commands(staged: &str, parts: &[(usize, Part)], bytes: &[u8]) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(parts.len());
     for (n, part) in parts {
         let mut set = Cmd::with_capacity(5, part.len() + staged.len() + 64);
-        set.arg("SET").arg(format!("{staged}:{n}"));
+        let name = format!("{staged}:{n}");
+        if part.borrowed {
+            set.arg("SETRANGE").arg(&name).arg(0);
+        } else {
+            set.arg("SET").arg(&name);
+        }
         match part.from.as_slice() {
             [one] => set.arg(&bytes[one.clone()]),
             many => set.arg(
                 many.iter().flat_map(|from| &bytes[from.clone()]).copied().collect::<Vec<u8>>(),
             ),
         };
-        set.arg("PX").arg(STAGED_MILLIS);
-        pipeline.add_command(set);
+        if part.borrowed {
+            pipeline.add_command(set);
+            // Should it come late, when there is no such part any more, it ends by itself too.
+            pipeline.cmd("PEXPIRE").arg(name).arg(STAGED_MILLIS);
+        } else {
+            set.arg("PX").arg(STAGED_MILLIS);
+            pipeline.add_command(set);
+        }
     }
     pipeline
 }

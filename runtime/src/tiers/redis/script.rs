@@ -34,6 +34,7 @@ scripts! {
     unpin: "address" "unpin";
     write: "address" "change" "chunks" "write";
     merge: "address" "change" "chunks" "numbers" "merge";
+    borrow: "address" "borrow";
     commit: "address" "change" "chunks" "numbers" "commit";
     apply: "address" "chunks" "numbers" "apply";
     delete: "address" "change" "chunks" "delete";

@@ -51,6 +51,7 @@ pub(super) struct Store {
     control: Lane,
     /// For large values.
     pub(super) bulk: Vec<Lane>,
+    pub(super) next_bulk: AtomicUsize,
     /// How many requests of large values may be under way.
     pub(super) bulk_permits: Arc<Semaphore>,
     exclusive: Vec<tokio::sync::Mutex<Option<Wire>>>,
@@ -80,6 +81,7 @@ impl Store {
             notices: Notices::default(),
             control: Lane::default(),
             bulk: (0..settings.connections).map(|_| Lane::default()).collect(),
+            next_bulk: AtomicUsize::new(0),
             bulk_permits: Arc::new(Semaphore::new(settings.connections * 2)),
             exclusive: (0..EXCLUSIVE).map(|_| tokio::sync::Mutex::default()).collect(),
             next_exclusive: AtomicUsize::new(0),

@@ -7,6 +7,7 @@
 --   o  hash: <client>.<place> the last change that this client made from this place, and its answer
 --   i  somebody waits for a change: it is told on the channel of this name
 --   p  hash: <pin> until when this pin holds; k<pin>:<n> chunk n as it was when the pin was set
+--   f<n>  a chunk that was replaced: for some seconds its memory is for the next large write
 --   s<write>  hash: what a large write consists of; s<write>:<n> its parts
 local meta = KEYS[1]
 local pre = string.sub(meta, 1, -2)

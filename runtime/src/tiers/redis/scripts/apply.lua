@@ -3,7 +3,7 @@ if pending ~= ARGV[1] then
   return {'done'}
 end
 local staged = pre .. 's' .. pending
-local plan = redis.call('HMGET', staged, 'parts', 'next', 'had', 'from', 'to', 'kind', 'how', 'wanted')
+local plan = redis.call('HMGET', staged, 'parts', 'next', 'had', 'from', 'to', 'kind', 'how', 'wanted', 'spare')
 local parts, n, had = tonumber(plan[1]), tonumber(plan[2]), tonumber(plan[3])
 local budget = tonumber(ARGV[2])
 -- The first command that writes is one that a full store does not refuse: the write happened when it was committed.
@@ -17,8 +17,14 @@ while n < parts and budget > 0 do
   end
   local kind = string.sub(how, 1, 1)
   if kind == 'w' then
-    touch(text(places[1]))
-    redis.call('RENAME', part, pre .. 'c' .. text(places[1]))
+    local place = text(places[1])
+    touch(place)
+    -- The memory of the old chunk is for the next large write, if that comes soon.
+    if plan[9] == '1' and redis.call('STRLEN', pre .. 'c' .. place) == chunk then
+      redis.call('RENAME', pre .. 'c' .. place, pre .. 'f' .. place)
+      redis.call('PEXPIRE', pre .. 'f' .. place, 10000)
+    end
+    redis.call('RENAME', part, pre .. 'c' .. place)
     budget = budget - 16384
   elseif kind == 'p' then
     local bytes, from = redis.call('GET', part), 1

@@ -1,6 +1,7 @@
 -- A large write, whose parts are here already, begins to be what the value is. ARGV[7]: set, ranges or merge; ARGV[8]: the
 -- size, or the least one; ARGV[9]: the chunk size of a new value; ARGV[10]: the write; ARGV[11]: how many parts it has;
--- of a merge ARGV[12]: what numbers; ARGV[13]: how; ARGV[14]: where; ARGV[15]: '1' if the sums are wanted.
+-- of a merge ARGV[12]: what numbers; ARGV[13]: how; ARGV[14]: where; ARGV[15]: '1' if the sums are
+-- wanted; ARGV[16]: '1' if the memory of chunks that are replaced may stay for the next write.
 local answer = recall() or refusal()
 if answer then
   return answer
@@ -30,7 +31,7 @@ chunk = tonumber(ARGV[9])
 local before, after = bump(new)
 local drop_from = kind == 'set' and count_chunks(new, chunk) or chunks
 redis.call('HSET', staged, 'parts', text(parts), 'next', '0', 'had', text(had), 'from', text(drop_from), 'to', text(chunks),
-  'kind', ARGV[12] or '', 'how', ARGV[13] or '', 'wanted', ARGV[15] or '')
+  'kind', ARGV[12] or '', 'how', ARGV[13] or '', 'wanted', ARGV[15] or '', 'spare', ARGV[16] or '')
 redis.call('HSET', meta, 'p', write)
 remember({'ok', before, after})
 tell()

@@ -40,6 +40,10 @@ for _, waiter in ipairs(redis.call('LRANGE', queue, 0, -1)) do
   end
 end
 if not free then
+  -- Somebody before us has not asked yet, and is not known to hold it for how long.
+  if writers + readers == 0 then
+    next_look = math.min(next_look, now + 50000)
+  end
   if not waits then
     redis.call('RPUSH', queue, mode .. nonce)
   end

@@ -10,8 +10,8 @@ for _, mode in ipairs({'w', 'r'}) do
     if redis.call('PTTL', lock) < keep then
       redis.call('PEXPIRE', lock, text(keep))
     end
-    -- Those who wait look again when it ends.
-    if redis.call('EXISTS', pre .. 'i') == 1 then
+    -- Those who wait look when it would have ended: only if that is too late they are told.
+    if tonumber(ends) > now + lease and redis.call('EXISTS', pre .. 'i') == 1 then
       redis.call('PUBLISH', pre .. 'i', '')
     end
     return {'ok'}
