@@ -32,7 +32,7 @@ build_sdk() {
     done
     llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o" \
         "$chain/sdk/dl.o" "$chain/sdk/mman.o" "$chain/sdk/ffi.o" "$chain/sdk/posix.o" \
-        "$chain/sdk/net.o" "$chain/sdk/netdb.o"
+        "$chain/sdk/net.o" "$chain/sdk/netdb.o" "$chain/sdk/ddo.o"
 }
 
 # What includes the SDK's headers is a function; the rest are plain WASI programs, some of them with sockets.
@@ -197,6 +197,12 @@ for source in "$here"/c/demo/*.c "$here"/c/demo/*.cpp; do
         build_demo "$source"
     fi
 done
+if wanted sgd "$@"; then
+    echo "building sgd" >&2
+    clang++-22 "${target[@]}" -std=c++23 -O3 -fno-exceptions "$here/c/sgd/sgd.cpp" "${sdk[@]}" \
+        -Wl,--strip-all "${link[@]}" -o "$here/c/build/sgd.wasm"
+    chmod 644 "$here/c/build/sgd.wasm"
+fi
 for source in "$here"/c/debug/*.c; do
     if wanted "$(basename "${source%.*}")" "$@"; then
         echo "building $(basename "${source%.*}")" >&2

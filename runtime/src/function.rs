@@ -10,6 +10,7 @@ use faasm_state::{GlobalTier, LocalTier};
 use crate::executors::{Chain, Port, Shared};
 use crate::files::{FileStore, FilesError, TenantFiles};
 use crate::libraries::Shelf;
+use crate::manifest::Manifest;
 use crate::name::FunctionName;
 use crate::registry::Record;
 
@@ -85,6 +86,11 @@ impl Binder {
         Self { tier, files, network, origin, shared }
     }
 
+    /// All state on this host.
+    pub(crate) fn tier(&self) -> &LocalTier {
+        &self.tier
+    }
+
     /// A function whose Proto is made already, or will be at the first call.
     pub(crate) fn bind(
         &self,
@@ -94,7 +100,7 @@ impl Binder {
     ) -> Result<Arc<Function>, BindError> {
         let files = self.files.tenant(name.namespace())?;
         let port = Port::new(Weak::clone(&self.shared));
-        let host = bare_host(&name, files, self.origin)
+        let host = bare_host(&name, &record.manifest, files, self.origin)
             .state(self.tier.namespace(name.namespace()))
             .calls(Arc::new(Chain(Arc::clone(&port))))
             .libraries(Shelf::new(&self.shared, &name))
@@ -107,19 +113,28 @@ impl Binder {
 /// The host's side of a function without state, calls and network: what its initialisation has.
 pub(crate) fn bare_host(
     name: &FunctionName,
+    manifest: &Manifest,
     files: Arc<TenantFiles>,
     origin: Instant,
 ) -> HostBuilder {
-    HostBuilder::new()
-        .arg(name.function())
-        .env("HOME", "/")
-        .env("LOGNAME", "faasm")
-        .env("PWD", "/")
-        .env("TMPDIR", "/tmp")
-        .env("USER", "faasm")
-        .files(files)
-        .monotonic_origin(origin)
+    let mut builder = HostBuilder::new().arg(name.function());
+    for arg in &manifest.args {
+        builder = builder.arg(arg.as_str());
+    }
+    let said = |name: &str| manifest.env.keys().any(|said| said.as_str() == name);
+    for (name, value) in ENVIRONMENT.iter().filter(|(name, _)| !said(name)) {
+        builder = builder.env(name, value);
+    }
+    for (name, value) in &manifest.env {
+        builder = builder.env(name.as_str(), value.as_str());
+    }
+    let builder = manifest.flags.iter().fold(builder, |builder, flag| builder.flag(flag.as_str()));
+    builder.files(files).monotonic_origin(origin)
 }
+
+/// Variables that every function has, if its manifest does not say otherwise.
+const ENVIRONMENT: [(&str, &str); 5] =
+    [("HOME", "/"), ("LOGNAME", "faasm"), ("PWD", "/"), ("TMPDIR", "/tmp"), ("USER", "faasm")];
 
 /// Why a function cannot be bound to the host.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use faasm_hostif::{NetworkHost, NetworkReach};
 use faasm_sfi::pending::{Pending, pending};
+use faasm_state::{CallId, Namespace};
 use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
+use ulid::Ulid;
 
 use crate::call::{CallInfo, Entry, Finished};
 use crate::digest::Digest;
@@ -24,12 +26,14 @@ use crate::forge::{
     Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, Forged, MissingImports,
 };
 use crate::function::{BindError, Function};
+use crate::graph::Graph;
 use crate::invocation::InvocationIds;
 use crate::libraries::Library;
 use crate::manifest::Manifest;
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
 use crate::registry::{RECORD_FORMAT, Record, Registry, RegistryError};
+use crate::state_rules::{self, RuleBook, RulesError};
 use crate::suggest;
 use crate::tiers::{TierError, TierUrl};
 
@@ -46,6 +50,8 @@ pub struct HostConfig {
     pub timeout: Duration,
     /// How long any call may take.
     pub max_timeout: Duration,
+    /// How long the compilation of a module may take.
+    pub compile_time: Duration,
     /// How long an initialisation may take.
     pub init_time: Duration,
     /// How many calls wait, and how many Faaslets live.
@@ -60,6 +66,8 @@ pub struct HostConfig {
     pub files: FileLimits,
     /// Where the global tier of state is.
     pub state: TierUrl,
+    /// How namespaces' state is kept together, where it is not as was said before.
+    pub state_rules: state_rules::All,
 }
 
 impl HostConfig {
@@ -72,6 +80,7 @@ impl HostConfig {
             memory_bytes: 1 << 30,
             timeout: Duration::from_secs(30),
             max_timeout: Duration::from_mins(15),
+            compile_time: Duration::from_mins(10),
             init_time: Duration::from_secs(30),
             limits: ExecutorLimits::default(),
             network: NetworkReach::All,
@@ -79,6 +88,7 @@ impl HostConfig {
             profiling: Profiling::None,
             files: FileLimits::default(),
             state: TierUrl::default(),
+            state_rules: state_rules::All::new(),
         }
     }
 }
@@ -104,6 +114,9 @@ pub enum HostError {
     /// A function cannot be bound.
     #[error(transparent)]
     Function(#[from] BindError),
+    /// The rules of state cannot be taken.
+    #[error(transparent)]
+    StateRules(#[from] RulesError),
     /// The system gives no randomness, or no threads.
     #[error("the system gives no {what}")]
     System {
@@ -129,6 +142,13 @@ pub struct Uploaded {
     pub compiled: bool,
     /// Where the time went.
     pub timings: ForgeTimings,
+}
+
+/// Whether a call is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recording {
+    Off,
+    On,
 }
 
 /// A call that was accepted or refused: that is in its end.
@@ -174,6 +194,7 @@ impl Problem for NotFound {
 pub struct Host {
     config: HostConfig,
     shared: Arc<Shared>,
+    rules: RuleBook,
     executors: Executors,
 }
 
@@ -190,7 +211,8 @@ impl Host {
             ..EngineConfig::new(SealKey::new(registry.key()?))
         })?;
         let limits = StoreLimits { memory_bytes: config.memory_bytes, ..StoreLimits::default() };
-        let settings = ForgeSettings { limits, init_time: config.init_time };
+        let HostConfig { compile_time, init_time, .. } = config;
+        let settings = ForgeSettings { limits, compile_time, init_time };
         let ids = InvocationIds::new()
             .map_err(|source| HostError::System { what: "randomness", source })?;
         let threads = config
@@ -205,10 +227,11 @@ impl Host {
         let directory = Directory::new(registry);
         let outside = (forge, network, config.state.open()?);
         let shared = Shared::new((threads, config.limits), directory, outside, ids);
+        let rules = RuleBook::open(&config.data, config.state_rules.clone(), shared.binder.tier())?;
         shared.directory.load(&shared.binder)?;
         let executors = Executors::start(threads, &shared)
             .map_err(|source| HostError::System { what: "threads", source })?;
-        Ok(Arc::new(Self { config, shared, executors }))
+        Ok(Arc::new(Self { config, shared, rules, executors }))
     }
 
     /// Makes `wasm` the function `name`: checked, compiled, initialised, kept. Its manifest is empty.
@@ -231,7 +254,8 @@ impl Host {
         wasm: &[u8],
         manifest: Manifest,
     ) -> Result<Uploaded, UploadError> {
-        let forged = self.shared.forge.forge(self.shared.directory.registry(), name, wasm)?;
+        let registry = self.shared.directory.registry();
+        let forged = self.shared.forge.forge(registry, (name, &manifest), wasm)?;
         self.publish(name, forged, (wasm.len() as u64, None), manifest)
     }
 
@@ -251,7 +275,7 @@ impl Host {
         let runtime = self.function(runtime).ok_or_else(no_runtime)?;
         let Record { wasm, wasm_bytes, .. } = *runtime.record();
         let registry = self.shared.directory.registry();
-        let forged = self.shared.forge.forge_script(registry, name, wasm, script)?;
+        let forged = self.shared.forge.forge_script(registry, (name, &manifest), wasm, script)?;
         self.publish(name, forged, (wasm_bytes, Some(Digest::of(script))), manifest)
     }
 
@@ -340,6 +364,36 @@ impl Host {
         self.shared.forge.files()
     }
 
+    /// A namespace's state.
+    #[must_use]
+    pub fn state(&self, namespace: &str) -> Namespace {
+        self.shared.binder.tier().namespace(namespace)
+    }
+
+    /// The rules of a namespace's state, as they are written.
+    #[must_use]
+    pub fn state_rules(&self, namespace: &str) -> Vec<state_rules::Written> {
+        self.rules.of(namespace)
+    }
+
+    /// Has these rules hold for a namespace's state from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`RulesError`]; those that held hold still then.
+    pub fn set_state_rules(
+        &self,
+        namespace: &str,
+        rules: Vec<state_rules::Written>,
+    ) -> Result<(), RulesError> {
+        self.rules.set(namespace, rules, self.shared.binder.tier())
+    }
+
+    /// A number that no call has: for locks that the host itself takes.
+    pub(crate) fn mint(&self) -> CallId {
+        CallId(self.shared.ids.mint().0)
+    }
+
     /// Calls a function. `timeout` is at most the configured one.
     #[must_use]
     pub fn invoke(
@@ -348,6 +402,27 @@ impl Host {
         input: Vec<u8>,
         timeout: Option<Duration>,
     ) -> Invoked {
+        self.begin(function, input, timeout, Recording::Off)
+    }
+
+    /// The same, and records whom the call chains, for [`Self::graph`].
+    #[must_use]
+    pub fn invoke_recorded(
+        &self,
+        function: Arc<Function>,
+        input: Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Invoked {
+        self.begin(function, input, timeout, Recording::On)
+    }
+
+    fn begin(
+        &self,
+        function: Arc<Function>,
+        input: Vec<u8>,
+        timeout: Option<Duration>,
+        recording: Recording,
+    ) -> Invoked {
         let allowed = timeout.unwrap_or(self.config.timeout).min(self.config.max_timeout);
         let begun = Instant::now();
         let (number, id) = self.shared.ids.mint();
@@ -355,13 +430,31 @@ impl Host {
             id,
             number,
             parent: None,
+            graph: (recording == Recording::On).then_some(id),
             entry: Entry::Main,
             begun,
             deadline: begun + allowed,
         };
         let (reply, finished) = pending();
-        self.shared.submit(Task { info, function, input, reply });
+        let finished = match recording {
+            Recording::Off => finished,
+            Recording::On => {
+                self.shared.graphs.begun(&info, function.name());
+                let shared = Arc::clone(&self.shared);
+                finished.map(move |finished| {
+                    shared.graphs.ended(&info, &finished);
+                    finished
+                })
+            }
+        };
+        self.shared.submit(Task { info, function, input, stamps: None, reply });
         Invoked { info, finished }
+    }
+
+    /// What a recorded call of this namespace has led to so far, as long as it is kept.
+    #[must_use]
+    pub fn graph(&self, namespace: &str, call: Ulid) -> Option<Graph> {
+        self.shared.graphs.get(namespace, call)
     }
 
     /// How many calls wait for an executor.
@@ -418,6 +511,8 @@ impl std::fmt::Debug for Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.executors.shut_down(&self.shared, Duration::ZERO);
+        // Who woke the last call up may not have let go of what is shared yet; it does nothing with it.
+        self.shared.directory.registry().release();
     }
 }
 

@@ -147,7 +147,7 @@ pub struct Registry {
     /// Numbers the files in `tmp`.
     next: AtomicU64,
     /// Holds the lock on the folder until it is closed.
-    _lock: File,
+    lock: File,
 }
 
 impl Registry {
@@ -170,9 +170,16 @@ impl Registry {
         let objects = CodeCache::open(&root.join("objects"))?;
         let snapshots = Snapshots::open(root)?;
         let next = AtomicU64::new(0);
-        let registry = Self { root: root.to_owned(), objects, snapshots, next, _lock: lock };
+        let registry = Self { root: root.to_owned(), objects, snapshots, next, lock };
         registry.sweep()?;
         Ok(registry)
+    }
+
+    /// Lets another server have the folder, also while somebody still has this registry and does nothing with it.
+    pub(crate) fn release(&self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the data folder stays locked until this process ends");
+        }
     }
 
     /// The key of the seals, made at the first use.

@@ -3,12 +3,13 @@
 //!
 //! # Invariants
 //!
-//! * Every access is a relaxed atomic one, of a word where the place is aligned and of a byte at the edges; no
-//!   reference to the bytes exists other than to atomics. Many bytes are moved by an instruction of the machine instead,
-//!   which does what relaxed accesses of bytes would: it is opaque to the compiler, and so no data race of Rust's.
+//! * Every access is a relaxed atomic one, of a word where the place is aligned and of the largest aligned part of one at
+//!   the edges; no reference to the bytes exists other than to atomics. So few bytes that are one aligned number are
+//!   moved as one. Many bytes are moved by an instruction of the machine instead, which does what relaxed accesses of
+//!   bytes would: it is opaque to the compiler, and so no data race of Rust's.
 //! * A copy is not atomic as a whole: another thread may see it half way.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 const WORD: usize = size_of::<u64>();
 
@@ -41,14 +42,14 @@ unsafe fn read_words(from: *const u8, into: &mut [u8]) {
     let (head_bytes, rest) = into.split_at_mut(head);
     let (word_bytes, tail_bytes) = rest.split_at_mut(words * WORD);
     // SAFETY: inside the range (`split`), readable (precondition).
-    unsafe { read_bytes(from, head_bytes) };
+    unsafe { read_edge(from, head_bytes) };
     for (index, chunk) in word_bytes.as_chunks_mut::<WORD>().0.iter_mut().enumerate() {
         // SAFETY: as above, and `split` has aligned the words.
         let word = unsafe { word(from.wrapping_add(head + index * WORD)) };
         *chunk = word.load(Ordering::Relaxed).to_ne_bytes();
     }
     // SAFETY: as above.
-    unsafe { read_bytes(from.wrapping_add(head + words * WORD), tail_bytes) };
+    unsafe { read_edge(from.wrapping_add(head + words * WORD), tail_bytes) };
 }
 
 /// Copies `bytes` to `to`.
@@ -73,14 +74,14 @@ unsafe fn write_words(to: *mut u8, bytes: &[u8]) {
     let (head_bytes, rest) = bytes.split_at(head);
     let (word_bytes, tail_bytes) = rest.split_at(words * WORD);
     // SAFETY: inside the range (`split`), writable (precondition).
-    unsafe { write_bytes(to, head_bytes) };
+    unsafe { write_edge(to, head_bytes) };
     for (index, chunk) in word_bytes.as_chunks::<WORD>().0.iter().enumerate() {
         // SAFETY: as above, and `split` has aligned the words.
         let word = unsafe { word(to.wrapping_add(head + index * WORD)) };
         word.store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
     }
     // SAFETY: as above.
-    unsafe { write_bytes(to.wrapping_add(head + words * WORD), tail_bytes) };
+    unsafe { write_edge(to.wrapping_add(head + words * WORD), tail_bytes) };
 }
 
 /// Sets `len` bytes from `to` on to `byte`.
@@ -190,43 +191,80 @@ mod machine {
     }
 }
 
-/// How many single bytes come before the first aligned word, and how many words follow.
+/// How many bytes come before the first aligned word, and how many words follow.
 fn split(place: *const u8, len: usize) -> (usize, usize) {
     let head = (place.addr().wrapping_neg() % WORD).min(len);
     (head, (len - head) / WORD)
 }
 
+/// How many bytes of the `left` ones from `place` on are accessed at once, less than a word: an aligned power of two.
+fn part(place: *const u8, left: usize) -> usize {
+    let aligned = 1 << place.addr().trailing_zeros().min(2);
+    let fits = 1 << left.ilog2().min(2);
+    usize::min(aligned, fits)
+}
+
+/// Reads the bytes of an edge.
+///
 /// # Safety
 ///
 /// As for [`read`].
-unsafe fn read_bytes(from: *const u8, into: &mut [u8]) {
-    for (at, into) in into.iter_mut().enumerate() {
-        // SAFETY: inside the range.
-        *into = unsafe { byte(from.wrapping_add(at)) }.load(Ordering::Relaxed);
+unsafe fn read_edge(from: *const u8, into: &mut [u8]) {
+    let mut at = 0;
+    while at < into.len() {
+        let place = from.wrapping_add(at).cast_mut();
+        let len = part(place, into.len() - at);
+        let into = &mut into[at..at + len];
+        // SAFETY: inside the range, and `part` says how it is aligned.
+        unsafe {
+            match len {
+                4 => into.copy_from_slice(
+                    &AtomicU32::from_ptr(place.cast()).load(Ordering::Relaxed).to_ne_bytes(),
+                ),
+                2 => into.copy_from_slice(
+                    &AtomicU16::from_ptr(place.cast()).load(Ordering::Relaxed).to_ne_bytes(),
+                ),
+                _ => into.copy_from_slice(
+                    &AtomicU8::from_ptr(place.cast()).load(Ordering::Relaxed).to_ne_bytes(),
+                ),
+            }
+        }
+        at += len;
     }
 }
 
+/// Writes the bytes of an edge.
+///
 /// # Safety
 ///
 /// As for [`write`].
-unsafe fn write_bytes(to: *mut u8, from: &[u8]) {
-    for (at, from) in from.iter().enumerate() {
-        // SAFETY: inside the range.
-        unsafe { byte(to.wrapping_add(at)) }.store(*from, Ordering::Relaxed);
+unsafe fn write_edge(to: *mut u8, bytes: &[u8]) {
+    let mut at = 0;
+    while at < bytes.len() {
+        let place = to.wrapping_add(at);
+        let rest = &bytes[at..];
+        let len = part(place, rest.len());
+        // SAFETY: as in `read_edge`.
+        unsafe {
+            match (len, rest) {
+                (4, [a, b, c, d, ..]) => {
+                    let number = u32::from_ne_bytes([*a, *b, *c, *d]);
+                    AtomicU32::from_ptr(place.cast()).store(number, Ordering::Relaxed);
+                }
+                (2, [a, b, ..]) => {
+                    let number = u16::from_ne_bytes([*a, *b]);
+                    AtomicU16::from_ptr(place.cast()).store(number, Ordering::Relaxed);
+                }
+                _ => AtomicU8::from_ptr(place).store(rest[0], Ordering::Relaxed),
+            }
+        }
+        at += len;
     }
 }
 
 /// # Safety
 ///
-/// The byte can be accessed, as [`read`] says, while the answer is used.
-unsafe fn byte<'a>(place: *const u8) -> &'a AtomicU8 {
-    // SAFETY: as this function's; bytes are always aligned.
-    unsafe { AtomicU8::from_ptr(place.cast_mut()) }
-}
-
-/// # Safety
-///
-/// As for [`byte`], for all eight bytes; the place is aligned.
+/// The eight bytes can be accessed, as [`read`] says, while the answer is used; the place is aligned.
 unsafe fn word<'a>(place: *const u8) -> &'a AtomicU64 {
     debug_assert!(place.addr().is_multiple_of(WORD));
     // SAFETY: as this function's.
@@ -240,6 +278,24 @@ mod tests {
     /// Numbers that tell every place from its neighbours.
     fn numbers(len: usize) -> Vec<u8> {
         (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_edge_is_accessed_in_aligned_parts() {
+        let place = |at: usize| std::ptr::without_provenance::<u8>(at);
+        let parts = |mut at: usize, end: usize| {
+            let mut parts = Vec::new();
+            while at < end {
+                parts.push(part(place(at), end - at));
+                at += parts.last().unwrap();
+            }
+            parts
+        };
+        assert_eq!(parts(64, 68), [4]);
+        assert_eq!(parts(66, 68), [2]);
+        assert_eq!(parts(65, 72), [1, 2, 4]);
+        assert_eq!(parts(64, 71), [4, 2, 1]);
+        assert_eq!(parts(67, 70), [1, 2]);
     }
 
     #[test]

@@ -15,8 +15,12 @@
 //! | [`Value::push`] | only when dirty; sends all that is known here of the value; clears the marks |
 //! | [`Value::push_partial`] | sends the dirty bytes; then fetches again what others pushed in between |
 //! | [`Value::push_masked`] | the same with the bytes that are not zero in a mask, another value, which is zeroed |
+//! | [`Value::map`], [`Value::map_unwatched`] | pages for a guest's memory; what is written through the former is found at a push |
 //! | [`Namespace::append`] and its kin | a list beside the value, in the global tier alone |
 //! | [`Namespace::delete`] | global, then local |
+//!
+//! All of these are `eventual`. What a call does goes through its [`View`], which adds what the rule for the key wants
+//! ([`Consistency`]) and what the call's global locks mean for its writes.
 //!
 //! Copying calls are atomic against one another, per value. Access through pointers is not locked, by design.
 //! Locks that guests ask for ([`Namespace::lock`]) hold off only others who ask for them.
@@ -30,20 +34,30 @@
 
 mod arbiter;
 mod bits;
+mod budget;
+mod consistency;
 mod dirty;
 mod error;
 mod gate;
 mod global;
+mod global_lock;
 mod key;
 mod local;
 mod lock;
 mod memory;
 mod merge;
+mod stamps;
 mod timer;
 mod tracking;
+mod twin;
 mod value;
+mod view;
 
 pub use arbiter::{Arbiter, Pin};
+pub use budget::Usage;
+pub use consistency::{
+    Consistency, MergeKind, NoConsistency, PointerWrites, Rule, Rules, TwoRules,
+};
 pub use error::{Blame, Retry, StateError};
 pub use global::{
     Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Merged, Patch, Stat, Token,
@@ -54,5 +68,7 @@ pub use local::{Limits, LocalTier, Namespace};
 pub use lock::{CallId, LockError, Mode};
 pub use memory::MemoryTier;
 pub use merge::{Combine, Merge, MergeError, Number, members};
+pub use stamps::Stamps;
 pub use timer::Timer;
 pub use value::{Mapping, Op, Pushed, Value};
+pub use view::{Access, Extent, View};

@@ -90,35 +90,6 @@ impl MemoryTier {
     }
 }
 
-impl MemoryTier {
-    /// Takes elements as soon as there are some, unless nobody wants them any more by then.
-    fn take_when_there(
-        &self,
-        at: Address,
-        (most, max_bytes): (usize, usize),
-        under: Option<Token>,
-        completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>,
-    ) {
-        let change = self.inner.arbiter.next_change(&at);
-        let mut there = 0;
-        let taken = self.inner.take_elements(&at, under, |list| {
-            there = list.len();
-            fitting(list, most, max_bytes)
-        });
-        if taken.is_err() || there > 0 {
-            return completer.complete(taken);
-        }
-        let tier = self.clone();
-        let again = change.map(move |()| {
-            if completer.is_wanted() {
-                tier.take_when_there(at, (most, max_bytes), under, completer);
-            }
-        });
-        // It goes on by itself.
-        drop(again);
-    }
-}
-
 impl Inner {
     /// Nothing under the lock panics half way through a change, so a poisoned shard is a sound one.
     fn shard(&self, at: &Address) -> MutexGuard<'_, Shard> {
@@ -287,6 +258,39 @@ impl Inner {
     }
 }
 
+/// What a waiting [`GlobalTier::take_appended`] was asked for.
+struct Taking {
+    at: Address,
+    most: usize,
+    max_bytes: usize,
+    under: Option<Token>,
+}
+
+impl MemoryTier {
+    /// Takes elements now, or after a change if somebody still wants them then.
+    fn take_when_there(
+        &self,
+        taking: Taking,
+        completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>,
+    ) {
+        let change = self.inner.arbiter.next_change(&taking.at);
+        let mut there = 0;
+        let taken = self.inner.take_elements(&taking.at, taking.under, |list| {
+            there = list.len();
+            fitting(list, taking.most, taking.max_bytes)
+        });
+        if taken.is_err() || there > 0 {
+            return completer.complete(taken);
+        }
+        let tier = self.clone();
+        drop(change.map(move |()| {
+            if completer.is_wanted() {
+                tier.take_when_there(taking, completer);
+            }
+        }));
+    }
+}
+
 impl GlobalTier for MemoryTier {
     fn stat(&self, at: &Address) -> GlobalOp<Option<Stat>> {
         Pending::ready(Ok(self.inner.shard(at).get(at).and_then(Kept::stat)))
@@ -353,13 +357,13 @@ impl GlobalTier for MemoryTier {
         wait: Wait,
         under: Option<Token>,
     ) -> GlobalOp<Vec<Vec<u8>>> {
-        if wait == Wait::UntilThere {
-            let (completer, waiting) = pending();
-            self.take_when_there(at.clone(), (most, max_bytes), under, completer);
-            return waiting;
+        if wait == Wait::Not {
+            let fitting = |list: &VecDeque<_>| fitting(list, most, max_bytes);
+            return Pending::ready(self.inner.take_elements(at, under, fitting));
         }
-        let fitting = |list: &_| fitting(list, most, max_bytes);
-        Pending::ready(self.inner.take_elements(at, under, fitting))
+        let (completer, waiting) = pending();
+        self.take_when_there(Taking { at: at.clone(), most, max_bytes, under }, completer);
+        waiting
     }
 
     fn clear_appended(&self, at: &Address, under: Option<Token>) -> GlobalOp<()> {

@@ -11,6 +11,16 @@ pub(crate) const MEMORY: u32 = 2 << 16;
 /// Where strings begin, each in a cell of its own that ends with a NUL.
 const STRINGS: u32 = 1024;
 const CELL: u32 = 64;
+/// Where the scripts of threads begin, of which there are eight.
+pub(crate) const SCRIPTS: u32 = 5 << 10;
+/// Bytes of a step of a script: the function's number, then a cell of 8 bytes for each argument.
+pub(crate) const STEP: u32 = 128;
+/// Steps of a script.
+pub(crate) const STEPS: u32 = 6;
+/// Bytes of a script.
+pub(crate) const SCRIPT: u32 = STEP * STEPS;
+const _: () = assert!(SCRIPTS + 8 * SCRIPT <= ADDRESSES);
+
 /// Where addresses begin as the calls of sockets take them, a pointer, a length and then the bytes, 32 for each.
 const ADDRESSES: u32 = 12 << 10;
 /// Where vectors of buffers begin, of which each has eight.
@@ -56,7 +66,42 @@ const TEXTS: &[&[u8]] = &[
     b"localhost",
     b"127.0.0.1",
     b"0123456789012345678901234567890123456789012345678901234567890",
+    // From here on they are of libraries, then of symbols, then signatures.
+    b"libplain.so",
+    b"libneeds.so",
+    b"libhost.so",
+    b"libagain.so",
+    b"libfull.so",
+    b"libweak.so",
+    b"liblarge.so",
+    b"libtraps.so",
+    b"libloops.so",
+    b"liblate.so",
+    b"libbad.so",
+    b"libfile.so",
+    b"/lib/libfile.so",
+    b"/lib/../lib/libfile.so",
+    b"/data/file",
+    b"f",
+    b"g",
+    b"h",
+    b"malloc",
+    b"memory",
+    b"__stack_pointer",
+    b"i",
+    b"ii",
+    b"viI",
+    b"v",
+    b"dIf",
 ];
+
+const _: () = assert!(STRINGS as usize + TEXTS.len() * CELL as usize <= SCRIPTS as usize);
+
+/// Those of libraries, symbols and signatures in [`TEXTS`].
+const LIBRARIES: std::ops::Range<u32> = 34..49;
+const SYMBOLS: std::ops::Range<u32> = 49..55;
+const SIGNATURES: std::ops::Range<u32> = 55..60;
+const _: () = assert!(SIGNATURES.end as usize == TEXTS.len());
 
 /// The directories that are open from the start: the shared files, and one of the host's.
 const DIRECTORIES: [u32; 2] = [3, 4];
@@ -125,6 +170,31 @@ pub(crate) fn memory(rng: &mut Rng) -> Vec<u8> {
     memory
 }
 
+/// Writes scripts for threads into the memory: steps of functions that the program is about.
+pub(crate) fn scripts(
+    memory: &mut [u8],
+    functions: &[&HostFunction],
+    about: &[usize],
+    rng: &mut Rng,
+) {
+    for at in (SCRIPTS as usize..).step_by(STEP as usize).take(8 * STEPS as usize) {
+        let index = about[rng.usize(..about.len())];
+        let number = u32::try_from(index).unwrap_or_default();
+        memory[at..at + 4].copy_from_slice(&number.to_le_bytes());
+        let cells = memory[at + 8..].chunks_exact_mut(8);
+        for (cell, arg) in cells.zip(arguments(functions[index], rng)) {
+            let bits = match arg {
+                Val::I32(value) => value.cast_unsigned().into(),
+                Val::F32(bits) => bits.into(),
+                Val::I64(value) => value.cast_unsigned(),
+                Val::F64(bits) => bits,
+                _ => 0,
+            };
+            cell.copy_from_slice(&bits.to_le_bytes());
+        }
+    }
+}
+
 /// Something for each parameter, mostly of the kind that its name asks for.
 pub(crate) fn arguments(function: &HostFunction, rng: &mut Rng) -> Vec<Val> {
     let mut text = None;
@@ -168,10 +238,26 @@ fn word(function: &HostFunction, name: &str, text: &mut Option<usize>, rng: &mut
     if is(&["subscriptions"]) {
         return SUBSCRIPTIONS + rng.u32(..(SCRATCH - SUBSCRIPTIONS) / 48) * 48;
     }
-    if is(&["path", "key", "name", "host", "bucket", "prefix"]) {
-        let at = rng.u32(..u32::try_from(TEXTS.len()).unwrap_or(1));
+    let of_libraries = function.touches == Touches::Libraries;
+    let texts = if is(&["signature"]) {
+        Some(SIGNATURES)
+    } else if is(&["symbol"]) {
+        Some(SYMBOLS)
+    } else if of_libraries && is(&["path"]) && rng.u32(..8) > 0 {
+        Some(LIBRARIES)
+    } else {
+        is(&["path", "key", "name", "host", "bucket", "prefix"]).then_some(0..SIGNATURES.end)
+    };
+    if let Some(texts) = texts {
+        let at = rng.u32(texts);
         *text = TEXTS.get(at as usize).map(|text| text.len());
         return STRINGS + at * CELL;
+    }
+    if of_libraries && is(&["flags"]) {
+        return [1, 2, 257, 258, 4][rng.usize(..5)];
+    }
+    if of_libraries && is(&["handle", "function", "slot"]) {
+        return rng.u32(..8);
     }
     if is(&["flags", "advice", "whence", "how", "id", "signal", "op", "type", "level", "function"])
     {

@@ -9,15 +9,24 @@
 //!    is the last it began.
 //! 3. `one SEED` runs one program and prints its calls.
 //!
+//! # Two shapes
+//!
+//! A third of the programs have a shared memory and spawn threads, which run scripts of host calls in that memory at
+//! the same time, and write over each other's. So such a program does not do the same each time.
+//! Both load libraries: some that are well made, some that trap, wait, recurse, ask for too much or need each other.
+//!
 //! # What is looked at
 //!
 //! After each call: that it came back, and that it ended in a way that the function may end. After each program: every
-//! byte of the slot against a fresh birth, every byte of another guest and of its state, the files outside of the
+//! byte of the slot against a fresh birth, every byte of other guests and of their state, the files outside of the
 //! guest's directory, and how many descriptors and threads the process has.
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod campaign;
+mod crew;
+mod guest;
+mod life;
 #[path = "../../tests/it/store.rs"]
 mod store;
 mod world;

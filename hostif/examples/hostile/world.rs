@@ -2,35 +2,30 @@
 //! must stay as it is.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
-use faasm_compiler::{CompileOptions, compile, validate};
+use anyhow::{Context, Result, ensure};
 use faasm_hostif::{
     Access, CallId, Calls, Capture, ChainError, ChainedOutcome, FAASM, Host, HostBuilder,
-    HostError, HostFunction, HostLimits, HostState, Input, NetworkHost, NetworkRules, Output,
-    Preopen, Target, Touches, link, signatures,
+    HostError, HostFunction, HostLimits, HostState, Input, Libraries, NetworkHost, NetworkRules,
+    Output, Preopen, Target, Touches, signatures,
 };
 use faasm_sfi::pending::{Completer, Pending, pending};
-use faasm_state::{LocalTier, MemoryTier, Namespace};
-use faasm_vm::{
-    Captured, Engine, EngineConfig, Extern, Instance, Linker, Memory, Module, SealKey, Store,
-    StoreLimits, Trap, TrapCode, TrapKind, Val, ValType,
-};
+use faasm_state::{LocalTier, MemoryTier, Namespace, Stamps};
+use faasm_vm::dynlink::DynlinkError;
+use faasm_vm::{Engine, EngineConfig, SealKey, Store, Trap, TrapCode, TrapKind, Val};
 use fastrand::Rng;
 use tempfile::TempDir;
 
 use crate::arguments;
+use crate::crew::Crew;
+use crate::guest::{Guest, IN_FILES, Shape, Shelf};
+use crate::life::{Life, PATIENCE};
 use crate::store::Store as Shared;
 
-/// How long a call may last, by its deadline.
-const DEADLINE: Duration = Duration::from_millis(40);
-/// How long it may last in truth, on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Calls of a program, at most.
 const CALLS: usize = 60;
 /// How often the files outside are looked at, in programs.
@@ -46,24 +41,27 @@ const KEY: &[u8] = b"key";
 
 pub(crate) struct World {
     functions: Vec<&'static HostFunction>,
-    captured: Captured,
-    instance: Instance,
+    /// Of each shape one.
+    guests: [Guest; 2],
     engine: Engine,
-    /// What a fresh birth looks like.
-    pages: Vec<(usize, Vec<u8>)>,
     outside: TempDir,
     host: Host,
     network: NetworkHost,
     /// Something that guests can send to.
     _server: UdpSocket,
     calls: Arc<Functions>,
-    victim: Store<HostState>,
-    victim_pages: Vec<(usize, Vec<u8>)>,
+    shelf: Arc<Shelf>,
+    crew: Arc<Crew>,
+    /// Other guests, one of each shape, and what they look like.
+    victims: Vec<(Store<HostState>, Pages)>,
     victim_state: Namespace,
     /// Of the process, since the first programs have run.
     resources: Option<Resources>,
     programs: u64,
 }
+
+/// What a store shows.
+type Pages = Vec<(usize, Vec<u8>)>;
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,43 +81,29 @@ impl World {
     pub(crate) fn new() -> Result<Self> {
         let functions: Vec<_> = signatures().collect();
         let engine = Engine::new(EngineConfig::new(SealKey::derive(b"hostile")))?;
-        let mut linker = Linker::new(&engine);
-        link(&mut linker)?;
-        let wasm = wat::parse_str(text(&functions))?;
-        let object = compile(&validate(&wasm)?, &CompileOptions::default())?;
-        let module = Module::load(&engine, &engine.seal().seal(object))?;
         let outside = tempfile::tempdir()?;
         std::fs::write(outside.path().join("secret"), SECRET)?;
         let calls = Arc::new(Functions::default());
         let network = NetworkHost::new(256)?;
         let server = UdpSocket::bind("127.0.0.1:0")?;
-        let (host, victim_state) = tenants(outside.path(), &calls, &network)?;
-        let limits = StoreLimits { memory_bytes: 16 << 20, ..StoreLimits::default() };
-        let mut store = Store::for_module(&engine, &module, limits, life(&host, Vec::new()))?;
-        let instance = linker.instantiate(&mut store, &module)?;
-        let captured = store.capture()?;
-        drop(store);
-        let fresh = captured.birth(life(&host, Vec::new()))?;
-        let pages = fresh.accessible_pages();
-        fresh.recycle();
-        let bystander = HostBuilder::new().build()?;
-        let victim = captured.birth(life(&bystander, Vec::new()))?;
-        let secret = SECRET.repeat(100);
-        memory_of(&victim, instance)?.view(&victim).write(4096, &secret)?;
-        let victim_pages = victim.accessible_pages();
+        let shelf = Shelf::new(&engine)?;
+        let ports = (&calls, &shelf, &network);
+        let (host, victim_state) = tenants(outside.path(), ports)?;
+        let guest = |shape| Guest::new(&engine, shape, &|| life(&host, Vec::new()));
+        let guests = [guest(Shape::Alone)?, guest(Shape::Threads)?];
+        let victims = guests.iter().map(victim).collect::<Result<_>>()?;
         Ok(Self {
             functions,
-            captured,
-            instance,
+            guests,
             engine,
-            pages,
             outside,
             host,
             network,
             _server: server,
             calls,
-            victim,
-            victim_pages,
+            shelf,
+            crew: Crew::new(),
+            victims,
             victim_state,
             resources: None,
             programs: 0,
@@ -133,23 +117,25 @@ impl World {
     /// When something is found.
     pub(crate) fn program(&mut self, seed: u64, tell: &mut dyn FnMut(String)) -> Result<usize> {
         let mut rng = Rng::with_seed(seed);
-        let mut store = self.captured.birth(life(&self.host, b"input".to_vec()))?;
-        let memory = memory_of(&store, self.instance)?;
-        memory.view(&store).write(0, &arguments::memory(&mut rng))?;
+        let guest = &self.guests[usize::from(rng.u32(..3) == 0)];
+        let mut now = Life::begin(guest, life(&self.host, b"input".to_vec()), &self.crew)?;
+        let about = self.subject(guest.shape, &mut rng);
+        let mut memory = arguments::memory(&mut rng);
+        arguments::scripts(&mut memory, &self.functions, &about, &mut rng);
+        guest.memory(now.store())?.view(now.store()).write(0, &memory)?;
         let count = rng.usize(1..CALLS);
-        // Programs are about few functions, so that what one leaves another finds; most open files.
-        let mut about: Vec<usize> =
-            (0..rng.usize(1..20)).map(|_| rng.usize(..self.functions.len())).collect();
-        let open = self.functions.iter().position(|function| function.name == "path_open");
-        about.extend(open.filter(|_| rng.bool()));
-        let mut made = 0;
-        while made < count && !store.is_poisoned() {
+        let (mut made, mut loaded) = (0, false);
+        while made < count && !now.store().is_poisoned() {
             let at = about[rng.usize(..about.len())];
-            self.call(&mut store, at, &mut rng, tell)?;
+            let opened;
+            (now, opened) = self.call((guest, now), at, &mut rng, tell)?;
+            loaded |= opened;
             made += 1;
         }
+        let store = now.end(&self.crew);
         self.calls.end_all();
-        self.look_at_reset(store)?;
+        self.shelf.end_all();
+        self.look_at_reset(guest, store, loaded)?;
         self.programs += 1;
         if self.programs % LOOK == 1 {
             self.look_around()?;
@@ -157,49 +143,59 @@ impl World {
         Ok(made)
     }
 
+    /// What a program is about: few functions, so that what one leaves another finds.
+    fn subject(&self, shape: Shape, rng: &mut Rng) -> Vec<usize> {
+        let mut about: Vec<usize> =
+            (0..rng.usize(1..20)).map(|_| rng.usize(..self.functions.len())).collect();
+        let mut also = |name: &str, wanted: bool| {
+            let found = self.functions.iter().position(|function| function.name == name);
+            about.extend(found.filter(|_| wanted));
+        };
+        also("path_open", rng.bool());
+        let libraries = rng.u32(..4) == 0;
+        for name in ["dlopen", "dlsym", "__faasm_ffi_call"] {
+            also(name, libraries);
+        }
+        also("thread-spawn", shape == Shape::Threads && rng.u32(..8) > 0);
+        about
+    }
+
+    /// Makes one call; whether it may have loaded a library.
     fn call(
         &self,
-        store: &mut Store<HostState>,
+        (guest, now): (&Guest, Life),
         at: usize,
         rng: &mut Rng,
         tell: &mut dyn FnMut(String),
-    ) -> Result<()> {
+    ) -> Result<(Life, bool)> {
         let function = self.functions[at];
         let args = arguments::arguments(function, rng);
         tell(format!("{} {args:?}", function.name));
         // The guest's allocator gives whatever it likes.
         let lie = Val::from(rng.u32(..) >> rng.u32(..24));
-        if let Some(Extern::Global(global)) = self.instance.export(&*store, "lie") {
-            global.set(store, lie)?;
-        }
         let begun = Instant::now();
-        store.set_deadline(Some(begun + DEADLINE));
-        let func = self.instance.func(&*store, &format!("c{at}")).context("no such export")?;
-        let result = func.call(store, &args);
+        let (now, result) = now.call(guest, &format!("c{at}"), &args, lie)?;
         let took = begun.elapsed();
         assert!(took < PATIENCE, "{} {args:?} took {took:?}", function.name);
         match result {
-            Ok(results) => {
-                tell(format!("    returns {results:?}"));
-                Ok(())
-            }
-            Err(trap) if fair(function, &trap, took) => {
+            Ok(results) => tell(format!("    returns {results:?}")),
+            Err(trap) if fair(function, &trap, now.is_over()) => {
                 tell(format!("    ends: {}", trap.to_string().lines().next().unwrap_or_default()));
-                Ok(())
             }
             Err(trap) => panic!("{} {args:?} ended with: {trap}", function.name),
         }
+        Ok((now, function.touches == Touches::Libraries))
     }
 
-    /// The slot of a call that has ended is what a fresh one is.
-    fn look_at_reset(&self, store: Store<HostState>) -> Result<()> {
+    /// The slot of a call that has ended is what a fresh one is; that of one with libraries is another's.
+    fn look_at_reset(&self, guest: &Guest, store: Store<HostState>, loaded: bool) -> Result<()> {
         let slot = store.slot_address();
         store.recycle();
         self.engine.settle();
-        let next = self.captured.birth(life(&self.host, Vec::new()))?;
-        assert_eq!(next.slot_address(), slot, "the slot could not be reset");
+        let next = guest.captured.birth(life(&self.host, Vec::new()))?;
+        assert!(loaded || next.slot_address() == slot, "the slot could not be reset");
         let pages = next.accessible_pages();
-        let differ: Vec<usize> = self
+        let differ: Vec<usize> = guest
             .pages
             .iter()
             .zip(&pages)
@@ -207,7 +203,7 @@ impl World {
             .map(|(fresh, _)| fresh.0)
             .collect();
         assert!(differ.is_empty(), "pages that differ after the reset: {differ:x?}");
-        assert_eq!(self.pages.len(), pages.len(), "accessible pages after the reset");
+        assert_eq!(guest.pages.len(), pages.len(), "accessible pages after the reset");
         next.recycle();
         self.engine.settle();
         Ok(())
@@ -215,7 +211,9 @@ impl World {
 
     /// Nothing of the others was touched, and nothing is left over.
     fn look_around(&mut self) -> Result<()> {
-        assert!(self.victim.accessible_pages() == self.victim_pages, "another guest's memory");
+        for (victim, pages) in &self.victims {
+            assert!(victim.accessible_pages() == *pages, "another guest's memory");
+        }
         let value = self.victim_state.local(KEY)?.context("another tenant's value is gone")?;
         let mut state = [0; SECRET.len()];
         value.read_local(0, &mut state)?;
@@ -227,7 +225,8 @@ impl World {
             .collect::<Result<_>>()?;
         names.sort();
         assert_eq!(names, ["inside", "secret"], "what is outside of the directory");
-        (self.host, self.victim_state) = tenants(self.outside.path(), &self.calls, &self.network)?;
+        let ports = (&self.calls, &self.shelf, &self.network);
+        (self.host, self.victim_state) = tenants(self.outside.path(), ports)?;
         let now = Resources::now()?;
         match self.resources {
             // A value holds a descriptor, and threads begin at their first use.
@@ -243,14 +242,30 @@ impl World {
     }
 }
 
-/// Whether a function may end a call that took so long in this way.
-fn fair(function: &HostFunction, trap: &Trap, took: Duration) -> bool {
+/// Another guest, with something in its memory.
+fn victim(guest: &Guest) -> Result<(Store<HostState>, Pages)> {
+    let bystander = HostBuilder::new().build()?;
+    let victim = guest.captured.birth(life(&bystander, Vec::new()))?;
+    guest.memory(&victim)?.view(&victim).write(4096, &SECRET.repeat(100))?;
+    let pages = victim.accessible_pages();
+    Ok((victim, pages))
+}
+
+/// Whether a function may end a call, whose time may be over, in this way.
+fn fair(function: &HostFunction, trap: &Trap, over: bool) -> bool {
+    // Guest code ran below: a function that was called by signature, or a library's constructor. One that nothing
+    // defines was called by it.
+    let libraries = function.touches == Touches::Libraries;
     match trap.kind() {
-        TrapKind::Host(error) => function.module == FAASM && error.is::<HostError>(),
+        TrapKind::Host(error) => {
+            function.module == FAASM
+                && (error.is::<HostError>() || libraries && error.is::<DynlinkError>())
+        }
         TrapKind::Exit(_) => {
             function.touches == Touches::Exit || function.name == "__faasm_thread_exit"
         }
-        TrapKind::Code(TrapCode::Interrupted) => took >= DEADLINE,
+        TrapKind::Code(TrapCode::Interrupted) => over,
+        TrapKind::Code(TrapCode::Unreachable | TrapCode::MemoryOutOfBounds) => libraries,
         TrapKind::Code(_) | TrapKind::Exception(_) => false,
     }
 }
@@ -260,18 +275,10 @@ fn life(host: &Host, input: Vec<u8>) -> HostState {
     host.call(CallId(7), input).with_streams(out, err)
 }
 
-fn memory_of(store: &Store<HostState>, instance: Instance) -> Result<Memory> {
-    match instance.export(store, "memory") {
-        Some(Extern::Memory(memory)) => Ok(memory),
-        _ => bail!("the guest has no memory"),
-    }
-}
-
 /// What guests are given, all new, and the state of another tenant on the same tier.
 fn tenants(
     outside: &Path,
-    calls: &Arc<Functions>,
-    network: &NetworkHost,
+    (calls, shelf, network): (&Arc<Functions>, &Arc<Shelf>, &NetworkHost),
 ) -> Result<(Host, Namespace)> {
     let inside = outside.join("inside");
     furnish(&inside)?;
@@ -284,8 +291,10 @@ fn tenants(
         .stdin(Input::Bytes((*b"standard input").into()))
         .preopen(Preopen::open(&inside, "/data", Access::ReadWrite)?)
         .calls(Arc::clone(calls) as Arc<dyn Calls>)
+        .libraries(Arc::clone(shelf) as Arc<dyn Libraries>)
         .state(tier.namespace("attacker"))
         .files(Shared::with(&[
+            ("lib/libfile.so", &wat::parse_str(IN_FILES)?),
             ("file", b"shared"),
             ("dir/inner", b"shared, too"),
             ("bucket/key", b"1"),
@@ -322,39 +331,6 @@ fn furnish(inside: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A guest that hands its arguments on to the function with the number of its export.
-fn text(functions: &[&HostFunction]) -> String {
-    let name = |ty: ValType| format!("{ty:?}").to_lowercase();
-    let (mut imports, mut exports) = (String::new(), String::new());
-    for (at, function) in functions.iter().enumerate() {
-        let params: Vec<String> = function.params.iter().map(|(_, ty)| name(*ty)).collect();
-        let result =
-            function.result.map_or_else(String::new, |ty| format!("(result {})", name(ty)));
-        let ty = format!("(param {}) {result}", params.join(" "));
-        let args: String = (0..params.len()).map(|i| format!("(local.get {i}) ")).collect();
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            imports,
-            "(import \"{}\" \"{}\" (func $f{at} {ty}))",
-            function.module, function.name
-        );
-        let _ = writeln!(exports, "(func (export \"c{at}\") {ty} (call $f{at} {args}))");
-    }
-    format!(
-        r#"(module
-          {imports}
-          (memory (export "memory") 2 64)
-          (table (export "__indirect_function_table") 4 100 funcref)
-          (elem (i32.const 1) $entry $takes)
-          (global $lie (export "lie") (mut i32) (i32.const 0))
-          (func $entry (result i32) (i32.const 0))
-          (func $takes (param i32 i64) (unreachable))
-          (func (export "malloc") (param i32) (result i32) (global.get $lie))
-          (func (export "free") (param i32))
-          {exports})"#
-    )
-}
-
 /// The tenant's functions: one answers at once, one never, and others are not there.
 #[derive(Default)]
 struct Functions {
@@ -375,7 +351,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Calls for Functions {
-    fn chain(&self, _: CallId, target: Target, input: Vec<u8>) -> Result<CallId, ChainError> {
+    fn chain(
+        &self,
+        _: CallId,
+        target: Target,
+        input: Vec<u8>,
+        stamps: Stamps,
+    ) -> Result<CallId, ChainError> {
         let outcome = match target {
             Target::Name(name) if name == "nobody" => {
                 return Err(ChainError::UnknownFunction { name });
@@ -385,7 +367,7 @@ impl Calls for Functions {
                 lock(&self.open).push(completer);
                 outcome
             }
-            _ => Pending::ready(ChainedOutcome { return_value: 3, output: input }),
+            _ => Pending::ready(ChainedOutcome { return_value: 3, output: input, stamps }),
         };
         let mut waiting = lock(&self.waiting);
         let id = 1000 + waiting.len() as u64;

@@ -17,6 +17,10 @@ impl ResultType for u32 {
     const TYPE: Option<ValType> = Some(ValType::I32);
 }
 
+impl ResultType for i64 {
+    const TYPE: Option<ValType> = Some(ValType::I64);
+}
+
 impl ResultType for i32 {
     const TYPE: Option<ValType> = Some(ValType::I32);
 }
@@ -53,7 +57,7 @@ macro_rules! functions {
                         $module,
                         $name,
                         |caller: faasm_vm::Caller<'_, HostState>, $($param: $ty),*| -> Result<$result, faasm_vm::Trap> {
-                            let mut guest = Guest::new(caller);
+                            let mut guest = Guest::new(caller, Touches::$touches.phase());
                             $answer($name, $($function)::+(&mut guest, $($arg),*))
                         },
                         ROOM,
@@ -71,6 +75,7 @@ mod files;
 mod memory;
 mod net;
 mod objects;
+mod state;
 mod threads;
 mod wasi;
 
@@ -81,6 +86,7 @@ pub(super) const TABLES: &[&[HostFunction]] = &[
     net::NET_FUNCTIONS,
     net::POSIX_FUNCTIONS,
     faasm::FAASM_FUNCTIONS,
+    state::STATE_FUNCTIONS,
     dynlink::DYNLINK_FUNCTIONS,
     memory::MEMORY_FUNCTIONS,
     threads::THREAD_FUNCTIONS,

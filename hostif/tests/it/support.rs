@@ -12,7 +12,7 @@ use faasm_hostif::{
     Output, Target, link,
 };
 use faasm_sfi::pending::{Completer, Pending, pending};
-use faasm_state::{LocalTier, MemoryTier, Namespace};
+use faasm_state::{LocalTier, MemoryTier, Namespace, Stamps};
 use faasm_vm::{
     Captured, Engine, EngineConfig, Instance, Linker, Module, Run, SealKey, Store, StoreLimits,
     Trap, TrapKind, Val,
@@ -206,6 +206,8 @@ pub(crate) fn with_state(namespace: &Namespace) -> Host {
 #[derive(Default)]
 pub(crate) struct FakeCalls {
     pub(crate) begun: Mutex<Vec<(CallId, Target, Vec<u8>)>>,
+    /// What each was told that its chain has pushed.
+    pub(crate) stamps: Mutex<Vec<Stamps>>,
     /// Calls whose outcome the test gives.
     pub(crate) open: Mutex<HashMap<CallId, Completer<ChainedOutcome>>>,
     waits: Mutex<HashMap<CallId, Pending<ChainedOutcome>>>,
@@ -221,12 +223,19 @@ impl FakeCalls {
 }
 
 impl Calls for FakeCalls {
-    fn chain(&self, parent: CallId, target: Target, input: Vec<u8>) -> Result<CallId, ChainError> {
+    fn chain(
+        &self,
+        parent: CallId,
+        target: Target,
+        input: Vec<u8>,
+        stamps: Stamps,
+    ) -> Result<CallId, ChainError> {
         if let Target::Name(name) = &target
             && name == "nobody"
         {
             return Err(ChainError::UnknownFunction { name: name.clone() });
         }
+        self.stamps.lock().unwrap().push(stamps.clone());
         let mut begun = self.begun.lock().unwrap();
         let id = CallId(1000 + begun.len() as u64);
         let wait = match &target {
@@ -237,7 +246,7 @@ impl Calls for FakeCalls {
                 }
                 wait
             }
-            _ => Pending::ready(ChainedOutcome { return_value: 42, output: input.clone() }),
+            _ => Pending::ready(ChainedOutcome { return_value: 42, output: input.clone(), stamps }),
         };
         self.waits.lock().unwrap().insert(id, wait);
         begun.push((parent, target, input));

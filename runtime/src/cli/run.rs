@@ -147,7 +147,15 @@ fn host(options: &Options) -> Result<HostBuilder, Failure> {
         .stderr(Output::Stderr)
         .state(LocalTier::new(global, faasm_state::Limits::default()).namespace("run"))
         .arg(options.file.to_string_lossy().as_bytes());
+    let manifest = options.manifest.manifest()?;
+    builder = manifest.args.iter().fold(builder, |builder, arg| builder.arg(arg.as_str()));
     builder = options.args.iter().fold(builder, |builder, arg| builder.arg(arg.as_bytes()));
+    builder = manifest.flags.iter().fold(builder, |builder, flag| builder.flag(flag.as_str()));
+    // The command line's variables are in place of the manifest's.
+    let given = |name: &str| options.env.iter().any(|given| given.split('=').next() == Some(name));
+    for (name, value) in manifest.env.iter().filter(|(name, _)| !given(name.as_str())) {
+        builder = builder.env(name.as_str(), value.as_str());
+    }
     for variable in &options.env {
         let inherited = || std::env::var(variable).ok();
         let (name, value) = match variable.split_once('=') {
@@ -164,7 +172,7 @@ fn host(options: &Options) -> Result<HostBuilder, Failure> {
         builder = builder.preopen(preopen.map_err(|error| Failure::file(&dir.host, &error))?);
     }
     let network = NetworkHost::new(SOCKETS).map_err(|error| Failure::internal(&error))?;
-    let rules = options.manifest.manifest()?.network.rules();
+    let rules = manifest.network.rules();
     Ok(builder.network(network.network(rules)))
 }
 

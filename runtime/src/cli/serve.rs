@@ -21,7 +21,9 @@ use crate::duration;
 use crate::executors::ExecutorLimits;
 use crate::gateway::{self, GatewayLimits};
 use crate::host::{Host, HostConfig, HostError};
+use crate::problem::explain;
 use crate::size;
+use crate::state_rules;
 use crate::tiers::TierUrl;
 
 /// The exit code after a second interrupt (128 + SIGINT).
@@ -51,6 +53,12 @@ pub(super) struct Options {
     /// Largest input of a call.
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size::parse)]
     max_input: u64,
+    /// Largest module of an upload.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size::parse)]
+    max_module: u64,
+    /// How long the compilation of an uploaded module may take.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration::parse)]
+    compile_time: Duration,
     /// How many calls may wait for an executor.
     #[arg(long, value_name = "N", default_value_t = ExecutorLimits::default().queued)]
     queue: usize,
@@ -67,6 +75,9 @@ pub(super) struct Options {
     /// `redis+cluster://HOST,HOST`; behind `?` `durability=fast|disk|replicated`, `timeout=10s`, `prefix=faasm`, `ca=FILE`.
     #[arg(long, value_name = "URL", env = "FAASM_STATE", hide_env_values = true)]
     state: Option<TierUrl>,
+    /// How namespaces' state is kept together: JSON, with a list of rules for each namespace.
+    #[arg(long, value_name = "FILE")]
+    state_rules: Option<PathBuf>,
     /// How long calls may go on after SIGINT or SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
@@ -84,11 +95,14 @@ enum Reach {
 
 pub(super) fn serve(options: &Options) -> Done {
     let data = options.data.clone().map_or_else(paths::data_folder, Ok)?;
+    let state_rules = rules(options)?;
     let config = HostConfig {
+        state_rules,
         threads: options.threads,
         memory_bytes: options.memory,
         timeout: options.timeout,
         max_timeout: options.max_timeout,
+        compile_time: options.compile_time,
         profiling: options.profile.profiling(),
         network: match options.net {
             Reach::None => NetworkReach::None,
@@ -104,8 +118,12 @@ pub(super) fn serve(options: &Options) -> Done {
         state: options.state.clone().unwrap_or_else(|| TierUrl::File(data.join("state"))),
         ..HostConfig::new(data)
     };
-    let input_bytes = usize::try_from(options.max_input).unwrap_or(usize::MAX);
-    let limits = GatewayLimits { input_bytes, ..GatewayLimits::default() };
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let limits = GatewayLimits {
+        input_bytes: bytes(options.max_input),
+        module_bytes: bytes(options.max_module),
+        ..GatewayLimits::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -115,6 +133,16 @@ pub(super) fn serve(options: &Options) -> Done {
         error => Failure::internal(&error),
     })?;
     runtime.block_on(listen(options, host, limits))
+}
+
+/// What the file of rules says.
+fn rules(options: &Options) -> Result<state_rules::All, Failure> {
+    let Some(path) = &options.state_rules else { return Ok(state_rules::All::new()) };
+    match state_rules::read(path) {
+        Ok(Some(rules)) => Ok(rules),
+        Ok(None) => Err(Failure::usage(format!("there is no file {}", path.display()))),
+        Err(error) => Err(Failure::usage(explain(&error))),
+    }
 }
 
 async fn listen(options: &Options, host: Arc<Host>, limits: GatewayLimits) -> Done {

@@ -18,8 +18,7 @@ use std::time::Instant;
 
 use faasm_hostif::{CallId, Calls, ChainError, ChainedOutcome, Target};
 use faasm_sfi::pending::{Completer, Pending, pending};
-
-use ulid::Ulid;
+use faasm_state::Stamps;
 
 use super::shared::{Held, Shared, Task};
 use crate::call::{CallError, CallInfo, Entry, Finished, Outcome};
@@ -59,6 +58,7 @@ enum Child {
 struct Settler {
     port: Arc<Port>,
     child: CallId,
+    info: CallInfo,
     outcome: ChainedOutcome,
 }
 
@@ -88,7 +88,7 @@ impl Port {
     fn settle(&self, child: CallId, mut outcome: ChainedOutcome) {
         let held = self.shared.upgrade().and_then(|shared| shared.hold(outcome.output.len()));
         if held.is_none() {
-            outcome = failed();
+            outcome = ChainedOutcome { stamps: outcome.stamps, ..failed() };
         }
         let mut tables = self.lock();
         let Some(entry) = tables.children.get_mut(&child) else { return };
@@ -107,10 +107,16 @@ impl Port {
 }
 
 impl Settler {
-    fn note(&mut self, id: Ulid, finished: Finished) {
+    fn note(&mut self, finished: Finished) {
+        // What it pushed is there, also if it failed.
+        self.outcome.stamps = finished.stamps.clone().unwrap_or_default();
+        if let Some(shared) = self.port.shared.upgrade() {
+            shared.graphs.ended(&self.info, &finished);
+        }
+        let id = self.info.id;
         match finished.result {
             Ok(Outcome { return_code: return_value, output }) => {
-                self.outcome = ChainedOutcome { return_value, output }
+                (self.outcome.return_value, self.outcome.output) = (return_value, output);
             }
             Err(error) => tracing::debug!(invocation = %id, %error, "a chained call failed"),
         }
@@ -127,7 +133,13 @@ impl Drop for Settler {
 pub(crate) struct Chain(pub(crate) Arc<Port>);
 
 impl Calls for Chain {
-    fn chain(&self, parent: CallId, target: Target, input: Vec<u8>) -> Result<CallId, ChainError> {
+    fn chain(
+        &self,
+        parent: CallId,
+        target: Target,
+        input: Vec<u8>,
+        stamps: Stamps,
+    ) -> Result<CallId, ChainError> {
         let shared = self.0.shared.upgrade().ok_or_else(draining)?;
         let (number, id) = shared.ids.mint();
         let child = CallId(number);
@@ -136,16 +148,17 @@ impl Calls for Chain {
             let caller = tables.parents.get_mut(&parent).ok_or_else(draining)?;
             let (function, entry) = resolve(&shared, caller, target)?;
             let (begun, deadline) = (Instant::now(), caller.info.deadline);
-            let info =
-                CallInfo { id, number, parent: Some(caller.info.id), entry, begun, deadline };
+            let (parent, graph) = (Some(caller.info.id), caller.info.graph);
+            let info = CallInfo { id, number, parent, graph, entry, begun, deadline };
             caller.children.push(child);
             tables.children.insert(child, Child::Running(Vec::new()));
             (function, info)
         };
+        shared.graphs.begun(&info, function.name());
         let (reply, finished) = pending();
-        let mut settler = Settler { port: Arc::clone(&self.0), child, outcome: failed() };
-        drop(finished.map(move |finished| settler.note(id, finished)));
-        shared.submit(Task { info, function, input, reply });
+        let mut settler = Settler { port: Arc::clone(&self.0), child, info, outcome: failed() };
+        drop(finished.map(move |finished| settler.note(finished)));
+        shared.submit(Task { info, function, input, stamps: Some(stamps), reply });
         Ok(child)
     }
 
@@ -184,7 +197,7 @@ fn resolve(
 }
 
 fn failed() -> ChainedOutcome {
-    ChainedOutcome { return_value: FAILED, output: Vec::new() }
+    ChainedOutcome { return_value: FAILED, ..ChainedOutcome::default() }
 }
 
 fn draining() -> ChainError {

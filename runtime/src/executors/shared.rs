@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use faasm_hostif::{NetworkHost, Threads};
-use faasm_state::GlobalTier;
+use faasm_state::{GlobalTier, Stamps};
 use faasm_vm::Interrupt;
 
 use super::ExecutorLimits;
@@ -14,6 +14,7 @@ use crate::call::{CallError, CallInfo, Finished, Reply, Timings};
 use crate::directory::Directory;
 use crate::forge::Forge;
 use crate::function::{Binder, Function};
+use crate::graph::Graphs;
 use crate::invocation::InvocationIds;
 use crate::threads::ThreadPool;
 
@@ -22,6 +23,8 @@ pub(crate) struct Task {
     pub(crate) info: CallInfo,
     pub(crate) function: Arc<Function>,
     pub(crate) input: Vec<u8>,
+    /// What the chain of calls that this one is in has pushed.
+    pub(crate) stamps: Option<Stamps>,
     pub(crate) reply: Reply,
 }
 
@@ -64,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) forge: Forge,
     pub(crate) ids: InvocationIds,
+    /// Of calls that are recorded.
+    pub(crate) graphs: Graphs,
     /// Where guests' threads run.
     pub(crate) threads: Arc<dyn Threads>,
     pub(super) queue: Queue<Accepted>,
@@ -107,6 +112,7 @@ impl Shared {
             directory,
             forge: forge.of(shared),
             ids,
+            graphs: Graphs::default(),
             threads: Arc::new(ThreadPool::new(limits.guest_threads)),
             queue: Queue::new(executors, queue_limits),
             limits,
@@ -204,6 +210,6 @@ impl Accepted {
     pub(super) fn refuse(self, error: CallError) {
         let Task { info, reply, .. } = self.task;
         let timings = Timings { queue: info.begun.elapsed(), ..Timings::default() };
-        reply.complete(Finished { result: Err(error), timings });
+        reply.complete(Finished::failed(error, timings));
     }
 }

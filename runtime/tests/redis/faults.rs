@@ -27,6 +27,15 @@ fn a_change_whose_answer_is_lost_is_made_once() {
     let first = done(shaky.set(&value, vec![0; 8], Condition::ALWAYS)).unwrap().after;
     done(shaky.append(&list, b"first".to_vec(), None)).unwrap();
 
+    // The server knows all scripts: one that it does not know is sent again with its text, for which an answer is needed.
+    let warm = at("warm");
+    for wanted in [Condition::ALWAYS, Condition::at(Version::ABSENT)] {
+        let _ = done(sound.merge(&warm, numbers(Combine::Sum, 0, &[1]), wanted, true));
+        let _ = done(sound.append(&warm, vec![1], None));
+        let _ = done(sound.take_appended(&warm, 1, 99, Wait::Not, None));
+        let _ = done(sound.delete(&warm, Condition::ALWAYS));
+    }
+
     // While its answer is lost the change is seen to have happened; then the connection breaks.
     let lose = |happened: &mut dyn FnMut() -> bool| {
         eventually("it happened", happened);

@@ -62,7 +62,7 @@ fn all_on_a_cluster_of_three_masters() {
     all(&subject(&url), 4);
     let keys = servers.iter().map(|server| server.ask("DBSIZE"));
     assert!(
-        keys.clone().all(|keys| keys != ":0\r\n+OK\r\n"),
+        keys.clone().all(|keys| keys != "0\n"),
         "each has some: {:?}",
         keys.collect::<Vec<_>>()
     );
@@ -80,7 +80,7 @@ fn all_over_tls_as_a_user_with_few_rights() {
     let folder = tempfile::tempdir().unwrap();
     let [ca, cert, key] = certificates(folder.path()).map(|path| path.to_str().unwrap().to_owned());
     let users = folder.path().join("users.acl");
-    let rights = "~faasm* &faasm* -@all +@read +@write +@scripting +@pubsub +@connection +info +wait -@dangerous \
+    let rights = "~faasm* &faasm* -@all +@read +@write +@scripting +@pubsub +@connection +time +wait -@dangerous \
                   +info";
     fs::write(&users, format!("user default off\nuser faasm on >se%cret {rights}\n")).unwrap();
     let port = free_port().to_string();
@@ -173,7 +173,7 @@ fn acknowledged_writes_outlast_a_failover() {
     eventually("the sentinel knows them", || {
         answers(port)
             && ask(port, "SENTINEL MASTER main")
-                .is_ok_and(|answer| answer.contains("\nnum-slaves\r\n$1\r\n2"))
+                .is_some_and(|answer| answer.contains("num-slaves\n2"))
     });
     let url = format!("redis+sentinel://127.0.0.1:{port}/main?durability=replicated&timeout=3s");
     let tier = Arc::new(tier(&url));

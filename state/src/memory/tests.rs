@@ -50,3 +50,18 @@ fn a_full_tier_refuses_and_gives_room_back() {
     now(tier.delete(&big, Condition::ALWAYS)).unwrap();
     assert_eq!(tier.used(), 0);
 }
+
+#[test]
+fn who_waits_for_an_element_no_more_takes_none() {
+    let tier = MemoryTier::default();
+    let at = at("t", b"queue");
+    let take = || tier.take_appended(&at, 1, 100, Wait::UntilThere, None);
+    let (gone, other) = (take(), take());
+    // A change that brings nothing has both wait again.
+    let _ = tier.clear_appended(&at, None);
+    drop(gone);
+    let _ = tier.append(&at, b"one".to_vec(), None);
+    assert_eq!(other.try_take().unwrap().unwrap().unwrap(), [b"one"]);
+    let _ = tier.append(&at, b"two".to_vec(), None);
+    assert_eq!(take().try_take().unwrap().unwrap().unwrap(), [b"two"]);
+}

@@ -5,6 +5,7 @@
 
 mod concurrency;
 mod conformance;
+mod consistency;
 mod faults;
 mod hosts;
 mod limits;

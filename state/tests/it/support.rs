@@ -78,6 +78,11 @@ impl TestTier {
         self.plan.lock().unwrap().refuse = after + 1;
     }
 
+    /// Refuses nothing that has not been refused yet.
+    pub(crate) fn refuse_nothing(&self) {
+        self.plan.lock().unwrap().refuse = 0;
+    }
+
     /// What was asked since this was last called.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.plan.lock().unwrap().seen)
@@ -223,7 +228,7 @@ pub(crate) fn two_hosts() -> (Arc<TestTier>, Namespace, Namespace) {
 
 /// Limits that keep the tests' regions small.
 pub(crate) fn limits() -> Limits {
-    Limits { max_value: 16 * PAGE, max_values: 8, max_locks: 8 }
+    Limits { max_value: 16 * PAGE, max_values: 8, max_locks: 8, ..Limits::default() }
 }
 
 /// The outcome of an operation that must be done by now.

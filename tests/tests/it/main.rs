@@ -1,6 +1,7 @@
 //! The system's tests: a [`host::TestHost`] in this process, a gateway before it, and servers in processes of their own.
 #![forbid(unsafe_code)]
 
+mod behaviours;
 mod chaining;
 mod files;
 mod functions;
@@ -10,10 +11,12 @@ mod isolation;
 mod languages;
 mod libraries;
 mod limits;
+mod manifests;
 mod network;
 mod process;
 mod scripts;
 mod snapshots;
+mod state;
 mod stress;
 mod threads;
 mod tools;

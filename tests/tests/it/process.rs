@@ -52,7 +52,7 @@ pub(crate) fn guest(name: &str) -> String {
 pub(crate) struct Serve {
     child: Child,
     pub(crate) url: String,
-    data: tempfile::TempDir,
+    pub(crate) data: tempfile::TempDir,
 }
 
 impl Serve {
@@ -60,7 +60,7 @@ impl Serve {
         Self::with(&[])
     }
 
-    fn with(options: &[&str]) -> Self {
+    pub(crate) fn with(options: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let (child, url) = Self::spawn(data.path(), options);
         Self { child, url, data }

@@ -298,8 +298,8 @@ async fn rights(store: &Store, report: &mut Report) {
     let mut publish = ::redis::cmd("PUBLISH");
     publish.arg(channel).arg("");
     let told = store.once(lane, &Request::Command(&publish)).await;
-    let advice = "give the user `~PREFIX*`, `&PREFIX*` and the commands `+@read +@write +@scripting +@transaction \
-                  +@pubsub +@connection +info +wait +waitaof +cluster|slots +cluster|info`";
+    let advice = "give the user `~PREFIX*`, `&PREFIX*` and the commands `+@read +@write +@scripting +@pubsub \
+                  +@connection +time +info +wait +waitaof +cluster|slots +cluster|info`";
     match outcome.map(drop).and(told.map(drop)) {
         Ok(()) => {
             report.good("rights", "scripts run, keys are written and removed, channels are told")

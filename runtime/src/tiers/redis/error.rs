@@ -107,7 +107,11 @@ impl Fault {
     /// It was sent, and this came of it.
     pub(super) fn answered(error: &RedisError) -> Self {
         use ServerErrorKind as Said;
-        let text = error.to_string();
+        // The server's own words: a code, and what it says.
+        let text = match (error.code(), error.detail()) {
+            (Some(code), Some(detail)) => format!("{code} {detail}"),
+            _ => error.to_string(),
+        };
         let known = |error, again, broken| Self { error, again, unsure: false, broken };
         match error.kind() {
             ErrorKind::Server(Said::BusyLoading) => known(StoreError::Loading, true, false),
@@ -146,7 +150,7 @@ impl Fault {
             known(StoreError::OutOfMemory, false)
         } else if says("NOAUTH") || says("WRONGPASS") || says("NOPERM AUTH") {
             known(StoreError::NotAuthenticated(text), false)
-        } else if says("NOPERM") || says("permission") || says("ACL failure") {
+        } else if says("NOPERM") || says("can't run this command") || says("ACL failure") {
             known(StoreError::Denied(text), false)
         } else if says("READONLY") {
             Self { broken: true, ..known(StoreError::ReadOnly, true) }
@@ -224,6 +228,7 @@ mod tests {
             ("CROSSSLOT Keys in request don't hash to the same slot", false),
             ("NOPERM User x has no permissions to run the 'evalsha' command", false),
             ("NOAUTH Authentication required.", false),
+            ("ERR The user executing the script can't run this command or subcommand", false),
             ("WRONGPASS invalid username-password pair or user is disabled.", false),
         ] {
             let fault = said(line);

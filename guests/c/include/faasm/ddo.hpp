@@ -1,0 +1,11 @@
+// Distributed data objects, in C++: state as vectors, matrices, counters and
+// collections. The same objects are there in C (faasm/ddo.h), Python, Rust and
+// AssemblyScript: docs/data-objects.md.
+#ifndef FAASM_DDO_HPP
+#define FAASM_DDO_HPP
+
+#include <faasm/ddo/matrix.hpp>
+#include <faasm/ddo/sparse.hpp>
+#include <faasm/ddo/vector.hpp>
+
+#endif
