@@ -21,10 +21,12 @@ pub(super) enum Way {
     Hole = 2,
     /// New connections are closed at once.
     Closed = 3,
+    /// There are no more.
+    Ended = 4,
 }
 
-/// A proxy before one server.
-#[derive(Clone, Debug)]
+/// A proxy before one server; its connections end with it.
+#[derive(Debug)]
 pub(super) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -43,11 +45,12 @@ impl Proxy {
         let shared =
             Arc::new(Shared { server, way: AtomicU8::new(0), connections: Mutex::default() });
         let proxy = Self { address: listener.local_addr()?, shared: Arc::clone(&shared) };
-        // It ends with the process: a few hundred bytes for each run.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                if shared.way() != Way::Closed {
-                    shared.connect(client);
+                match shared.way() {
+                    Way::Ended => return,
+                    Way::Closed => {}
+                    Way::Open | Way::Deaf | Way::Hole => shared.connect(client),
                 }
             }
         });
@@ -72,13 +75,23 @@ impl Proxy {
     }
 }
 
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.set(Way::Ended);
+        self.cut();
+        // The one that accepts looks up.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
 impl Shared {
     fn way(&self) -> Way {
         match self.way.load(Ordering::Relaxed) {
             0 => Way::Open,
             1 => Way::Deaf,
             2 => Way::Hole,
-            _ => Way::Closed,
+            3 => Way::Closed,
+            _ => Way::Ended,
         }
     }
 

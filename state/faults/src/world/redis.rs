@@ -64,7 +64,14 @@ pub(super) fn run(seed: u64) -> Result<History> {
 
 fn open(address: SocketAddr) -> Result<Arc<dyn GlobalTier>> {
     let url: TierUrl = format!("redis://{address}?timeout={TIMEOUT}").parse()?;
-    Ok(url.open()?)
+    // On a busy machine a second may be short for all that is looked at.
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        match url.open() {
+            Err(_) if Instant::now() < patience => thread::sleep(Duration::from_millis(100)),
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 /// The end of the history: what is there, when all is well again.
