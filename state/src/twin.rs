@@ -170,6 +170,7 @@ fn unequal_words<'a>(
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "a list of one range is what is meant")]
 mod tests {
     use super::*;
 
