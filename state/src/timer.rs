@@ -11,6 +11,7 @@ use std::time::Instant;
 use faasm_sfi::pending::Hook;
 
 /// Calls hooks at their times, one after the other, on a thread of its own.
+#[derive(Default)]
 pub struct Timer {
     shared: Arc<Shared>,
 }
@@ -28,12 +29,6 @@ struct State {
     last: u64,
     running: bool,
     closed: bool,
-}
-
-impl Default for Timer {
-    fn default() -> Self {
-        Self { shared: Arc::default() }
-    }
 }
 
 impl Timer {

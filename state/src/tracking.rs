@@ -395,7 +395,7 @@ impl Tracking {
             return 0;
         }
         let range = range.start..range.end.min(self.size).max(range.start);
-        pages(&range).filter(|page| !self.twin.contains(*page)).count() * PAGE
+        self.twin.count_missing(pages(&range)) * PAGE
     }
 
     /// How many bytes of `range` would be held that are not.

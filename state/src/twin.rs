@@ -11,11 +11,11 @@
 //!
 //! Which pages are saved, and when: `tracking`.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use faasm_sfi::shared::{RegionError, SharedRegion};
 
+use crate::bits::BitSet;
 use crate::dirty::PAGE;
 
 /// The grain at which a difference counts: what a guest stores at once is a word or less, and is pushed whole.
@@ -24,17 +24,25 @@ pub(crate) const WORD: usize = 8;
 /// Copies of some pages of a value.
 #[derive(Default)]
 pub(crate) struct Twin {
-    pages: BTreeMap<usize, Box<[u8; PAGE]>>,
+    /// Which pages there are copies of.
+    saved: BitSet,
+    /// By page; longer than the last one that is saved.
+    copies: Vec<Option<Box<[u8; PAGE]>>>,
 }
 
 impl Twin {
     /// Bytes that the copies take.
     pub(crate) fn bytes(&self) -> usize {
-        self.pages.len() * PAGE
+        self.saved.count() * PAGE
     }
 
     pub(crate) fn contains(&self, page: usize) -> bool {
-        self.pages.contains_key(&page)
+        self.saved.contains(page)
+    }
+
+    /// How many of `pages` are not saved.
+    pub(crate) fn count_missing(&self, pages: Range<usize>) -> usize {
+        self.saved.gaps_in(pages).map(|run| run.len()).sum()
     }
 
     /// Saves those of `pages` that are not saved yet, of a value of `size` bytes.
@@ -44,23 +52,29 @@ impl Twin {
         region: &SharedRegion,
         size: usize,
     ) -> Result<(), RegionError> {
-        for page in pages {
-            if self.pages.contains_key(&page) {
-                continue;
-            }
+        let missing: Vec<_> = self.saved.gaps_in(pages).collect();
+        if let Some(last) = missing.last().filter(|last| self.copies.len() < last.end) {
+            self.copies.resize_with(last.end, || None);
+        }
+        for page in missing.into_iter().flatten() {
             let mut copy = Box::new([0; PAGE]);
             let len = size.saturating_sub(page * PAGE).min(PAGE);
             region.read(page * PAGE, &mut copy[..len])?;
-            self.pages.insert(page, copy);
+            self.copies[page] = Some(copy);
+            self.saved.insert_range(page..page + 1);
         }
         Ok(())
+    }
+
+    fn copy(&self, page: usize) -> Option<&[u8; PAGE]> {
+        self.copies.get(page)?.as_deref()
     }
 
     /// The bytes of `range` as they were saved; `None` for those that were not.
     pub(crate) fn read(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Option<&[u8]>)> {
         in_pages(range).map(|(page, within)| {
-            let saved = self.pages.get(&page);
-            (page * PAGE + within.start, saved.map(|copy| &copy[within]))
+            let copy = self.copy(page);
+            (page * PAGE + within.start, copy.map(|copy| &copy[within]))
         })
     }
 
@@ -92,11 +106,8 @@ impl Twin {
 
     /// Takes what the global tier has: `bytes` from `offset` on, as far as pages are saved.
     pub(crate) fn update(&mut self, offset: usize, bytes: &[u8]) {
-        if self.pages.is_empty() {
-            return;
-        }
         for (page, within) in in_pages(offset..offset + bytes.len()) {
-            if let Some(copy) = self.pages.get_mut(&page) {
+            if let Some(copy) = self.copies.get_mut(page).and_then(Option::as_mut) {
                 let from = page * PAGE + within.start - offset;
                 copy[within.clone()].copy_from_slice(&bytes[from..from + within.len()]);
             }
@@ -105,26 +116,31 @@ impl Twin {
 
     /// The value ends at `size` now, or ended there and is about to grow.
     pub(crate) fn zero_from(&mut self, size: usize) {
-        let gone = self.pages.split_off(&size.div_ceil(PAGE));
-        drop(gone);
-        if let Some(last) = self.pages.get_mut(&(size / PAGE)) {
+        let end = size.div_ceil(PAGE);
+        self.saved.remove_range(end..self.copies.len().max(end));
+        self.copies.truncate(end);
+        if let Some(last) = self.copies.get_mut(size / PAGE).and_then(Option::as_mut) {
             last[size % PAGE..].fill(0);
         }
     }
 
     /// Forgets the pages that `keep` does not want.
     pub(crate) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
-        self.pages.retain(|page, _| keep(*page));
+        let saved: Vec<_> = self.saved.runs_in(0..self.copies.len()).collect();
+        for page in saved.into_iter().flatten().filter(|page| !keep(*page)) {
+            self.saved.remove_range(page..page + 1);
+            self.copies[page] = None;
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.pages.clear();
+        *self = Self::default();
     }
 }
 
 impl std::fmt::Debug for Twin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Twin").field("pages", &self.pages.len()).finish()
+        f.debug_struct("Twin").field("pages", &self.saved.count()).finish()
     }
 }
 
@@ -154,6 +170,7 @@ fn unequal_words<'a>(
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "a list of one range is what is meant")]
 mod tests {
     use super::*;
 
