@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod chaining;
+mod data_objects;
 mod files;
 mod functions;
 mod gateway;

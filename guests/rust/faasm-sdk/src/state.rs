@@ -132,6 +132,17 @@ impl State {
         }
     }
 
+    /// Tells the host that these elements of the mapped part were written.
+    pub(crate) fn mark<T: Plain>(&self, elements: Range<usize>) {
+        if elements.is_empty() {
+            return;
+        }
+        let (start, len) = (elements.start * size_of::<T>(), elements.len() * size_of::<T>());
+        let (key, offset) = (self.key.as_ptr(), self.offset + start);
+        // SAFETY: the key ends with NUL.
+        unsafe { raw::__faasm_flag_state_offset_dirty(key, self.total, offset, len) };
+    }
+
     fn mark_written(&self) {
         for range in self.written.borrow_mut().drain(..) {
             let (start, len) = (range.start, range.len());
