@@ -4,6 +4,7 @@ use std::error::Error;
 
 use faasm_sfi::pending::Pending;
 pub use faasm_state::CallId;
+use faasm_state::Stamps;
 
 /// What a chained call runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +16,14 @@ pub enum Target {
 }
 
 /// What a chained call gave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ChainedOutcome {
     /// What its function returned; not 0 where it failed.
     pub return_value: i32,
     /// Its output.
     pub output: Vec<u8>,
+    /// What it and those that it awaited have pushed.
+    pub stamps: Stamps,
 }
 
 /// Why a call cannot be chained.
@@ -42,14 +45,20 @@ pub enum ChainError {
 
 /// Calls of other functions of one tenant: whoever holds this can name no other tenant's.
 pub trait Calls: Send + Sync {
-    /// Begins a call on behalf of `parent` and returns its id.
+    /// Begins a call on behalf of `parent` and returns its id. It sees what `stamps` says was pushed.
     ///
     /// Ids below 2^32 are shown to guests as they are, and a guest can wait only for calls that it began itself.
     ///
     /// # Errors
     ///
     /// [`ChainError`].
-    fn chain(&self, parent: CallId, target: Target, input: Vec<u8>) -> Result<CallId, ChainError>;
+    fn chain(
+        &self,
+        parent: CallId,
+        target: Target,
+        input: Vec<u8>,
+        stamps: Stamps,
+    ) -> Result<CallId, ChainError>;
 
     /// The outcome of a call, when it is there. It may be asked for again. Abandoned, it is a failed call.
     fn outcome(&self, id: CallId) -> Pending<ChainedOutcome>;

@@ -1,6 +1,6 @@
 //! Why a host call of the Faasm kind ended its guest.
 
-use faasm_state::{Blame, Retry, StateError};
+use faasm_state::{Blame, MergeError, Retry, StateError};
 use faasm_vm::{GuestMemoryError, MapError, Trap};
 
 use crate::calls::ChainError;
@@ -48,6 +48,19 @@ pub enum Problem {
         /// Which argument.
         argument: &'static str,
     },
+    /// A number stands for nothing.
+    #[error("argument {argument} is {is}: there are 0 to {most}")]
+    Number {
+        /// Which argument.
+        argument: &'static str,
+        /// The number.
+        is: u32,
+        /// The largest that stands for something.
+        most: u32,
+    },
+    /// What is to be added to a set is none.
+    #[error("argument data")]
+    NotASet(#[source] MergeError),
     /// A function pointer is none, or is of another type than `() -> i32`.
     #[error("argument function is {index}, at which the table has no function of type () -> i32")]
     NotAFunction {

@@ -8,6 +8,7 @@ pub(crate) mod debug;
 pub(crate) mod objects;
 pub(crate) mod posix;
 pub(crate) mod state;
+pub(crate) mod tiers;
 
 use faasm_vm::{GuestMemoryError, Trap};
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
-use faasm_state::{CallId, Namespace};
+use faasm_state::{CallId, Namespace, Stamps, View};
 use faasm_vm::{Engine, Linker};
 
 use crate::calls::Calls;
@@ -315,6 +315,7 @@ impl Host {
             counted: Counted::default(),
             network_use: NetworkUse::default(),
             has_locks: false,
+            stamps: None,
             team: None,
             is_thread: false,
         }
@@ -344,6 +345,8 @@ pub struct HostState {
     pub(crate) network_use: NetworkUse,
     /// Whether there may be a lock to give up.
     has_locks: bool,
+    /// What the chain of calls has pushed. Made at the first use.
+    stamps: Option<Stamps>,
     /// The call's threads, if it can have some. Not in a state that nobody has in hand (`threads`, protocol 1).
     team: Option<Team>,
     /// This is the stand-in of a thread that is not the main one.
@@ -356,6 +359,19 @@ impl HostState {
     pub fn with_streams(mut self, stdout: Output, stderr: Output) -> Self {
         self.streams = Some([stdout, stderr]);
         self
+    }
+
+    /// Has the call see what those before it in its chain have pushed, before it begins.
+    #[must_use]
+    pub fn with_stamps(mut self, stamps: Option<Stamps>) -> Self {
+        self.stamps = stamps;
+        self
+    }
+
+    /// What the chain has pushed up to the call's end: for who awaits it.
+    #[must_use]
+    pub fn take_stamps(&mut self) -> Option<Stamps> {
+        self.stamps.take()
     }
 
     /// Lets the call have threads, before it begins.
@@ -455,6 +471,17 @@ impl HostState {
 
     pub(crate) fn state(&self) -> Option<&Namespace> {
         self.host.shared.state.as_ref()
+    }
+
+    /// The tenant's state as this call sees it.
+    pub(crate) fn view(&mut self) -> Option<View> {
+        let (id, stamps) = (self.id, self.stamps());
+        Some(self.state()?.view(id, stamps))
+    }
+
+    /// What the chain of calls has pushed, as far as this one knows.
+    pub(crate) fn stamps(&mut self) -> Stamps {
+        self.stamps.get_or_insert_default().clone()
     }
 
     pub(crate) fn libraries(&self) -> Option<Arc<dyn Libraries>> {

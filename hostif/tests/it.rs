@@ -26,5 +26,6 @@ mod store;
 mod support;
 #[path = "it/threads.rs"]
 mod threads;
+mod tiers;
 #[path = "it/wasi.rs"]
 mod wasi;

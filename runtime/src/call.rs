@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use faasm_sfi::pending::Completer;
+use faasm_state::Stamps;
 use ulid::Ulid;
 
 use crate::problem::{Problem, ProblemType};
@@ -62,6 +63,16 @@ pub struct Finished {
     pub result: Result<Outcome, CallError>,
     /// Where the time went.
     pub timings: Timings,
+    /// What it and those that it awaited have pushed of values that are kept `session`, if anything.
+    pub stamps: Option<Stamps>,
+}
+
+impl Finished {
+    /// The end of a call that has done nothing.
+    #[must_use]
+    pub fn failed(error: CallError, timings: Timings) -> Self {
+        Self { result: Err(error), timings, stamps: None }
+    }
 }
 
 /// The duty to tell whoever asked how a call ended.

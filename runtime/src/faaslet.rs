@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use faasm_hostif::{Capture, Cause, Hook, HostState, Output, Team};
 use faasm_snapshot::{Entry, Proto};
-use faasm_state::CallId;
+use faasm_state::{CallId, Stamps};
 use faasm_vm::{BirthError, Interrupt, Run, Store, Suspended, Trap, TrapCode, Val};
 
 use crate::call::{self, CallError, CallInfo, Outcome, Phase};
@@ -77,7 +77,7 @@ impl Faaslet {
         shared: &Shared,
         function: &Arc<Function>,
         info: &CallInfo,
-        input: Vec<u8>,
+        (input, stamps): (Vec<u8>, Option<Stamps>),
     ) -> Result<Self, CallError> {
         let make = || shared.forge.restore(&shared.directory, function);
         let (proto, made) = function.proto(make).map_err(|error| no_proto(&error))?;
@@ -86,6 +86,7 @@ impl Faaslet {
         let [stdout, stderr] = streams;
         let mut state =
             function.host().call(CallId(info.number), input).with_streams(stdout, stderr);
+        state = state.with_stamps(stamps);
         let team = proto.shares_memory().then(|| Team::new(Arc::clone(&shared.threads)));
         if let Some(team) = &team {
             state = state.with_team(team.clone());
@@ -196,18 +197,19 @@ impl Ended {
     }
 
     /// How the call ended, and the store to reset. A deadline's phase is the caller's to know.
-    pub(crate) fn outcome(self) -> (Result<Outcome, CallError>, Spent) {
+    pub(crate) fn outcome(self) -> (Result<Outcome, CallError>, Option<Stamps>, Spent) {
         let Self { mut store, result, context } = self;
         store.data_mut().rejoin();
         let (result, refused) = context.first(result, store.growth_was_refused());
         let output = store.data_mut().take_output();
+        let stamps = store.data_mut().take_stamps();
         context.log_printed();
         let result = match result {
             Ok(code) if context.next.is_some() => Err(no_restore(code)),
             Ok(return_code) => Ok(Outcome { return_code, output }),
             Err(trap) => Err(context.error(&trap, refused)),
         };
-        (result, Spent { store })
+        (result, stamps, Spent { store })
     }
 }
 

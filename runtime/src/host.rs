@@ -352,7 +352,7 @@ impl Host {
             deadline: begun + allowed,
         };
         let (reply, finished) = pending();
-        self.shared.submit(Task { info, function, input, reply });
+        self.shared.submit(Task { info, function, input, stamps: None, reply });
         Invoked { info, finished }
     }
 

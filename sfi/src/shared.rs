@@ -230,6 +230,37 @@ impl SharedRegion {
         Ok(())
     }
 
+    /// Gives the memory of the whole pages in `range` back: all their bytes are zero then, for guests that have mapped
+    /// them too. The region stays as long as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`RegionError::OutOfBounds`]; [`RegionError::Os`]: then some of it may be given back.
+    pub fn discard(&self, range: Range<usize>) -> Result<(), RegionError> {
+        let page = Self::page_size();
+        let (start, end) = (range.start.next_multiple_of(page), range.end - range.end % page);
+        self.check(range.start, range.len())?;
+        if start >= end {
+            return Ok(());
+        }
+        let (Ok(offset), Ok(len)) =
+            (libc::off_t::try_from(start), libc::off_t::try_from(end - start))
+        else {
+            return Err(RegionError::OutOfBounds {
+                offset: start,
+                len: end - start,
+                region: self.len(),
+            });
+        };
+        let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        // SAFETY: the descriptor is open; the file keeps its length (invariant 1), so every mapping of it stays valid, and
+        // its bytes become zero as by anybody's write.
+        match unsafe { libc::fallocate(self.inner.fd.as_raw_fd(), how, offset, len) } {
+            0 => Ok(()),
+            _ => Err(os("fallocate")),
+        }
+    }
+
     /// The first range of whole pages from `offset`, whole pages, on that anybody has touched; outside of such ranges all
     /// bytes are zero.
     ///

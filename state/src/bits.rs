@@ -44,6 +44,11 @@ impl BitSet {
         self.words.clear();
     }
 
+    /// How many numbers are in the set.
+    pub(crate) fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// The longest runs of members inside `range`, ascending.
     pub(crate) fn runs_in(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let mut at = range.start;

@@ -30,6 +30,11 @@ impl DirtyMap {
         self.partial.is_empty() && self.whole.is_empty()
     }
 
+    /// Whether any byte of a page is dirty.
+    pub(crate) fn has_any(&self, page: usize) -> bool {
+        self.whole.contains(page) || self.partial.contains_key(&page)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.whole.clear();
         self.partial.clear();

@@ -2,7 +2,7 @@
 
 use faasm_sfi::shared::RegionError;
 
-use crate::{GlobalError, Key, LockError};
+use crate::{Consistency, GlobalError, Key, LockError, MergeError};
 
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,56 @@ pub enum StateError {
         #[source]
         source: LockError,
     },
+    /// The call had the value's global lock, and its lease ended before it was renewed: others may have it by now. What
+    /// the call pushed while it had it was kept; what it pushes now would not be under the lock.
+    #[error(
+        "the global lock on state value {key} was lost: its lease ended before it could be renewed"
+    )]
+    LockLost {
+        /// The value.
+        key: Key,
+    },
+    /// The value's consistency wants a lock for this.
+    #[error("state value {key} is kept `strong`: {what} needs its global {lock} lock")]
+    NeedsLock {
+        /// The value.
+        key: Key,
+        /// What was asked for.
+        what: &'static str,
+        /// Which lock.
+        lock: &'static str,
+    },
+    /// The value's consistency does not allow this.
+    #[error("state value {key} is kept `{consistency}`, which does not go together with {what}")]
+    NotUnder {
+        /// The value.
+        key: Key,
+        /// What was asked for.
+        what: &'static str,
+        /// The consistency.
+        consistency: Consistency,
+    },
+    /// The bytes of the value on this host are not what its kind of merge is made for.
+    #[error("state value {key} cannot be merged as it is on this host")]
+    Unmergeable {
+        /// The value.
+        key: Key,
+        /// Why not.
+        #[source]
+        source: MergeError,
+    },
+    /// The namespace has as many bytes here as it may, all of them mapped or dirty.
+    #[error(
+        "no room for {asked} more bytes of state value {key}: of {max} for the namespace, all are mapped or not pushed"
+    )]
+    OverBudget {
+        /// The value.
+        key: Key,
+        /// How many bytes more were needed.
+        asked: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
     /// This host has no memory, descriptors or address space for the value.
     #[error("memory of state value {key}")]
     Memory {
@@ -112,6 +162,9 @@ pub enum StateError {
         #[source]
         source: RegionError,
     },
+    /// The global tier could not say what it has.
+    #[error("global tier, for a list of keys")]
+    Listing(#[source] GlobalError),
     /// The global tier failed.
     #[error("global tier, for state value {key}")]
     Global {
@@ -134,10 +187,16 @@ impl StateError {
             | Self::NothingToMap { .. }
             | Self::MaskSize { .. }
             | Self::Gone { .. }
-            | Self::Lock { .. } => Blame::Guest,
-            Self::TooLarge { .. } | Self::TooManyValues { .. } => Blame::Tenant,
+            | Self::Lock { .. }
+            | Self::NeedsLock { .. }
+            | Self::NotUnder { .. }
+            | Self::Unmergeable { .. } => Blame::Guest,
+            Self::TooLarge { .. } | Self::TooManyValues { .. } | Self::OverBudget { .. } => {
+                Blame::Tenant
+            }
+            Self::LockLost { .. } => Blame::Peer,
             Self::Memory { .. } => Blame::Host,
-            Self::Global { source, .. } => source.blame(),
+            Self::Global { source, .. } | Self::Listing(source) => source.blame(),
         }
     }
 
@@ -145,9 +204,11 @@ impl StateError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::TooManyValues { .. } => Retry::Later,
+            Self::TooManyValues { .. } | Self::OverBudget { .. } | Self::LockLost { .. } => {
+                Retry::Later
+            }
             Self::Memory { .. } => Retry::Elsewhere,
-            Self::Global { source, .. } => source.retry(),
+            Self::Global { source, .. } | Self::Listing(source) => source.retry(),
             _ => Retry::Never,
         }
     }

@@ -52,6 +52,17 @@ impl Gate {
         drop(state);
         Pending::ready(Permit { gate: Arc::clone(&self.shared) })
     }
+
+    /// A permit if nobody has or wants one.
+    pub(crate) fn try_enter(&self) -> Option<Permit> {
+        let mut state = self.shared.lock();
+        if state.taken || state.letting_in {
+            return None;
+        }
+        state.taken = true;
+        drop(state);
+        Some(Permit { gate: Arc::clone(&self.shared) })
+    }
 }
 
 impl Drop for Permit {

@@ -30,20 +30,30 @@
 
 mod arbiter;
 mod bits;
+mod budget;
+mod consistency;
 mod dirty;
 mod error;
 mod gate;
 mod global;
+mod global_lock;
 mod key;
 mod local;
 mod lock;
 mod memory;
 mod merge;
+mod stamps;
 mod timer;
 mod tracking;
+mod twin;
 mod value;
+mod view;
 
 pub use arbiter::Arbiter;
+pub use budget::Usage;
+pub use consistency::{
+    Consistency, MergeKind, NoConsistency, PointerWrites, Rule, Rules, TwoRules,
+};
 pub use error::{Blame, Retry, StateError};
 pub use global::{
     Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Merged, Patch, Stat, Token,
@@ -54,5 +64,7 @@ pub use local::{Limits, LocalTier, Namespace};
 pub use lock::{CallId, LockError, Mode};
 pub use memory::MemoryTier;
 pub use merge::{Combine, Merge, MergeError, Number, members};
+pub use stamps::Stamps;
 pub use timer::Timer;
 pub use value::{Mapping, Op, Pushed, Value};
+pub use view::{Access, Extent, View};

@@ -7,15 +7,23 @@
 //! 2. A namespace has at most [`Limits::max_values`] values here. One that nobody uses and that has nothing to push is
 //!    forgotten when room is needed: it can be fetched again.
 //! 3. Who has a [`Namespace`] can name nothing outside it.
+//! 4. The values of a namespace take at most [`Limits::max_bytes`] here (`budget`).
+
+mod direct;
+mod locks;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use faasm_sfi::pending::Pending;
 
+use crate::budget::Budget;
+use crate::global_lock::GlobalLocks;
 use crate::lock::LockTable;
 use crate::{
-    Address, CallId, Condition, GlobalError, GlobalTier, Key, Mode, Op, StateError, Value,
+    Address, CallId, GlobalError, GlobalTier, Key, Op, Rule, Rules, Stamps, StateError, Timer,
+    Usage, Value, View,
 };
 
 /// What a namespace may use on this host.
@@ -25,14 +33,25 @@ pub struct Limits {
     pub max_value: usize,
     /// How many values a namespace has here at one time. Each costs a file descriptor.
     pub max_values: usize,
-    /// How many local locks a call holds and waits for at one time.
+    /// How many local locks, and how many global ones, a call holds and waits for at one time.
     pub max_locks: usize,
+    /// How many bytes the values of a namespace take here, with what is kept to find writes by. Values that are clean
+    /// and not mapped make room for others.
+    pub max_bytes: usize,
+    /// For how long a global lock is taken at a time: what others wait at most when its holder's host is lost.
+    pub lease: Duration,
 }
 
 impl Default for Limits {
-    /// 256 MiB a value, 1024 values, 1024 locks.
+    /// 256 MiB a value, 1024 values, 1024 locks, 4 GiB in all, 5 seconds.
     fn default() -> Self {
-        Self { max_value: 256 << 20, max_values: 1024, max_locks: 1024 }
+        Self {
+            max_value: 256 << 20,
+            max_values: 1024,
+            max_locks: 1024,
+            max_bytes: 4 << 30,
+            lease: Duration::from_secs(5),
+        }
     }
 }
 
@@ -41,6 +60,8 @@ pub struct LocalTier {
     tier: Arc<dyn GlobalTier>,
     limits: Limits,
     namespaces: Mutex<HashMap<Arc<str>, Namespace>>,
+    /// Renews global locks.
+    keeper: Arc<Timer>,
 }
 
 /// One tenant's state on this host; a clone is another handle to the same one.
@@ -55,13 +76,16 @@ struct Inner {
     limits: Limits,
     values: Mutex<HashMap<Key, Value>>,
     locks: LockTable,
+    global_locks: GlobalLocks,
+    rules: RwLock<Arc<Rules>>,
+    budget: Arc<Budget>,
 }
 
 impl LocalTier {
     /// A local tier with nothing in it, over `tier`.
     #[must_use]
     pub fn new(tier: Arc<dyn GlobalTier>, limits: Limits) -> Self {
-        Self { tier, limits, namespaces: Mutex::default() }
+        Self { tier, limits, namespaces: Mutex::default(), keeper: Arc::default() }
     }
 
     /// The namespace of this name: the same one for the same name. The runtime decides who may have it.
@@ -72,16 +96,57 @@ impl LocalTier {
             return namespace.clone();
         }
         let name: Arc<str> = Arc::from(name);
-        let namespace = Namespace::new(Arc::clone(&name), Arc::clone(&self.tier), self.limits);
+        let (tier, keeper) = (Arc::clone(&self.tier), Arc::clone(&self.keeper));
+        let namespace = Namespace::new(Arc::clone(&name), tier, self.limits, keeper);
         namespaces.insert(name, namespace.clone());
         namespace
     }
 }
 
 impl Namespace {
-    fn new(name: Arc<str>, tier: Arc<dyn GlobalTier>, limits: Limits) -> Self {
-        let locks = LockTable::new(limits.max_locks);
-        Self { inner: Arc::new(Inner { name, tier, limits, values: Mutex::default(), locks }) }
+    fn new(name: Arc<str>, tier: Arc<dyn GlobalTier>, limits: Limits, keeper: Arc<Timer>) -> Self {
+        let (lease, most) = (limits.lease, limits.max_locks);
+        let global_locks =
+            GlobalLocks::new(Arc::clone(&tier), Arc::clone(&name), (lease, most), keeper);
+        let inner = Inner {
+            name,
+            tier,
+            limits,
+            values: Mutex::default(),
+            locks: LockTable::new(most),
+            global_locks,
+            rules: RwLock::default(),
+            budget: Arc::new(Budget::new(limits.max_bytes)),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The namespace as a call sees it, whose chain has pushed what `stamps` says.
+    #[must_use]
+    pub fn view(&self, call: CallId, stamps: Stamps) -> View {
+        View::new(self.clone(), call, stamps)
+    }
+
+    /// Sets how values are kept together, for what is done from now on.
+    pub fn set_rules(&self, rules: Rules) {
+        *self.inner.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// How values are kept together.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.inner.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the values here take.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.inner.budget.usage()
+    }
+
+    /// What holds for this key.
+    pub(crate) fn rule(&self, key: &Key) -> Rule {
+        self.rules().of(key.as_bytes()).cloned().unwrap_or_default()
     }
 
     /// The namespace's name.
@@ -151,99 +216,6 @@ impl Namespace {
         })
     }
 
-    /// Deletes the value and the list of this key, in the global tier and then here. `false` if they were in neither.
-    /// Handles to the value that others still have are dead; memory that is still mapped stays valid, and is nobody's.
-    ///
-    /// # Errors
-    ///
-    /// What [`Key::new`] says; [`StateError::Global`]: what is here stays then.
-    pub fn delete(&self, key: &[u8]) -> Op<bool> {
-        let address = match self.address(key) {
-            Ok(address) => address,
-            Err(error) => return Pending::ready(Err(error)),
-        };
-        let here = self.values().get(&address.key).cloned();
-        let Some(value) = here else {
-            let deleted = self.inner.tier.delete(&address, Condition::ALWAYS);
-            return deleted
-                .map(move |deleted| deleted.map_err(|source| global(&address.key, source)));
-        };
-        let namespace = self.clone();
-        value.delete().map(move |deleted| {
-            deleted?;
-            namespace.forget(&value);
-            Ok(true)
-        })
-    }
-
-    /// Adds an element to the list of this key; the list's new length. The list is in the global tier alone.
-    ///
-    /// # Errors
-    ///
-    /// What [`Key::new`] says; [`StateError::TooLarge`], [`StateError::Global`].
-    pub fn append(&self, key: &[u8], element: &[u8]) -> Op<usize> {
-        let max = self.inner.limits.max_value;
-        self.on_list(key, |tier, address| {
-            if element.len() > max {
-                return Err(StateError::TooLarge {
-                    key: address.key.clone(),
-                    asked: element.len(),
-                    max,
-                });
-            }
-            Ok(tier.append(address, element.to_vec(), None))
-        })
-    }
-
-    /// The first elements of the list of this key: at most `most`, and only whole ones with at most `max_bytes` bytes
-    /// together.
-    ///
-    /// # Errors
-    ///
-    /// What [`Key::new`] says; [`StateError::Global`].
-    pub fn read_appended(&self, key: &[u8], most: usize, max_bytes: usize) -> Op<Vec<Vec<u8>>> {
-        self.on_list(key, |tier, address| Ok(tier.read_appended(address, most, max_bytes)))
-    }
-
-    /// Empties the list of this key.
-    ///
-    /// # Errors
-    ///
-    /// What [`Key::new`] says; [`StateError::Global`].
-    pub fn clear_appended(&self, key: &[u8]) -> Op<()> {
-        self.on_list(key, |tier, address| Ok(tier.clear_appended(address, None)))
-    }
-
-    /// Takes the local lock of this key for `call`, now or when its turn comes. It holds off others who ask for it, on
-    /// this host, and nobody else; whether a value of the key exists does not matter.
-    ///
-    /// The wait ends as abandoned if the call is released meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// What [`Key::new`] says; [`StateError::Lock`]: a call that asks for what it has is told so, and does not wait for
-    /// itself.
-    pub fn lock(&self, key: &[u8], call: CallId, mode: Mode) -> Result<Pending<()>, StateError> {
-        let key = Key::new(key)?;
-        self.inner.locks.lock(&key, call, mode).map_err(|source| StateError::Lock { key, source })
-    }
-
-    /// Gives the local lock of this key up.
-    ///
-    /// # Errors
-    ///
-    /// What [`Key::new`] says; [`StateError::Lock`] if `call` does not hold it in this mode.
-    pub fn unlock(&self, key: &[u8], call: CallId, mode: Mode) -> Result<(), StateError> {
-        let key = Key::new(key)?;
-        self.inner.locks.unlock(&key, call, mode).map_err(|source| StateError::Lock { key, source })
-    }
-
-    /// Gives up all locks that `call` holds or waits for. The runtime calls this at the end of every call, however it
-    /// ended.
-    pub fn release_call(&self, call: CallId) {
-        self.inner.locks.release_call(call);
-    }
-
     fn value_at(&self, key: &Key, size: usize) -> Result<Value, StateError> {
         let value = self.here_or_made(key, size)?;
         // Not under the lock of the whole namespace: it may have to wait for a long copy.
@@ -263,7 +235,8 @@ impl Namespace {
             values.remove(&idle.ok_or_else(full)?);
         }
         let address = Address { namespace: Arc::clone(&self.inner.name), key: key.clone() };
-        let value = Value::create(address, Arc::clone(&self.inner.tier), size, max_value)?;
+        let over = (Arc::clone(&self.inner.tier), Arc::clone(&self.inner.budget));
+        let value = Value::create(address, over, size, max_value)?;
         values.insert(key.clone(), value.clone());
         Ok(value)
     }
@@ -276,25 +249,6 @@ impl Namespace {
         }
     }
 
-    fn on_list<T: Send + 'static>(
-        &self,
-        key: &[u8],
-        operation: impl FnOnce(
-            &dyn GlobalTier,
-            &Address,
-        ) -> Result<Pending<Result<T, GlobalError>>, StateError>,
-    ) -> Op<T> {
-        let begun = self
-            .address(key)
-            .and_then(|address| Ok((operation(&*self.inner.tier, &address)?, address.key)));
-        match begun {
-            Ok((operation, key)) => {
-                operation.map(move |done| done.map_err(|source| global(&key, source)))
-            }
-            Err(error) => Pending::ready(Err(error)),
-        }
-    }
-
     fn address(&self, key: &[u8]) -> Result<Address, StateError> {
         Ok(Address { namespace: Arc::clone(&self.inner.name), key: Key::new(key)? })
     }
@@ -302,6 +256,12 @@ impl Namespace {
     /// What is done under the lock leaves the map whole, also where it ends early.
     fn values(&self) -> MutexGuard<'_, HashMap<Key, Value>> {
         self.inner.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Namespace").field(&self.inner.name).finish()
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use faasm_sfi::pending::Pending;
+use faasm_sfi::pending::{Completer, Pending, pending};
 
 use crate::{
     Address, Arbiter, Condition, Entry as Listed, Fetched, GlobalError, GlobalOp, GlobalTier, Key,
@@ -258,6 +258,39 @@ impl Inner {
     }
 }
 
+/// What a waiting [`GlobalTier::take_appended`] was asked for.
+struct Taking {
+    at: Address,
+    most: usize,
+    max_bytes: usize,
+    under: Option<Token>,
+}
+
+impl MemoryTier {
+    /// Takes elements now, or after a change if somebody still wants them then.
+    fn take_when_there(
+        &self,
+        taking: Taking,
+        completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>,
+    ) {
+        let change = self.inner.arbiter.next_change(&taking.at);
+        let mut there = 0;
+        let taken = self.inner.take_elements(&taking.at, taking.under, |list| {
+            there = list.len();
+            fitting(list, taking.most, taking.max_bytes)
+        });
+        if taken.is_err() || there > 0 {
+            return completer.complete(taken);
+        }
+        let tier = self.clone();
+        drop(change.map(move |()| {
+            if completer.is_wanted() {
+                tier.take_when_there(taking, completer);
+            }
+        }));
+    }
+}
+
 impl GlobalTier for MemoryTier {
     fn stat(&self, at: &Address) -> GlobalOp<Option<Stat>> {
         Pending::ready(Ok(self.inner.shard(at).get(at).and_then(Kept::stat)))
@@ -324,17 +357,13 @@ impl GlobalTier for MemoryTier {
         wait: Wait,
         under: Option<Token>,
     ) -> GlobalOp<Vec<Vec<u8>>> {
-        let change = (wait == Wait::UntilThere).then(|| self.inner.arbiter.next_change(at));
-        let mut there = 0;
-        let taken = self.inner.take_elements(at, under, |list| {
-            there = list.len();
-            fitting(list, most, max_bytes)
-        });
-        let Some(change) = change.filter(|_| taken.is_ok() && there == 0) else {
-            return Pending::ready(taken);
-        };
-        let (tier, at) = (self.clone(), at.clone());
-        change.then(move |()| tier.take_appended(&at, most, max_bytes, wait, under))
+        if wait == Wait::Not {
+            let fitting = |list: &VecDeque<_>| fitting(list, most, max_bytes);
+            return Pending::ready(self.inner.take_elements(at, under, fitting));
+        }
+        let (completer, waiting) = pending();
+        self.take_when_there(Taking { at: at.clone(), most, max_bytes, under }, completer);
+        waiting
     }
 
     fn clear_appended(&self, at: &Address, under: Option<Token>) -> GlobalOp<()> {

@@ -10,6 +10,9 @@
 //! 4. While `replaced` is set, the value here is the whole truth: the next push replaces the global value, and nothing
 //!    fetched may flow in.
 //! 5. Marks of dirty bytes lie below `size`, pulled pages at or below the page that holds its last byte.
+//! 6. A page that guests can write through pointers, and are not trusted to flag, is in `suspect`, and its copy in `twin`
+//!    from before they could. What they wrote is found by comparing the two, and is dirty from then on.
+//! 7. `held` has every page of the region that may take memory.
 //!
 //! # Not here
 //!
@@ -17,9 +20,12 @@
 
 use std::ops::Range;
 
+use faasm_sfi::shared::{RegionError, SharedRegion};
+
 use crate::Version;
 use crate::bits::BitSet;
 use crate::dirty::{DirtyMap, PAGE};
+use crate::twin::Twin;
 
 /// How much of a value a push sends.
 #[derive(Debug)]
@@ -56,11 +62,21 @@ pub(crate) struct Tracking {
     /// The value was deleted; handles to it are dead.
     pub(crate) gone: bool,
     /// Pages that guests may have written through pointers since the last push.
+    suspect: BitSet,
+    /// Pages that are in guests' memories, or were in those of calls that have ended while others have not.
     mapped: BitSet,
     /// How many mappings exist now.
     maps: usize,
     /// Those who write through pointers flag what they write: being mapped says nothing any more.
     flagged: bool,
+    /// Pages as they were pulled or pushed last.
+    pub(crate) twin: Twin,
+    /// Pages that are written are saved in `twin` first, as their differences are pushed.
+    pub(crate) keeps_base: bool,
+    /// Pages that may take memory.
+    held: BitSet,
+    /// What the namespace's budget was told last, in bytes.
+    pub(crate) charged: usize,
 }
 
 impl Tracking {
@@ -73,15 +89,56 @@ impl Tracking {
             replaced: false,
             leftover: BitSet::default(),
             gone: false,
+            suspect: BitSet::default(),
             mapped: BitSet::default(),
             maps: 0,
             flagged: false,
+            twin: Twin::default(),
+            keeps_base: false,
+            held: BitSet::default(),
+            charged: 0,
         }
     }
 
-    /// Whether a push would send anything.
+    /// Whether a push may have something to send.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.replaced || !self.dirty.is_empty() || self.mapping_is_dirt()
+        self.is_known_dirty() || self.may_be_written()
+    }
+
+    /// Whether a push has something to send, as far as is known without looking for it.
+    pub(crate) fn is_known_dirty(&self) -> bool {
+        self.replaced || !self.dirty.is_empty()
+    }
+
+    /// Whether guests may have written through pointers what they have not flagged.
+    fn may_be_written(&self) -> bool {
+        !self.flagged && !self.suspect.is_empty()
+    }
+
+    /// Marks what guests have written through pointers to `within`.
+    pub(crate) fn find_writes(
+        &mut self,
+        within: Range<usize>,
+        region: &SharedRegion,
+    ) -> Result<(), RegionError> {
+        if !self.may_be_written() {
+            return Ok(());
+        }
+        let within = within.start..within.end.min(self.size);
+        let suspects: Vec<_> = self.suspect.runs_in(pages(&within)).collect();
+        for run in suspects {
+            let run = (run.start * PAGE).max(within.start)..(run.end * PAGE).min(within.end);
+            for written in self.twin.differences(run, region)? {
+                self.dirty.mark(written);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the last page, which the value does not fill, is one that guests may have written to.
+    pub(crate) fn is_last_page_suspect(&self) -> bool {
+        let last = self.size / PAGE;
+        !self.size.is_multiple_of(PAGE) && self.may_be_written() && self.suspect.contains(last)
     }
 
     /// The runs of bytes, at whole pages, that must be fetched before `range` can be read. They may reach past the
@@ -89,6 +146,18 @@ impl Tracking {
     pub(crate) fn missing(&self, range: Range<usize>) -> Vec<Range<usize>> {
         let gaps = self.pulled.gaps_in(pages(&range));
         gaps.map(|run| run.start * PAGE..run.end * PAGE).collect()
+    }
+
+    /// The bytes of `range` that have been fetched or written whole.
+    pub(crate) fn pulled_in(&self, range: Range<usize>) -> Vec<Range<usize>> {
+        let runs = self.pulled.runs_in(pages(&range));
+        runs.map(|run| (run.start * PAGE).max(range.start)..(run.end * PAGE).min(range.end))
+            .collect()
+    }
+
+    /// Whether any byte of `range` must be fetched before it can be read.
+    pub(crate) fn is_missing(&self, range: Range<usize>) -> bool {
+        !self.pulled.contains_range(pages(&range))
     }
 
     /// The runs of bytes, at whole pages, that have been fetched or written whole.
@@ -102,13 +171,21 @@ impl Tracking {
         let last_page_end =
             if range.end == self.size { range.end.next_multiple_of(PAGE) } else { range.end };
         self.pulled.insert_range(range.start.div_ceil(PAGE)..last_page_end / PAGE);
+        self.held.insert_range(pages(&range));
         self.dirty.mark(range);
     }
 
     /// Notes a write through a pointer.
     pub(crate) fn flag(&mut self, range: Range<usize>) {
-        self.flagged |= self.maps > 0;
+        self.trust_flags();
         self.dirty.mark(range);
+    }
+
+    fn trust_flags(&mut self) {
+        self.flagged |= self.maps > 0;
+        if self.flagged && !self.keeps_base {
+            self.twin.clear();
+        }
     }
 
     /// Notes that the whole value was written: it has this size now.
@@ -118,6 +195,7 @@ impl Tracking {
         self.dirty.clear();
         self.dirty.mark(0..size);
         self.pulled.insert_range(pages(&(0..size)));
+        self.held.insert_range(pages(&(0..size)));
     }
 
     /// Notes that the whole value is now the global one, of this size and version.
@@ -126,6 +204,7 @@ impl Tracking {
         self.replaced = false;
         self.dirty.clear();
         self.pulled.insert_range(pages(&(0..size)));
+        self.held.insert_range(pages(&(0..size)));
         self.base = Some(version);
         self.forget_unmapped();
     }
@@ -151,7 +230,9 @@ impl Tracking {
         let end = self.size.div_ceil(PAGE);
         for run in runs {
             self.leftover.remove_range(run.start / PAGE..run.end / PAGE);
-            self.pulled.insert_range(run.start / PAGE..run.end.div_ceil(PAGE).min(end));
+            let run = run.start / PAGE..run.end.div_ceil(PAGE).min(end);
+            self.pulled.insert_range(run.clone());
+            self.held.insert_range(run);
         }
     }
 
@@ -164,6 +245,7 @@ impl Tracking {
         } else if size > before {
             self.open_last_page();
         }
+        self.twin.zero_from(size.min(before));
         self.size = size;
         if self.replaced {
             self.pulled.insert_range(pages(&(0..size)));
@@ -178,38 +260,68 @@ impl Tracking {
         if self.size.is_multiple_of(PAGE) || (self.maps > 0 && self.mapped.contains(last)) {
             return;
         }
-        if self.mapping_is_dirt() {
-            self.mark_mapped();
-        }
         self.pulled.remove_range(last..last + 1);
         self.leftover.insert_range(last..last + 1);
     }
 
-    /// Notes a mapping of `range`.
-    pub(crate) fn map(&mut self, range: &Range<usize>) {
+    /// Notes a mapping of `range`, whole pages. Writes through it are looked for if it is `watched`.
+    pub(crate) fn map(
+        &mut self,
+        range: &Range<usize>,
+        watched: bool,
+        region: &SharedRegion,
+    ) -> Result<(), RegionError> {
+        let pages = pages(range);
+        if watched && (!self.flagged || self.keeps_base) {
+            self.twin.save(pages.clone(), region, self.size)?;
+        }
+        if watched {
+            self.suspect.insert_range(pages.clone());
+        }
         self.maps += 1;
-        self.mapped.insert_range(pages(range));
+        self.held.insert_range(pages.clone());
+        self.mapped.insert_range(pages);
+        Ok(())
     }
 
     /// Notes the end of a mapping. Its pages stay suspect until the next push, unless their writers flag.
     pub(crate) fn unmap(&mut self) {
         self.maps -= 1;
-        if self.maps == 0 && self.flagged {
+        if self.maps > 0 {
+            return;
+        }
+        self.mapped.clear();
+        if self.flagged {
             self.flagged = false;
-            self.mapped.clear();
+            self.forget_unmapped();
         }
     }
 
+    /// Saves the pages of `range`, if differences to them are pushed.
+    pub(crate) fn save_base(
+        &mut self,
+        range: &Range<usize>,
+        region: &SharedRegion,
+    ) -> Result<(), RegionError> {
+        self.twin.save(pages(range), region, self.size)
+    }
+
     /// Takes the marks off what a push of `extent` sends, and says what that is; `None` if there is nothing.
-    pub(crate) fn take(&mut self, extent: Extent) -> Option<Batch> {
-        if let (Extent::Full | Extent::Dirty, false) = (&extent, self.is_dirty()) {
-            return None;
-        }
+    pub(crate) fn take(
+        &mut self,
+        extent: Extent,
+        region: &SharedRegion,
+    ) -> Result<Option<Batch>, RegionError> {
         match extent {
             // A mask is a flag for every byte.
-            Extent::Only(_) => self.flagged |= self.maps > 0,
-            Extent::Full | Extent::Dirty if self.mapping_is_dirt() => self.mark_mapped(),
-            Extent::Full | Extent::Dirty => {}
+            Extent::Only(_) => self.trust_flags(),
+            Extent::Full | Extent::Dirty => {
+                self.find_writes(0..self.size, region)?;
+                if !self.is_known_dirty() {
+                    self.forget_unmapped();
+                    return Ok(None);
+                }
+            }
         }
         let (size, replaced) = (self.size, self.replaced);
         let all_known = replaced || matches!(extent, Extent::Full);
@@ -231,7 +343,7 @@ impl Tracking {
         self.replaced = false;
         self.forget_unmapped();
         let nothing = runs.is_empty() && !replaced;
-        (!nothing).then_some(Batch { size, runs, replaced, all_known })
+        Ok((!nothing).then_some(Batch { size, runs, replaced, all_known }))
     }
 
     /// Puts the marks of a push that failed back.
@@ -249,21 +361,76 @@ impl Tracking {
         in_step || self.pulled.is_empty()
     }
 
-    fn mapping_is_dirt(&self) -> bool {
-        !self.flagged && !self.mapped.is_empty()
-    }
-
-    fn mark_mapped(&mut self) {
-        let size = self.size;
-        for run in self.mapped.runs_in(0..size.div_ceil(PAGE)) {
-            self.dirty.mark(run.start * PAGE..(run.end * PAGE).min(size));
+    /// Forgets what was kept to find writes by, of pages that nobody can write to any more.
+    pub(crate) fn forget_unmapped(&mut self) {
+        if self.maps > 0 {
+            return;
+        }
+        self.suspect.clear();
+        if self.keeps_base {
+            let dirty = &self.dirty;
+            self.twin.retain(|page| dirty.has_any(page));
+        } else {
+            self.twin.clear();
         }
     }
 
-    fn forget_unmapped(&mut self) {
-        if self.maps == 0 {
-            self.mapped.clear();
+    /// Bytes that the value may take here, with what is kept to find writes by.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held.count() * PAGE + self.twin.bytes()
+    }
+
+    /// Whether guests that have gone may have written what was not looked for yet.
+    pub(crate) fn is_left_suspect(&self) -> bool {
+        self.maps == 0 && self.may_be_written()
+    }
+
+    /// How many bytes of `range` would be copied to find writes by.
+    pub(crate) fn not_copied(&self, range: &Range<usize>) -> usize {
+        if self.flagged && !self.keeps_base {
+            return 0;
         }
+        let range = range.start..range.end.min(self.size).max(range.start);
+        pages(&range).filter(|page| !self.twin.contains(*page)).count() * PAGE
+    }
+
+    /// How many bytes of `range` would be held that are not.
+    pub(crate) fn not_held(&self, range: &Range<usize>) -> usize {
+        self.held.gaps_in(pages(range)).map(|run| run.len() * PAGE).sum()
+    }
+
+    /// Forgets clean pages that nobody has mapped, about `wanted` bytes of them: the runs, at whole pages, whose memory is
+    /// to be given back. They are fetched again when somebody wants them.
+    pub(crate) fn evict(&mut self, wanted: usize) -> Vec<Range<usize>> {
+        if self.replaced || self.gone {
+            return Vec::new();
+        }
+        let mut left = wanted.div_ceil(PAGE);
+        let mut evicted: Vec<Range<usize>> = Vec::new();
+        let candidates: Vec<_> = self.pulled.runs_in(0..usize::MAX).collect();
+        for page in candidates.into_iter().flatten() {
+            if left == 0 {
+                break;
+            }
+            let kept = (self.maps > 0 && self.mapped.contains(page))
+                || self.suspect.contains(page)
+                || self.twin.contains(page)
+                || self.dirty.has_any(page);
+            if kept || !self.held.contains(page) {
+                continue;
+            }
+            left -= 1;
+            match evicted.last_mut() {
+                Some(last) if last.end == page => last.end += 1,
+                _ => evicted.push(page..page + 1),
+            }
+        }
+        for run in &evicted {
+            self.pulled.remove_range(run.clone());
+            self.leftover.remove_range(run.clone());
+            self.held.remove_range(run.clone());
+        }
+        evicted.into_iter().map(|run| run.start * PAGE..run.end * PAGE).collect()
     }
 }
 

@@ -15,21 +15,27 @@
 //!
 //! Which values exist, and locks that guests ask for: see `local` and `lock`.
 
+mod catch_up;
 mod mapping;
+mod merge;
 mod pull;
 mod push;
+mod room;
 
 use std::ops::Range;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use faasm_sfi::pending::Pending;
 use faasm_sfi::shared::{RegionError, SharedRegion};
 
+use crate::budget::Budget;
 use crate::gate::Gate;
 use crate::tracking::Tracking;
 use crate::{Address, Condition, GlobalError, GlobalTier, Key, StateError};
 
 pub use mapping::Mapping;
+pub(crate) use push::How;
 pub use push::Pushed;
 
 /// What an operation on state gives, now or later.
@@ -43,20 +49,23 @@ pub struct Value {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     address: Address,
     tier: Arc<dyn GlobalTier>,
     /// The bytes; at least `tracking.size` of them, and never fewer than before.
     region: SharedRegion,
     tracking: RwLock<Tracking>,
     gate: Gate,
+    budget: Arc<Budget>,
+    /// When the value was asked for last, by the budget's clock.
+    used: AtomicU64,
 }
 
 impl Value {
     /// A value of `size` bytes of which nothing is known, which can grow to `max` bytes.
     pub(crate) fn create(
         address: Address,
-        tier: Arc<dyn GlobalTier>,
+        (tier, budget): (Arc<dyn GlobalTier>, Arc<Budget>),
         size: usize,
         max: usize,
     ) -> Result<Self, StateError> {
@@ -67,9 +76,14 @@ impl Value {
         let memory = |source| StateError::Memory { key: key.clone(), source };
         let region = SharedRegion::create(size, max).map_err(memory)?;
         let tracking = RwLock::new(Tracking::new(size));
-        Ok(Self {
-            inner: Arc::new(Inner { address, tier, region, tracking, gate: Gate::default() }),
-        })
+        let (gate, used) = (Gate::default(), AtomicU64::new(budget.tick()));
+        let inner = Arc::new(Inner { address, tier, region, tracking, gate, budget, used });
+        inner.budget.join(Arc::downgrade(&inner));
+        Ok(Self { inner })
+    }
+
+    pub(crate) fn from_inner(inner: Arc<Inner>) -> Self {
+        Self { inner }
     }
 
     /// The value's key.
@@ -84,7 +98,8 @@ impl Value {
         self.tracking().size
     }
 
-    /// Whether a push would send anything.
+    /// Whether a push may have something to send: something is dirty, or guests can have written through pointers since the
+    /// last push and have not flagged.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         self.tracking().is_dirty()
@@ -126,24 +141,42 @@ impl Value {
     /// [`StateError::OutOfBounds`], [`StateError::Gone`], [`StateError::Global`].
     pub fn read(&self, offset: usize, len: usize) -> Op<Vec<u8>> {
         let value = self.clone();
-        self.ensure(offset, len).map(move |ensured| {
-            ensured?;
-            let tracking = value.reading()?;
-            value.check(&tracking, offset, len)?;
-            value.inner.region.read_vec(offset, len).map_err(|source| value.memory(source))
+        self.ensure(offset, len).then(move |ensured| {
+            if let Err(error) = ensured {
+                return Pending::ready(Err(error));
+            }
+            match value.read_if_here(offset, len) {
+                Ok(Some(bytes)) => Pending::ready(Ok(bytes)),
+                // It had to make room for others in between.
+                Ok(None) => value.read(offset, len),
+                Err(error) => Pending::ready(Err(error)),
+            }
         })
+    }
+
+    /// The bytes, if all of them are here.
+    fn read_if_here(&self, offset: usize, len: usize) -> Result<Option<Vec<u8>>, StateError> {
+        let tracking = self.reading()?;
+        let range = self.check(&tracking, offset, len)?;
+        if tracking.is_missing(range) {
+            return Ok(None);
+        }
+        let bytes = self.inner.region.read_vec(offset, len);
+        bytes.map(Some).map_err(|source| self.memory(source))
     }
 
     /// Writes `bytes` at `offset`, inside the value; local only.
     ///
     /// # Errors
     ///
-    /// [`StateError::OutOfBounds`], [`StateError::Gone`].
+    /// [`StateError::OutOfBounds`], [`StateError::Gone`], [`StateError::OverBudget`].
     pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<(), StateError> {
+        self.make_place(offset..offset.saturating_add(bytes.len()))?;
         let mut tracking = self.writing()?;
         let range = self.check(&tracking, offset, bytes.len())?;
         self.put(offset, bytes)?;
         tracking.wrote(range);
+        self.charge(&mut tracking);
         Ok(())
     }
 
@@ -152,12 +185,14 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// [`StateError::TooLarge`], [`StateError::Memory`], [`StateError::Gone`].
+    /// [`StateError::TooLarge`], [`StateError::Memory`], [`StateError::Gone`], [`StateError::OverBudget`].
     pub fn set(&self, bytes: &[u8]) -> Result<(), StateError> {
+        self.make_place(0..bytes.len())?;
         let mut tracking = self.writing()?;
         self.make_room(tracking.size, bytes.len())?;
         self.put(0, bytes)?;
         tracking.replace(bytes.len());
+        self.charge(&mut tracking);
         Ok(())
     }
 
@@ -179,25 +214,35 @@ impl Value {
     /// Whether the local tier may forget the value: nobody has a handle but the caller (a mapping holds one, and so does
     /// an operation on its way), and nothing would be lost.
     pub(crate) fn is_idle(&self) -> bool {
-        Arc::strong_count(&self.inner) == 1 && !self.is_dirty()
+        if Arc::strong_count(&self.inner) > 1 {
+            return false;
+        }
+        let Ok(mut tracking) = self.inner.tracking.try_write() else { return false };
+        self.settle_suspects(&mut tracking);
+        !tracking.is_dirty()
     }
 
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Deletes the value in the global tier, then makes all handles to it dead.
-    pub(crate) fn delete(&self) -> Op<()> {
+    /// Deletes the value in the global tier, then makes all handles to it dead. Whether it was there.
+    pub(crate) fn delete(&self, when: Condition) -> Op<bool> {
         let value = self.clone();
         self.inner.gate.enter().then(move |permit| {
-            let deleted = value.inner.tier.delete(&value.inner.address, Condition::ALWAYS);
+            let deleted = value.inner.tier.delete(&value.inner.address, when);
             deleted.map(move |deleted| {
                 let _permit = permit;
-                deleted.map_err(|source| value.global(source))?;
-                value.inner.tracking.write().unwrap_or_else(PoisonError::into_inner).gone = true;
-                Ok(())
+                let deleted = deleted.map_err(|source| value.global(source))?;
+                value.end();
+                Ok(deleted)
             })
         })
+    }
+
+    /// Makes all handles to the value dead.
+    pub(crate) fn end(&self) {
+        self.inner.tracking.write().unwrap_or_else(PoisonError::into_inner).gone = true;
     }
 
     fn tracking(&self) -> RwLockReadGuard<'_, Tracking> {
@@ -230,6 +275,10 @@ impl Value {
     }
 
     fn resize(&self, tracking: &mut Tracking, size: usize) -> Result<(), StateError> {
+        if size > tracking.size && tracking.is_last_page_suspect() {
+            let found = tracking.find_writes(0..tracking.size, &self.inner.region);
+            found.map_err(|source| self.memory(source))?;
+        }
         self.make_room(tracking.size, size)?;
         tracking.resize(size);
         Ok(())

@@ -14,7 +14,7 @@ use faasm_hostif::{
     Output, Preopen, Target, Touches, signatures,
 };
 use faasm_sfi::pending::{Completer, Pending, pending};
-use faasm_state::{LocalTier, MemoryTier, Namespace};
+use faasm_state::{LocalTier, MemoryTier, Namespace, Stamps};
 use faasm_vm::{Engine, EngineConfig, SealKey, Store, Trap, TrapCode, TrapKind, Val};
 use fastrand::Rng;
 use tempfile::TempDir;
@@ -346,7 +346,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Calls for Functions {
-    fn chain(&self, _: CallId, target: Target, input: Vec<u8>) -> Result<CallId, ChainError> {
+    fn chain(
+        &self,
+        _: CallId,
+        target: Target,
+        input: Vec<u8>,
+        stamps: Stamps,
+    ) -> Result<CallId, ChainError> {
         let outcome = match target {
             Target::Name(name) if name == "nobody" => {
                 return Err(ChainError::UnknownFunction { name });
@@ -356,7 +362,7 @@ impl Calls for Functions {
                 lock(&self.open).push(completer);
                 outcome
             }
-            _ => Pending::ready(ChainedOutcome { return_value: 3, output: input }),
+            _ => Pending::ready(ChainedOutcome { return_value: 3, output: input, stamps }),
         };
         let mut waiting = lock(&self.waiting);
         let id = 1000 + waiting.len() as u64;

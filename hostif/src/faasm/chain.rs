@@ -44,7 +44,7 @@ pub(crate) fn await_call_output(
 ) -> Result<i32, Problem> {
     guest.check(Slice::new(output, 4)).argument("output")?;
     guest.check(Slice::new(output_len, 4)).argument("output_len")?;
-    let ChainedOutcome { return_value, output: mut bytes } = outcome(guest, call)?;
+    let ChainedOutcome { return_value, output: mut bytes, .. } = outcome(guest, call)?;
     let len = u32::try_from(bytes.len()).map_err(|_| Problem::Allocation { len: u32::MAX })?;
     bytes.push(0);
     let room = len.checked_add(1).ok_or(Problem::Allocation { len })?;
@@ -67,18 +67,24 @@ fn begin(guest: &mut Guest<'_>, target: Target, input: Slice) -> Result<u32, Pro
     if !guest.host().may_chain() {
         return Err(Problem::TooManyCalls { max: limits.chained_calls });
     }
-    let id = calls(guest)?.chain(guest.host().id(), target, input)?;
+    let stamps = guest.host_mut().stamps().snapshot();
+    let id = calls(guest)?.chain(guest.host().id(), target, input, stamps)?;
     Ok(guest.host_mut().note_chained(id))
 }
 
 fn outcome(guest: &mut Guest<'_>, number: u32) -> Result<ChainedOutcome, Problem> {
-    let failed = || ChainedOutcome { return_value: FAILED, output: Vec::new() };
+    let failed = || ChainedOutcome { return_value: FAILED, ..ChainedOutcome::default() };
     let Some(id) = guest.host().chained(number) else {
         return Ok(failed());
     };
     let pending = calls(guest)?.outcome(id);
     match guest.wait(pending, None) {
-        Ok(outcome) => Ok(outcome),
+        Ok(outcome) => {
+            if !outcome.stamps.is_empty() {
+                guest.host_mut().stamps().merge(&outcome.stamps);
+            }
+            Ok(outcome)
+        }
         Err(Unfinished::Abandoned | Unfinished::Deadline) => Ok(failed()),
         Err(Unfinished::Ended(trap)) => Err(Problem::Trap(trap)),
     }

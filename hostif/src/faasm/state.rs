@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use faasm_state::{Key, Mapping, Mode, Namespace, Op, Value};
+use faasm_state::{Access, Extent, Key, Mapping, Mode, Namespace, Op, View};
 
 use super::{Argument, bytes, text};
 use crate::error::Problem;
@@ -15,19 +15,15 @@ use crate::wasi::io::read_file;
 pub(crate) fn read_state(guest: &mut Guest<'_>, key: u32, buffer: Slice) -> Result<u32, Problem> {
     let key = read_key(guest, "key", key)?;
     if buffer.len == 0 {
-        let size = namespace(guest)?.size(&key);
+        let size = view(guest)?.size(&key);
         let size = settle(guest, size)?.unwrap_or(0);
         return Ok(u32::try_from(size).unwrap_or(u32::MAX));
     }
     guest.check(buffer).argument("buffer")?;
-    let opened = namespace(guest)?.open(&key);
-    let Some(value) = settle(guest, opened)? else {
-        return Ok(0);
-    };
-    let n = value.size().min(buffer.len as usize);
-    let bytes = settle(guest, value.read(0, n))?;
+    let read = view(guest)?.read_whole(&key, buffer.len as usize);
+    let Some(bytes) = settle(guest, read)? else { return Ok(0) };
     guest.write(buffer.ptr, &bytes).argument("buffer")?;
-    Ok(u32::try_from(n).unwrap_or(u32::MAX))
+    Ok(u32::try_from(bytes.len()).unwrap_or(u32::MAX))
 }
 
 /// `__faasm_read_state_ptr`: maps the value into guest memory.
@@ -47,9 +43,11 @@ pub(crate) fn read_state_offset(
     offset: u32,
     buffer: Slice,
 ) -> Result<(), Problem> {
-    let value = value(guest, key, total_len)?;
+    let key = read_key(guest, "key", key)?;
     guest.check(buffer).argument("buffer")?;
-    let bytes = settle(guest, value.read(offset as usize, buffer.len as usize))?;
+    let (offset, len) = (offset as usize, buffer.len as usize);
+    let read = view(guest)?.read(&key, total_len as usize, offset, len);
+    let bytes = settle(guest, read)?;
     guest.write(buffer.ptr, &bytes).argument("buffer")
 }
 
@@ -61,8 +59,21 @@ pub(crate) fn read_state_offset_ptr(
     offset: u32,
     len: u32,
 ) -> Result<u32, Problem> {
-    let value = value(guest, key, total_len)?;
-    let mapping = settle(guest, value.map(offset as usize, len as usize))?;
+    map_part(guest, key, total_len, (offset, len), Access::Write)
+}
+
+/// Maps `len` bytes from `offset` on of a value; the address of the first of them.
+pub(super) fn map_part(
+    guest: &mut Guest<'_>,
+    key: u32,
+    total_len: u32,
+    (offset, len): (u32, u32),
+    access: Access,
+) -> Result<u32, Problem> {
+    let key = read_key(guest, "key", key)?;
+    let part = (offset as usize, len as usize);
+    let mapping = view(guest)?.map(&key, total_len as usize, part, access);
+    let mapping = settle(guest, mapping)?;
     if let Some(address) = guest.host().mappings.find(&mapping) {
         return Ok(address);
     }
@@ -77,9 +88,11 @@ pub(crate) fn read_state_offset_ptr(
 
 /// `__faasm_write_state`: makes the bytes the whole value, here.
 pub(crate) fn write_state(guest: &mut Guest<'_>, key: u32, data: Slice) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
     let max = guest.host().limits().state_bytes;
     let data = bytes(guest, "data", data, max)?;
-    Ok(value(guest, key, 0)?.set(&data)?)
+    let written = view(guest)?.set(&key, data);
+    settle(guest, written)
 }
 
 /// `__faasm_write_state_offset`: writes a part of the value, here.
@@ -90,9 +103,11 @@ pub(crate) fn write_state_offset(
     offset: u32,
     data: Slice,
 ) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
     let max = guest.host().limits().state_bytes;
     let data = bytes(guest, "data", data, max)?;
-    Ok(value(guest, key, total_len)?.write(offset as usize, &data)?)
+    let written = view(guest)?.write(&key, total_len as usize, offset as usize, data);
+    settle(guest, written)
 }
 
 /// `__faasm_write_state_from_file`: makes a file's bytes the whole value, here; its size.
@@ -107,8 +122,11 @@ pub(crate) fn write_state_from_file(
         Refusal::Errno(errno) => Problem::File { errno },
         Refusal::Trap(trap) => trap.into(),
     })?;
-    value(guest, key, 0)?.set(&bytes)?;
-    Ok(u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+    let key = read_key(guest, "key", key)?;
+    let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let written = view(guest)?.set(&key, bytes);
+    settle(guest, written)?;
+    Ok(len)
 }
 
 /// `__faasm_append_state`: adds an element to the key's list.
@@ -116,7 +134,7 @@ pub(crate) fn append_state(guest: &mut Guest<'_>, key: u32, data: Slice) -> Resu
     let key = read_key(guest, "key", key)?;
     let max = guest.host().limits().state_bytes;
     let data = bytes(guest, "data", data, max)?;
-    let appended = namespace(guest)?.append(&key, &data);
+    let appended = view(guest)?.append(&key, &data);
     settle(guest, appended).map(drop)
 }
 
@@ -129,7 +147,7 @@ pub(crate) fn read_appended_state(
 ) -> Result<(), Problem> {
     let key = read_key(guest, "key", key)?;
     guest.check(data).argument("data")?;
-    let read = namespace(guest)?.read_appended(&key, elements as usize, data.len as usize);
+    let read = view(guest)?.read_appended(&key, elements as usize, data.len as usize);
     let bytes = settle(guest, read)?.concat();
     guest.write(data.ptr, &bytes).argument("data")
 }
@@ -137,7 +155,7 @@ pub(crate) fn read_appended_state(
 /// `__faasm_clear_appended_state`: empties the key's list.
 pub(crate) fn clear_appended_state(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
     let key = read_key(guest, "key", key)?;
-    let cleared = namespace(guest)?.clear_appended(&key);
+    let cleared = view(guest)?.clear_appended(&key);
     settle(guest, cleared)
 }
 
@@ -158,18 +176,19 @@ pub(crate) fn flag_state_offset_dirty(
     offset: u32,
     len: u32,
 ) -> Result<(), Problem> {
-    let value = value(guest, key, total_len)?;
-    Ok(value.flag_dirty(offset as usize, len as usize)?)
+    let key = read_key(guest, "key", key)?;
+    let flagged = view(guest)?.flag(&key, total_len as usize, offset as usize, len as usize);
+    settle(guest, flagged)
 }
 
 /// `__faasm_push_state`: sends the whole value to the global tier, if anything of it was written.
 pub(crate) fn push_state(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
-    push(guest, key, Value::push)
+    push(guest, key, Extent::Full)
 }
 
 /// `__faasm_push_state_partial`: sends what was written.
 pub(crate) fn push_state_partial(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
-    push(guest, key, Value::push_partial)
+    push(guest, key, Extent::Dirty)
 }
 
 /// `__faasm_push_state_partial_mask`: sends the bytes at which the mask, another value, is not zero.
@@ -179,17 +198,16 @@ pub(crate) fn push_state_partial_mask(
     mask_key: u32,
 ) -> Result<(), Problem> {
     let mask_key = read_key(guest, "mask_key", mask_key)?;
-    let opened = namespace(guest)?.open(&mask_key);
-    let Some(mask) = settle(guest, opened)? else {
-        return Ok(());
-    };
-    push(guest, key, |value| value.push_masked(&mask))
+    let key = read_key(guest, "key", key)?;
+    let pushed = view(guest)?.push_masked(&key, &mask_key);
+    settle(guest, pushed).map(drop)
 }
 
 /// `__faasm_pull_state`: fetches the whole value from the global tier.
 pub(crate) fn pull_state(guest: &mut Guest<'_>, key: u32, len: u32) -> Result<(), Problem> {
-    let value = value(guest, key, len)?;
-    settle(guest, value.pull()).map(drop)
+    let key = read_key(guest, "key", key)?;
+    let pulled = view(guest)?.pull(&key, len as usize);
+    settle(guest, pulled).map(drop)
 }
 
 /// `__faasm_lock_state_read`: waits for the value's local lock, with other readers.
@@ -212,23 +230,25 @@ pub(crate) fn unlock_state_write(guest: &mut Guest<'_>, key: u32) -> Result<(), 
     unlock(guest, key, Mode::Write)
 }
 
-/// `__faasm_lock_state_global` and `__faasm_unlock_state_global`: the global tier has no locks yet.
-pub(crate) fn no_global_lock(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
-    read_key(guest, "key", key)?;
-    Err(Problem::NotHere { what: "locks of the global tier" })
+/// `__faasm_lock_state_global`: waits for the key's global lock, alone.
+pub(crate) fn lock_state_global(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
+    let view = view(guest)?;
+    guest.host_mut().will_lock();
+    settle(guest, view.lock_global(&key, Mode::Write))
 }
 
-fn push<T: Send + 'static>(
-    guest: &mut Guest<'_>,
-    key: u32,
-    push: impl FnOnce(&Value) -> Op<T>,
-) -> Result<(), Problem> {
+/// `__faasm_unlock_state_global`.
+pub(crate) fn unlock_state_global(guest: &mut Guest<'_>, key: u32) -> Result<(), Problem> {
     let key = read_key(guest, "key", key)?;
-    match namespace(guest)?.local(&key)? {
-        Some(value) => settle(guest, push(&value)).map(drop),
-        // What is not on this host was not written here.
-        None => Ok(()),
-    }
+    let unlocked = view(guest)?.unlock_global(&key);
+    settle(guest, unlocked)
+}
+
+fn push(guest: &mut Guest<'_>, key: u32, extent: Extent) -> Result<(), Problem> {
+    let key = read_key(guest, "key", key)?;
+    let pushed = view(guest)?.push(&key, extent);
+    settle(guest, pushed).map(drop)
 }
 
 fn lock(guest: &mut Guest<'_>, key: u32, mode: Mode) -> Result<(), Problem> {
@@ -245,21 +265,27 @@ fn unlock(guest: &mut Guest<'_>, key: u32, mode: Mode) -> Result<(), Problem> {
 }
 
 /// Waits for an operation on state.
-fn settle<T: Send + 'static>(guest: &mut Guest<'_>, operation: Op<T>) -> Result<T, Problem> {
+pub(super) fn settle<T: Send + 'static>(
+    guest: &mut Guest<'_>,
+    operation: Op<T>,
+) -> Result<T, Problem> {
     Ok(guest.wait(operation, None)??)
 }
 
-/// The value of the key at `key`, made or grown to `size` bytes.
-fn value(guest: &Guest<'_>, key: u32, size: u32) -> Result<Value, Problem> {
-    let key = read_key(guest, "key", key)?;
-    Ok(namespace(guest)?.value(&key, size as usize)?)
-}
-
 /// A key is a C string. A byte more than a key may have is looked at, and its NUL, so that one that is too long is told so.
-fn read_key(guest: &Guest<'_>, argument: &'static str, ptr: u32) -> Result<Vec<u8>, Problem> {
+pub(super) fn read_key(
+    guest: &Guest<'_>,
+    argument: &'static str,
+    ptr: u32,
+) -> Result<Vec<u8>, Problem> {
     let max = u32::try_from(Key::MAX_LEN).unwrap_or(u32::MAX).saturating_add(2);
     let bytes = guest.read_cstr(ptr, max).argument(argument)?;
     Ok(Key::new(&bytes).map(|_| bytes)?)
+}
+
+/// The tenant's state as the call sees it.
+pub(super) fn view(guest: &mut Guest<'_>) -> Result<View, Problem> {
+    guest.host_mut().view().ok_or(Problem::NotHere { what: "state" })
 }
 
 fn namespace(guest: &Guest<'_>) -> Result<Namespace, Problem> {

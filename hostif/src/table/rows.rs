@@ -17,6 +17,10 @@ impl ResultType for u32 {
     const TYPE: Option<ValType> = Some(ValType::I32);
 }
 
+impl ResultType for i64 {
+    const TYPE: Option<ValType> = Some(ValType::I64);
+}
+
 impl ResultType for i32 {
     const TYPE: Option<ValType> = Some(ValType::I32);
 }
@@ -71,6 +75,7 @@ mod files;
 mod memory;
 mod net;
 mod objects;
+mod state;
 mod threads;
 mod wasi;
 
@@ -81,6 +86,7 @@ pub(super) const TABLES: &[&[HostFunction]] = &[
     net::NET_FUNCTIONS,
     net::POSIX_FUNCTIONS,
     faasm::FAASM_FUNCTIONS,
+    state::STATE_FUNCTIONS,
     dynlink::DYNLINK_FUNCTIONS,
     memory::MEMORY_FUNCTIONS,
     threads::THREAD_FUNCTIONS,

@@ -147,7 +147,7 @@ fn who_waits_is_suspended_and_goes_on() {
     let mut waits = 0;
     let ended = guest.run_suspending(|| {
         waits += 1;
-        calls.end_all(&ChainedOutcome { return_value: 7, output: Vec::new() });
+        calls.end_all(&ChainedOutcome { return_value: 7, ..ChainedOutcome::default() });
     });
     assert_eq!((ended.code(), waits), (7, 1));
 }

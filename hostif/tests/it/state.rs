@@ -277,6 +277,6 @@ fn what_is_not_there_is_said() {
         guest.refusal("push", &numbers([KEY])),
         "__faasm_push_state: the host has no state here"
     );
-    assert!(guest.refusal("lock_global", &numbers([KEY])).contains("no locks of the global tier"));
+    assert!(guest.refusal("lock_global", &numbers([KEY])).contains("the host has no state here"));
     assert_eq!(Key::MAX_LEN, 1024);
 }

@@ -12,7 +12,7 @@ use faasm_hostif::{
     Output, Target, link,
 };
 use faasm_sfi::pending::{Completer, Pending, pending};
-use faasm_state::{LocalTier, MemoryTier, Namespace};
+use faasm_state::{LocalTier, MemoryTier, Namespace, Stamps};
 use faasm_vm::{
     Captured, Engine, EngineConfig, Instance, Linker, Module, Run, SealKey, Store, StoreLimits,
     Trap, TrapKind, Val,
@@ -221,7 +221,13 @@ impl FakeCalls {
 }
 
 impl Calls for FakeCalls {
-    fn chain(&self, parent: CallId, target: Target, input: Vec<u8>) -> Result<CallId, ChainError> {
+    fn chain(
+        &self,
+        parent: CallId,
+        target: Target,
+        input: Vec<u8>,
+        stamps: Stamps,
+    ) -> Result<CallId, ChainError> {
         if let Target::Name(name) = &target
             && name == "nobody"
         {
@@ -237,7 +243,7 @@ impl Calls for FakeCalls {
                 }
                 wait
             }
-            _ => Pending::ready(ChainedOutcome { return_value: 42, output: input.clone() }),
+            _ => Pending::ready(ChainedOutcome { return_value: 42, output: input.clone(), stamps }),
         };
         self.waits.lock().unwrap().insert(id, wait);
         begun.push((parent, target, input));

@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use faasm_hostif::{CallId, Calls, ChainError, ChainedOutcome, Target};
 use faasm_sfi::pending::{Completer, Pending, pending};
+use faasm_state::Stamps;
 
 use ulid::Ulid;
 
@@ -88,7 +89,7 @@ impl Port {
     fn settle(&self, child: CallId, mut outcome: ChainedOutcome) {
         let held = self.shared.upgrade().and_then(|shared| shared.hold(outcome.output.len()));
         if held.is_none() {
-            outcome = failed();
+            outcome = ChainedOutcome { stamps: outcome.stamps, ..failed() };
         }
         let mut tables = self.lock();
         let Some(entry) = tables.children.get_mut(&child) else { return };
@@ -108,9 +109,11 @@ impl Port {
 
 impl Settler {
     fn note(&mut self, id: Ulid, finished: Finished) {
+        // What it pushed is there, also if it failed.
+        self.outcome.stamps = finished.stamps.unwrap_or_default();
         match finished.result {
             Ok(Outcome { return_code: return_value, output }) => {
-                self.outcome = ChainedOutcome { return_value, output }
+                (self.outcome.return_value, self.outcome.output) = (return_value, output);
             }
             Err(error) => tracing::debug!(invocation = %id, %error, "a chained call failed"),
         }
@@ -127,7 +130,13 @@ impl Drop for Settler {
 pub(crate) struct Chain(pub(crate) Arc<Port>);
 
 impl Calls for Chain {
-    fn chain(&self, parent: CallId, target: Target, input: Vec<u8>) -> Result<CallId, ChainError> {
+    fn chain(
+        &self,
+        parent: CallId,
+        target: Target,
+        input: Vec<u8>,
+        stamps: Stamps,
+    ) -> Result<CallId, ChainError> {
         let shared = self.0.shared.upgrade().ok_or_else(draining)?;
         let (number, id) = shared.ids.mint();
         let child = CallId(number);
@@ -145,7 +154,7 @@ impl Calls for Chain {
         let (reply, finished) = pending();
         let mut settler = Settler { port: Arc::clone(&self.0), child, outcome: failed() };
         drop(finished.map(move |finished| settler.note(id, finished)));
-        shared.submit(Task { info, function, input, reply });
+        shared.submit(Task { info, function, input, stamps: Some(stamps), reply });
         Ok(child)
     }
 
@@ -184,7 +193,7 @@ fn resolve(
 }
 
 fn failed() -> ChainedOutcome {
-    ChainedOutcome { return_value: FAILED, output: Vec::new() }
+    ChainedOutcome { return_value: FAILED, ..ChainedOutcome::default() }
 }
 
 fn draining() -> ChainError {

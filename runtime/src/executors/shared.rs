@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use faasm_hostif::{NetworkHost, Threads};
+use faasm_state::Stamps;
 use faasm_vm::Interrupt;
 
 use super::ExecutorLimits;
@@ -21,6 +22,8 @@ pub(crate) struct Task {
     pub(crate) info: CallInfo,
     pub(crate) function: Arc<Function>,
     pub(crate) input: Vec<u8>,
+    /// What the chain of calls that this one is in has pushed.
+    pub(crate) stamps: Option<Stamps>,
     pub(crate) reply: Reply,
 }
 
@@ -202,6 +205,6 @@ impl Accepted {
     pub(super) fn refuse(self, error: CallError) {
         let Task { info, reply, .. } = self.task;
         let timings = Timings { queue: info.begun.elapsed(), ..Timings::default() };
-        reply.complete(Finished { result: Err(error), timings });
+        reply.complete(Finished::failed(error, timings));
     }
 }

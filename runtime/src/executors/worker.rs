@@ -107,8 +107,8 @@ impl Worker {
                 .refuse(CallError::Overloaded("too many functions are running or waiting here"));
         };
         let Accepted { task, open, held: _held } = accepted;
-        let Task { info, function, input, reply } = task;
-        let faaslet = match Faaslet::birth(&self.shared, &function, &info, input) {
+        let Task { info, function, input, stamps, reply } = task;
+        let faaslet = match Faaslet::birth(&self.shared, &function, &info, (input, stamps)) {
             Ok(faaslet) => faaslet,
             Err(error) => {
                 let timings = Timings {
@@ -116,7 +116,7 @@ impl Worker {
                     init: taken.elapsed(),
                     ..Timings::default()
                 };
-                return reply.complete(Finished { result: Err(error), timings });
+                return reply.complete(Finished::failed(error, timings));
             }
         };
         let started = Instant::now();
@@ -218,7 +218,7 @@ impl Worker {
     fn end(&self, running: Running, ended: Ended, phase: Phase) {
         let Running { info, function, reply, mut timings, started, _seat, _open, _held } = running;
         timings.run = started.elapsed();
-        let (result, spent) = ended.outcome();
+        let (result, stamps, spent) = ended.outcome();
         let run = timings.run;
         tracing::debug!(function = %function.name(), invocation = %info.id, ?run, "ended a call");
         let result = result.map_err(|error| match error {
@@ -227,7 +227,7 @@ impl Worker {
             error => error,
         });
         function.port().end(&info);
-        reply.complete(Finished { result, timings });
+        reply.complete(Finished { result, timings, stamps });
         spent.reset();
     }
 

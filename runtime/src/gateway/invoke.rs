@@ -45,7 +45,7 @@ pub(super) async fn invoke(
     let finished = tokio::time::timeout_at(deadline + GRACE, value(call.finished, share)).await;
     let finished = match finished {
         Ok(Some(finished)) => finished,
-        Ok(None) => Finished { result: Err(CallError::Lost), timings: Timings::default() },
+        Ok(None) => Finished::failed(CallError::Lost, Timings::default()),
         Err(_) => late(begun),
     };
     Ok(answer(call.info.id, finished))
@@ -79,7 +79,7 @@ async fn value<T: Send>(pending: Pending<T>, share: body::Share) -> Option<T> {
 /// The host did not even say that the deadline passed: all executors are stuck in something that takes no interrupt.
 fn late(begun: Instant) -> Finished {
     let error = CallError::Deadline { phase: Phase::Queued, allowed: begun.elapsed() };
-    Finished { result: Err(error), timings: Timings::default() }
+    Finished::failed(error, Timings::default())
 }
 
 fn answer(id: Ulid, finished: Finished) -> Response {

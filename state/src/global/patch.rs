@@ -19,6 +19,14 @@ impl Patch {
         Self { size, ..Self::default() }
     }
 
+    /// All bytes of a value.
+    #[must_use]
+    pub fn whole(bytes: Vec<u8>) -> Self {
+        let whole = 0..bytes.len();
+        let runs = if whole.is_empty() { Vec::new() } else { vec![whole] };
+        Self { size: bytes.len(), runs, bytes }
+    }
+
     /// Has `read` write the bytes of each of `runs`, clipped to the value's size, into the patch.
     ///
     /// # Errors

@@ -182,3 +182,18 @@ fn increment(tier: &MemoryTier, at: &Address) {
         }
     }
 }
+
+#[test]
+fn who_waits_for_an_element_no_more_takes_none() {
+    let tier = MemoryTier::default();
+    let at = at("t", b"queue");
+    let take = || tier.take_appended(&at, 1, 100, Wait::UntilThere, None);
+    let (gone, other) = (take(), take());
+    // A change that brings nothing has both wait again.
+    let _ = tier.clear_appended(&at, None);
+    drop(gone);
+    let _ = tier.append(&at, b"one".to_vec(), None);
+    assert_eq!(other.try_take().unwrap().unwrap().unwrap(), [b"one"]);
+    let _ = tier.append(&at, b"two".to_vec(), None);
+    assert_eq!(take().try_take().unwrap().unwrap().unwrap(), [b"two"]);
+}

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::PoisonError;
 
+use faasm_sfi::pending::Pending;
 use faasm_sfi::shared::SharedRegion;
 
 use super::{Op, Value};
@@ -11,8 +12,9 @@ use crate::StateError;
 
 /// Which pages of which region to map, and where in them the bytes lie that were asked for.
 ///
-/// Keep it for as long as the pages stay mapped: while one exists, the value is not forgotten, and its mapped pages
-/// count as dirty at every push, unless their writers flag ([`Value::flag_dirty`]).
+/// Keep it for as long as the pages stay mapped: while one exists, the value is not forgotten, its mapped pages stay
+/// here, and what is written through them is looked for at every push, unless their writers flag
+/// ([`Value::flag_dirty`]).
 pub struct Mapping {
     value: Value,
     /// At whole host pages, inside the region.
@@ -31,24 +33,59 @@ impl Value {
     ///
     /// [`StateError::NothingToMap`] for no bytes; else as of [`Value::ensure`].
     pub fn map(&self, offset: usize, len: usize) -> Op<Mapping> {
+        self.map_as(offset, len, true)
+    }
+
+    /// The same, for those who only read, or who flag all that they write: nothing is copied, and writes through the
+    /// pages are not looked for.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Value::map`].
+    pub fn map_unwatched(&self, offset: usize, len: usize) -> Op<Mapping> {
+        self.map_as(offset, len, false)
+    }
+
+    fn map_as(&self, offset: usize, len: usize, watched: bool) -> Op<Mapping> {
         let value = self.clone();
-        self.ensure(offset, len).map(move |ensured| {
-            ensured?;
-            value.mapping(offset, len)
+        self.ensure(offset, len).then(move |ensured| {
+            if let Err(error) = ensured {
+                return Pending::ready(Err(error));
+            }
+            match value.mapping(offset, len, watched) {
+                Ok(Some(mapping)) => Pending::ready(Ok(mapping)),
+                // It had to make room for others in between.
+                Ok(None) => value.map_as(offset, len, watched),
+                Err(error) => Pending::ready(Err(error)),
+            }
         })
     }
 
-    fn mapping(&self, offset: usize, len: usize) -> Result<Mapping, StateError> {
+    /// The pages, if all of the bytes are here.
+    fn mapping(
+        &self,
+        offset: usize,
+        len: usize,
+        watched: bool,
+    ) -> Result<Option<Mapping>, StateError> {
+        if watched {
+            self.make_place_for_copy(offset..offset.saturating_add(len))?;
+        }
         let mut tracking = self.writing()?;
         let range = self.check(&tracking, offset, len)?;
         if range.is_empty() {
             return Err(StateError::NothingToMap { key: self.key().clone() });
         }
+        if tracking.is_missing(range.clone()) {
+            return Ok(None);
+        }
         let page = SharedRegion::page_size();
         let start = range.start - range.start % page;
         let pages = start..range.end.next_multiple_of(page);
-        tracking.map(&pages);
-        Ok(Mapping { value: self.clone(), pages, within: offset - start })
+        let region = &self.inner.region;
+        tracking.map(&pages, watched, region).map_err(|source| self.memory(source))?;
+        self.charge(&mut tracking);
+        Ok(Some(Mapping { value: self.clone(), pages, within: offset - start }))
     }
 }
 
@@ -80,7 +117,10 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        self.value.inner.tracking.write().unwrap_or_else(PoisonError::into_inner).unmap();
+        let value = &self.value;
+        let mut tracking = value.inner.tracking.write().unwrap_or_else(PoisonError::into_inner);
+        tracking.unmap();
+        value.charge(&mut tracking);
     }
 }
 

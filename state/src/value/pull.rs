@@ -18,8 +18,9 @@ impl Value {
     /// # Errors
     ///
     /// [`StateError::OutOfBounds`], [`StateError::Gone`], [`StateError::Global`]; [`StateError::TooLarge`] when the
-    /// global value is over this host's limit.
+    /// global value is over this host's limit; [`StateError::OverBudget`].
     pub fn ensure(&self, offset: usize, len: usize) -> Op<()> {
+        self.touch();
         let range = match self.missing(offset, len) {
             Ok((_, missing)) if missing.is_empty() => return Pending::ready(Ok(())),
             Ok((range, _)) => range,
@@ -33,6 +34,9 @@ impl Value {
                 Ok((_, missing)) => missing,
                 Err(error) => return Pending::ready(Err(error)),
             };
+            if let Err(error) = value.room_for(missing.iter().map(Range::len).sum()) {
+                return Pending::ready(Err(error));
+            }
             let fetched = value.inner.tier.get(&value.inner.address, &missing);
             fetched.map(move |fetched| {
                 let _permit = permit;
@@ -48,7 +52,8 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// [`StateError::Gone`], [`StateError::Global`], [`StateError::TooLarge`], [`StateError::Memory`].
+    /// [`StateError::Gone`], [`StateError::Global`], [`StateError::TooLarge`], [`StateError::Memory`],
+    /// [`StateError::OverBudget`].
     pub fn pull(&self) -> Op<Option<Version>> {
         let value = self.clone();
         self.inner.gate.enter().then(move |permit| {
@@ -106,11 +111,13 @@ impl Value {
                 .region
                 .fill(void.start, void.len(), 0)
                 .map_err(|source| self.memory(source))?;
+            tracking.twin.update(void.start, &vec![0; void.len()]);
         }
         if let Some(fetched) = fetched {
-            self.fill(&tracking, fetched)?;
+            self.fill(&mut tracking, fetched)?;
         }
         tracking.fetched(asked, fetched.map_or(Version::ABSENT, |fetched| fetched.version));
+        self.charge(&mut tracking);
         Ok(())
     }
 
@@ -119,16 +126,23 @@ impl Value {
     fn renew(&self, fetched: &Fetched) -> Result<(), StateError> {
         let mut tracking = self.writing()?;
         if !tracking.replaced {
-            self.fill(&tracking, fetched)?;
+            self.fill(&mut tracking, fetched)?;
             tracking.base = Some(fetched.version);
         }
         Ok(())
     }
 
     /// Copies what was fetched into the region, as far as the value goes, but for bytes that are dirty.
-    fn fill(&self, tracking: &Tracking, fetched: &Fetched) -> Result<(), StateError> {
+    pub(super) fn fill(
+        &self,
+        tracking: &mut Tracking,
+        fetched: &Fetched,
+    ) -> Result<(), StateError> {
         for (offset, bytes) in fetched.patch.chunks() {
             let end = (offset + bytes.len()).min(tracking.size).max(offset);
+            let found = tracking.find_writes(offset..end, &self.inner.region);
+            found.map_err(|source| self.memory(source))?;
+            tracking.twin.update(offset, &bytes[..end - offset]);
             for clean in tracking.dirty.clean_runs_in(offset..end) {
                 self.put(clean.start, &bytes[clean.start - offset..clean.end - offset])?;
             }
@@ -136,14 +150,17 @@ impl Value {
         Ok(())
     }
 
-    fn overwrite(&self, fetched: &Fetched) -> Result<Version, StateError> {
-        let mut tracking = self.writing()?;
+    pub(super) fn overwrite(&self, fetched: &Fetched) -> Result<Version, StateError> {
         let size = fetched.patch.size();
+        self.make_place(0..size)?;
+        let mut tracking = self.writing()?;
         self.make_room(tracking.size, size)?;
         for (offset, bytes) in fetched.patch.chunks() {
             self.put(offset, bytes)?;
+            tracking.twin.update(offset, bytes);
         }
         tracking.pulled_whole(size, fetched.version);
+        self.charge(&mut tracking);
         Ok(fetched.version)
     }
 }

@@ -23,8 +23,17 @@ pub struct Pushed {
     pub stale: bool,
 }
 
+/// How much a push sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// All that is known, if anything is dirty.
+    Full,
+    /// What is dirty.
+    Dirty,
+}
+
 impl Pushed {
-    const NOTHING: Self = Self { bytes: 0, version: None, stale: false };
+    pub(crate) const NOTHING: Self = Self { bytes: 0, version: None, stale: false };
 }
 
 /// A push on its way: until it is known to have happened, dropping this puts the marks back. It lets the next operation
@@ -46,25 +55,27 @@ struct TakenFlags {
 
 impl Value {
     /// Sends the whole value, if anything of it is dirty: all bytes that are known here, and none that were never
-    /// fetched. A value mapped into a guest is dirty at all its mapped pages, unless its writers flag.
+    /// fetched. What guests wrote through pointers is dirty, if they flag it; as long as none of those who have the value
+    /// mapped flags anything, what they wrote is found by comparing the mapped pages with a copy, in words of 8 bytes.
     ///
     /// # Errors
     ///
     /// [`StateError::Gone`], [`StateError::Memory`]; [`StateError::Global`]: the marks are as before, and the source
     /// says whether the write may have happened.
     pub fn push(&self) -> Op<Pushed> {
-        self.push_extent(Extent::Full)
+        self.push_when(How::Full, Condition::ALWAYS)
     }
 
     /// Sends the dirty bytes, exactly. If others have pushed since this value was last in step with the global tier,
-    /// what was pulled before is then fetched again, so that their writes become visible here. As by a pull, a write
-    /// through a pointer may be overwritten that is not flagged by then ([`Value::flag_dirty`]); a flagged one never is.
+    /// what was pulled before is then fetched again, so that their writes become visible here. What was written here
+    /// meanwhile is not overwritten, but for what is written through a pointer in the moment of the copy, and, once
+    /// anybody flags, what is not flagged ([`Value::flag_dirty`]).
     ///
     /// # Errors
     ///
     /// As of [`Value::push`].
     pub fn push_partial(&self) -> Op<Pushed> {
-        self.push_extent(Extent::Dirty)
+        self.push_when(How::Dirty, Condition::ALWAYS)
     }
 
     /// Sends the bytes at which `mask`, a value of the same size, is not zero, dirty or not, and makes those bytes of
@@ -74,6 +85,11 @@ impl Value {
     ///
     /// As of [`Value::push`], and [`StateError::MaskSize`]. If the push fails the mask's bytes are 1 again.
     pub fn push_masked(&self, mask: &Self) -> Op<Pushed> {
+        self.push_masked_when(mask, Condition::ALWAYS)
+    }
+
+    /// The same, under a condition.
+    pub(crate) fn push_masked_when(&self, mask: &Self, when: Condition) -> Op<Pushed> {
         let (value, mask) = (self.clone(), mask.clone());
         let (size, mask_size) = (value.size(), mask.size());
         if size != mask_size {
@@ -81,25 +97,43 @@ impl Value {
             return Pending::ready(Err(StateError::MaskSize { key, size, mask, mask_size }));
         }
         mask.ensure(0, mask_size).then(move |ensured| match ensured {
-            Ok(()) => value.push_taken(mask, mask_size),
+            Ok(()) => value.push_taken(mask, mask_size, when),
             Err(error) => Pending::ready(Err(error)),
         })
     }
 
-    fn push_taken(&self, mask: Value, size: usize) -> Op<Pushed> {
+    fn push_taken(&self, mask: Value, size: usize, when: Condition) -> Op<Pushed> {
         let value = self.clone();
         self.inner.gate.enter().then(move |permit| match mask.take_flags(size) {
-            Ok(flags) => value.send(Extent::Only(flags.runs.clone()), Some(flags), permit),
+            Ok(Some(flags)) => {
+                value.send(Extent::Only(flags.runs.clone()), when, Some(flags), permit)
+            }
+            // The mask had to make room for others in between.
+            Ok(None) => {
+                drop(permit);
+                value.push_masked_when(&mask, when)
+            }
             Err(error) => Pending::ready(Err(error)),
         })
     }
 
-    fn push_extent(&self, extent: Extent) -> Op<Pushed> {
+    /// A push under a condition: with a version, only over that.
+    pub(crate) fn push_when(&self, how: How, when: Condition) -> Op<Pushed> {
         let value = self.clone();
-        self.inner.gate.enter().then(move |permit| value.send(extent, None, permit))
+        let extent = match how {
+            How::Full => Extent::Full,
+            How::Dirty => Extent::Dirty,
+        };
+        self.inner.gate.enter().then(move |permit| value.send(extent, when, None, permit))
     }
 
-    fn send(&self, extent: Extent, flags: Option<TakenFlags>, permit: Permit) -> Op<Pushed> {
+    fn send(
+        &self,
+        extent: Extent,
+        when: Condition,
+        flags: Option<TakenFlags>,
+        permit: Permit,
+    ) -> Op<Pushed> {
         let (batch, patch) = match self.collect(extent) {
             Ok(Some(collected)) => collected,
             Ok(None) => return Pending::ready(Ok(Pushed::NOTHING)),
@@ -107,9 +141,9 @@ impl Value {
         };
         let (tier, address, bytes) = (&self.inner.tier, &self.inner.address, patch.len());
         let written = if batch.replaced {
-            tier.set(address, patch.into_bytes(), Condition::ALWAYS)
+            tier.set(address, patch.into_bytes(), when)
         } else {
-            tier.set_ranges(address, patch, Condition::ALWAYS)
+            tier.set_ranges(address, patch, when)
         };
         let in_flight =
             InFlight { value: self.clone(), batch: Some(batch), flags, _permit: permit };
@@ -122,12 +156,17 @@ impl Value {
     /// Takes the marks off what is to be sent, and copies it, in one hold of the lock.
     fn collect(&self, extent: Extent) -> Result<Option<(Batch, Patch)>, StateError> {
         let mut tracking = self.writing()?;
-        let Some(batch) = tracking.take(extent) else {
+        let region = &self.inner.region;
+        let batch = tracking.take(extent, region).map_err(|source| self.memory(source))?;
+        self.charge(&mut tracking);
+        let Some(batch) = batch else {
             return Ok(None);
         };
-        let region = &self.inner.region;
         match Patch::gather(batch.size, &batch.runs, |offset, into| region.read(offset, into)) {
-            Ok(patch) => Ok(Some((batch, patch))),
+            Ok(patch) => {
+                patch.chunks().for_each(|(offset, bytes)| tracking.twin.update(offset, bytes));
+                Ok(Some((batch, patch)))
+            }
             Err(source) => {
                 tracking.put_back(&batch);
                 Err(self.memory(source))
@@ -137,8 +176,12 @@ impl Value {
 
     /// Zeroes this value, a mask of `size` bytes, and says where it was not zero. Word by word and atomically: guests
     /// set flags through pointers meanwhile.
-    fn take_flags(&self, size: usize) -> Result<TakenFlags, StateError> {
-        let _writing = self.writing()?;
+    /// `None` if not all of it is here.
+    fn take_flags(&self, size: usize) -> Result<Option<TakenFlags>, StateError> {
+        let writing = self.writing()?;
+        if writing.is_missing(0..size) {
+            return Ok(None);
+        }
         let mut taken = TakenFlags { mask: self.clone(), runs: Vec::new() };
         for offset in (0..size).step_by(size_of::<u64>()) {
             let word =
@@ -151,7 +194,7 @@ impl Value {
                 taken.note(at);
             }
         }
-        Ok(taken)
+        Ok(Some(taken))
     }
 }
 

@@ -223,7 +223,7 @@ pub(crate) fn two_hosts() -> (Arc<TestTier>, Namespace, Namespace) {
 
 /// Limits that keep the tests' regions small.
 pub(crate) fn limits() -> Limits {
-    Limits { max_value: 16 * PAGE, max_values: 8, max_locks: 8 }
+    Limits { max_value: 16 * PAGE, max_values: 8, max_locks: 8, ..Limits::default() }
 }
 
 /// The outcome of an operation that must be done by now.

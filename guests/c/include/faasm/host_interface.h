@@ -125,9 +125,106 @@ void FAASM_IMPORT(__faasm_unlock_state_read)(const char* key);
 void FAASM_IMPORT(__faasm_lock_state_write)(const char* key);
 void FAASM_IMPORT(__faasm_unlock_state_write)(const char* key);
 
-/* Locks of the global tier (exclusive). */
+/* Locks of the global tier (exclusive): leases that are kept up until they are
+ * given up or the call ends. A call whose lease was lost is told so, with a
+ * trap, at the next thing that it does with the key. */
 void FAASM_IMPORT(__faasm_lock_state_global)(const char* key);
 void FAASM_IMPORT(__faasm_unlock_state_global)(const char* key);
+
+/* ---- State: what the original has not ---- */
+
+/* The version of a value in the global tier: it grows with every write, and is
+ * 0 where there is no value. */
+long long FAASM_IMPORT(__faasm_state_version)(const char* key);
+
+/* Sets the value in both tiers if it is at this version (0: if there is none).
+ * Returns its new version, or -1 where it is at another. */
+long long FAASM_IMPORT(__faasm_state_write_if)(const char* key,
+                                               const unsigned char* data,
+                                               long dataLen,
+                                               long long version);
+
+/* Pushes the value if it is at this version in the global tier. Returns its
+ * new version, 0 where nothing was written, or -1 where it is at another. */
+long long FAASM_IMPORT(__faasm_state_push_if)(const char* key,
+                                              long long version);
+
+/* Merges into the value where it lies, together with all others that do so at
+ * the same time; returns its new version. The kind is 0, 1, 2 for sums of
+ * int64_t, float, double; 3, 4, 5 for the larger number; 6, 7, 8 for the
+ * smaller one: then data holds numbers for the value's bytes from offset on,
+ * and with wanted, what they have become replaces them. Kind 9 adds members to
+ * a set: data and value are members in ascending order, each behind its length
+ * (uint32_t). */
+long long FAASM_IMPORT(__faasm_state_merge)(const char* key,
+                                            unsigned int kind,
+                                            long offset,
+                                            unsigned char* data,
+                                            long dataLen,
+                                            unsigned int wanted);
+
+/* Maps a part of the value, as __faasm_read_state_offset_ptr does. With access
+ * 0 the function only reads through the pointer, which costs less: what it
+ * writes all the same is not pushed. With access 1 it writes, too. */
+unsigned char* FAASM_IMPORT(__faasm_state_map)(const char* key,
+                                               long totalLen,
+                                               long offset,
+                                               long len,
+                                               unsigned int access);
+
+/* Waits until the value is at another version than this one, at most for so
+ * many milliseconds; with a negative number, for as long as the call lasts.
+ * Returns the version, 0 where there is no value, -1 where the time passed. */
+long long FAASM_IMPORT(__faasm_state_watch)(const char* key,
+                                            long long version,
+                                            int timeoutMs);
+
+/* Lists keys that begin with a prefix, in the order of their bytes, from the
+ * first on that comes after a key (of length 0: from the start). For each the
+ * buffer gets, without padding: uint64_t version, uint64_t size (both 0 where
+ * there is only a list), uint32_t elements of the list, uint32_t length of the
+ * key, the key. Returns the bytes written: 0 at the end, -1 where the next key
+ * has no room. */
+int FAASM_IMPORT(__faasm_state_list)(const char* prefix,
+                                     long prefixLen,
+                                     const char* after,
+                                     long afterLen,
+                                     unsigned char* buffer,
+                                     long bufferLen);
+
+/* Deletes value and list in both tiers. Returns whether there was one. */
+unsigned int FAASM_IMPORT(__faasm_state_delete)(const char* key);
+
+/* Adds an element to the key's list; returns its new length. */
+unsigned int FAASM_IMPORT(__faasm_state_append)(const char* key,
+                                                const unsigned char* data,
+                                                long dataLen);
+
+/* How many elements the key's list has. */
+unsigned int FAASM_IMPORT(__faasm_state_appended)(const char* key);
+
+/* Takes the first element out of the key's list: nobody else gets it. Waits for
+ * one as __faasm_state_watch does. Returns its length, -1 where there was none,
+ * -2 where it does not fit into the buffer and stays. */
+int FAASM_IMPORT(__faasm_state_take)(const char* key,
+                                     unsigned char* buffer,
+                                     long bufferLen,
+                                     int timeoutMs);
+
+/* Waits for the key's global lock, to read (mode 0, together with other
+ * readers) or to write (mode 1, alone), as __faasm_state_watch does. Returns 1
+ * where it was given. */
+unsigned int FAASM_IMPORT(__faasm_state_lock)(const char* key,
+                                              unsigned int mode,
+                                              int timeoutMs);
+void FAASM_IMPORT(__faasm_state_unlock)(const char* key);
+
+/* The fencing token of the global lock that this call holds: larger than that
+ * of any earlier holder; 0 where it holds none. */
+long long FAASM_IMPORT(__faasm_state_token)(const char* key);
+
+/* Bytes that the user's values take on this host. */
+long long FAASM_IMPORT(__faasm_state_resident)(void);
 
 /* ---- Libraries and memory ---- */
 

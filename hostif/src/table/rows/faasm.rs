@@ -87,11 +87,11 @@ functions!(FAASM_FUNCTIONS, FAASM, faasm::answer, {
     /// Gives it up.
     "__faasm_unlock_state_write" = state::unlock_state_write(key):
         (key: u32) -> (), State;
-    /// Not there yet: ends the call.
-    "__faasm_lock_state_global" = state::no_global_lock(key):
+    /// Waits for a key's global lock, alone among all hosts.
+    "__faasm_lock_state_global" = state::lock_state_global(key):
         (key: u32) -> (), State;
-    /// Not there yet: ends the call.
-    "__faasm_unlock_state_global" = state::no_global_lock(key):
+    /// Gives it up; what is dirty of a value that is kept `strong` is pushed first.
+    "__faasm_unlock_state_global" = state::unlock_state_global(key):
         (key: u32) -> (), State;
     /// Notes in the host's log that the guest asks for its stack.
     "__faasm_backtrace" = debug::backtrace(depth):

@@ -1,0 +1,158 @@
+//! Leases of calls: given, kept up, lost, given up. Time is the tier's and the keeper's: nothing here waits for longer
+//! than a lease of some milliseconds takes to end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::{GlobalTier, MemoryTier};
+
+const ONE: CallId = CallId(1);
+const TWO: CallId = CallId(2);
+const LONG: Duration = Duration::from_secs(3600);
+
+struct Bench {
+    tier: Arc<MemoryTier>,
+    locks: GlobalLocks,
+}
+
+fn bench(lease: Duration) -> Bench {
+    let tier = Arc::new(MemoryTier::default());
+    Bench { locks: host(&tier, lease), tier }
+}
+
+fn host(tier: &Arc<MemoryTier>, lease: Duration) -> GlobalLocks {
+    let tier = Arc::clone(tier) as Arc<dyn GlobalTier>;
+    GlobalLocks::new(tier, "tenant".into(), (lease, 2), Arc::default())
+}
+
+fn key(name: &str) -> Key {
+    Key::new(name.as_bytes()).unwrap()
+}
+
+fn done<T: std::fmt::Debug>(op: Op<T>) -> Result<T, StateError> {
+    op.try_take().expect("done at once").expect("not abandoned")
+}
+
+fn is_empty(locks: &GlobalLocks) -> bool {
+    locks.inner.table().calls.is_empty()
+}
+
+#[test]
+fn a_writer_is_alone_among_all_hosts_and_readers_are_together() {
+    let Bench { tier, locks } = bench(LONG);
+    let other = host(&tier, LONG);
+    done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap();
+    let reader = other.lock(&key("k"), ONE, Mode::Read);
+    let second = locks.lock(&key("k"), TWO, Mode::Read);
+    assert!(!reader.is_done() && !second.is_done());
+    assert_eq!(other.holding(&key("k"), ONE).unwrap(), None);
+    let first = locks.holding(&key("k"), ONE).unwrap().unwrap();
+    done(locks.unlock(&key("k"), ONE)).unwrap();
+    done(reader).unwrap();
+    done(second).unwrap();
+    let reads = other.holding(&key("k"), ONE).unwrap().unwrap();
+    assert_eq!(reads.mode, Mode::Read);
+    assert!(reads.token > first.token);
+}
+
+#[test]
+fn misuse_is_told_and_waits_for_nothing() {
+    let Bench { locks, .. } = bench(LONG);
+    done(locks.lock(&key("k"), ONE, Mode::Read)).unwrap();
+    let again = done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap_err();
+    let held = LockError::AlreadyHeld { held: Mode::Read };
+    assert!(matches!(again, StateError::Lock { source, .. } if source == held));
+    let waits = locks.lock(&key("k"), TWO, Mode::Write);
+    let again = done(locks.lock(&key("k"), TWO, Mode::Write)).unwrap_err();
+    assert!(matches!(again, StateError::Lock { source: LockError::AlreadyWaiting, .. }));
+    let not = done(locks.unlock(&key("other"), ONE)).unwrap_err();
+    assert!(matches!(not, StateError::Lock { source: LockError::NotHeld { .. }, .. }));
+    done(locks.lock(&key("l"), ONE, Mode::Read)).unwrap();
+    let many = done(locks.lock(&key("m"), ONE, Mode::Read)).unwrap_err();
+    assert!(matches!(many, StateError::Lock { source: LockError::TooMany { max: 2 }, .. }));
+    assert!(!waits.is_done());
+}
+
+#[test]
+fn the_end_of_a_call_gives_up_what_it_holds_and_waits_for() {
+    let Bench { tier, locks } = bench(LONG);
+    let other = host(&tier, LONG);
+    done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap();
+    let waits = locks.lock(&key("k"), TWO, Mode::Write);
+    let after = other.lock(&key("k"), TWO, Mode::Write);
+    locks.release_call(TWO);
+    assert!(waits.try_take().unwrap().is_err(), "abandoned");
+    locks.release_call(ONE);
+    done(after).unwrap();
+    assert!(is_empty(&locks));
+    done(other.unlock(&key("k"), TWO)).unwrap();
+    assert!(is_empty(&other));
+}
+
+#[test]
+fn who_gives_up_waiting_does_not_get_it() {
+    let Bench { locks, .. } = bench(LONG);
+    done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap();
+    drop(locks.lock(&key("k"), TWO, Mode::Write));
+    let again = locks.lock(&key("k"), TWO, Mode::Read);
+    assert!(!again.is_done(), "it may ask again");
+    drop(again);
+    done(locks.unlock(&key("k"), ONE)).unwrap();
+    assert_eq!(locks.holding(&key("k"), TWO).unwrap(), None);
+    done(locks.lock(&key("k"), CallId(3), Mode::Write)).unwrap();
+}
+
+#[test]
+fn a_lease_is_kept_up_for_longer_than_it_lasts() {
+    let Bench { tier, locks } = bench(Duration::from_millis(300));
+    done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap();
+    let first = locks.holding(&key("k"), ONE).unwrap().unwrap();
+    // The next in turn gets it only when the lease ends, so this waits for several leases.
+    let other = host(&tier, LONG);
+    let waits = other.lock(&key("k"), TWO, Mode::Write);
+    let mut renewals = 0;
+    let mut ends = Instant::now();
+    while renewals < 4 {
+        let held = match &locks.inner.table().calls[&ONE][&key("k")].state {
+            State::Held { ends, .. } => *ends,
+            State::Waiting { .. } | State::Lost => panic!("lost"),
+        };
+        renewals += usize::from(held > ends);
+        ends = held.max(ends);
+        std::thread::yield_now();
+    }
+    assert!(!waits.is_done());
+    assert_eq!(locks.holding(&key("k"), ONE).unwrap().unwrap().token, first.token);
+}
+
+#[test]
+fn a_lost_lock_is_told_once_at_the_next_thing_done() {
+    let Bench { tier, locks } = bench(LONG);
+    let at = locks.inner.address(&key("k"));
+    let lose = || {
+        let token = locks.holding(&key("k"), ONE).unwrap().unwrap().token;
+        done(tier.unlock(&at, token).map(|done| Ok(done.unwrap()))).unwrap();
+        let ticket = locks.inner.table().calls[&ONE][&key("k")].ticket;
+        locks.inner.renew(key("k"), ONE, ticket);
+    };
+    let is_lost = |error: StateError| matches!(error, StateError::LockLost { .. });
+    done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap();
+    lose();
+    assert!(is_lost(locks.holding(&key("k"), ONE).unwrap_err()));
+    assert_eq!(locks.holding(&key("k"), ONE).unwrap(), None, "once");
+
+    done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap();
+    lose();
+    assert!(is_lost(done(locks.unlock(&key("k"), ONE)).unwrap_err()));
+
+    done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap();
+    lose();
+    assert!(is_lost(done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap_err()));
+    done(locks.lock(&key("k"), ONE, Mode::Write)).unwrap();
+
+    // A lease that nobody could renew has ended by this host's clock, too.
+    let short = host(&Arc::default(), Duration::ZERO);
+    done(short.lock(&key("k"), ONE, Mode::Write)).unwrap();
+    assert!(is_lost(short.holding(&key("k"), ONE).unwrap_err()));
+}
