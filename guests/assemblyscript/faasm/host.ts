@@ -53,6 +53,8 @@ export declare function stateVersion(key: usize): i64;
 export declare function stateWriteIf(key: usize, data: usize, len: usize, version: i64): i64;
 @external("env", "__faasm_state_merge")
 export declare function stateMerge(key: usize, kind: u32, offset: usize, data: usize, len: usize, wanted: u32): i64;
+@external("env", "__faasm_state_map")
+export declare function stateMap(key: usize, total: usize, offset: usize, len: usize, access: u32): usize;
 @external("env", "__faasm_state_watch")
 export declare function stateWatch(key: usize, version: i64, timeout: i32): i64;
 @external("env", "__faasm_state_list")

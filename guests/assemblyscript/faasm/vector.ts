@@ -3,7 +3,7 @@
 // how they lie in state, so that every language has the same ones.
 
 import { zeroEnded } from "./call";
-import { flagStateOffsetDirty, pullState, pushState, pushStatePartial, readState, readStateOffsetPtr, readStatePtr } from "./host";
+import { flagStateOffsetDirty, pullState, pushState, pushStatePartial, readState, readStatePtr, stateMap } from "./host";
 
 /** The address of a key, which lives as long as the object that has it. */
 export function keyAddress(key: ArrayBuffer): usize {
@@ -27,7 +27,7 @@ function roundUp(n: usize, to: usize): usize {
   return ((n + to - 1) / to) * to;
 }
 
-/** Maps the elements from `begin` to `end` of an array of `length`; the address of the first. */
+/** Maps the elements from `begin` to `end` of an array of `length`, to be read; the address of the first. */
 export function mapPart<T>(key: string, length: i32, begin: i32, end: i32): usize {
   assert(begin >= 0 && begin < end && end <= length, "a part that is not in " + key);
   const total = <usize>length * sizeof<T>();
@@ -35,7 +35,7 @@ export function mapPart<T>(key: string, length: i32, begin: i32, end: i32): usiz
   const first = ((<usize>begin * sizeof<T>()) / piece) * piece;
   const last = min(roundUp(<usize>end * sizeof<T>(), piece), total);
   const name = zeroEnded(key);
-  return readStateOffsetPtr(keyAddress(name), total, first, last - first) + (<usize>begin * sizeof<T>() - first);
+  return stateMap(keyAddress(name), total, first, last - first, 0) + (<usize>begin * sizeof<T>() - first);
 }
 
 /** A vector whose owner knows what it writes: `push` sends all of it, `pushPart` a part. */

@@ -4,8 +4,7 @@
 
 #include <faasm/core.h>
 #include <faasm/ddo.h>
-
-#include "ddo_calls.h"
+#include <faasm/host_interface.h>
 
 /* The longest key, with its NUL. */
 #define KEY_ROOM 1025
@@ -50,7 +49,7 @@ static uint8_t* room_of(size_t len)
 
 static int64_t merged(const char* key, uint32_t kind, int64_t with)
 {
-    __faasm_state_merge(key, kind, 0, &with, sizeof with, 1);
+    __faasm_state_merge(key, kind, 0, (uint8_t*)&with, sizeof with, 1);
     return with;
 }
 
@@ -69,7 +68,7 @@ int64_t faasmIntGet(const char* key)
 
 void faasmIntSet(const char* key, int64_t value)
 {
-    while (__faasm_state_write_if(key, &value, sizeof value, __faasm_state_version(key)) < 0) {
+    while (__faasm_state_write_if(key, (const uint8_t*)&value, sizeof value, __faasm_state_version(key)) < 0) {
     }
 }
 
@@ -81,7 +80,7 @@ int faasmIntCompareAndSwap(const char* key, int64_t expected, int64_t desired)
         if (faasmIntGet(key) != expected) {
             return 0;
         }
-        if (__faasm_state_write_if(key, &desired, sizeof desired, version) >= 0) {
+        if (__faasm_state_write_if(key, (const uint8_t*)&desired, sizeof desired, version) >= 0) {
             return 1;
         }
     }
@@ -119,7 +118,7 @@ uint32_t faasmListAppend(const char* key, const void* data, size_t len)
     if (len > 0) {
         memcpy(element + 4, data, len);
     }
-    uint32_t n = __faasm_state_append(key, element, 4 + len);
+    uint32_t n = __faasm_state_append(key, element, (long)(4 + len));
     free(element);
     return n;
 }
@@ -167,7 +166,7 @@ struct FaasmBytes faasmListRead(const char* key, uint32_t end, uint32_t* n)
 
 uint32_t faasmQueuePush(const char* key, const void* data, size_t len)
 {
-    return __faasm_state_append(key, data, len);
+    return __faasm_state_append(key, data, (long)len);
 }
 
 uint32_t faasmQueueSize(const char* key)
@@ -180,7 +179,7 @@ int faasmQueuePop(const char* key, int timeout, struct FaasmBytes* element)
     size_t size = ROOM_FIRST;
     uint8_t* room = room_of(size);
     for (;;) {
-        int32_t len = __faasm_state_take(key, room, size, timeout);
+        int32_t len = __faasm_state_take(key, room, (long)size, timeout);
         if (len >= 0) {
             *element = (struct FaasmBytes){ room, (size_t)len };
             return 1;
@@ -255,7 +254,7 @@ int faasmDictSetIf(const char* key,
 {
     char room[KEY_ROOM];
     const char* entry = entry_key(room, key, name);
-    return entry != NULL && __faasm_state_write_if(entry, data, len, version) >= 0;
+    return entry != NULL && __faasm_state_write_if(entry, data, (long)len, version) >= 0;
 }
 
 int faasmDictSet(const char* key, const char* name, const void* data, size_t len)
@@ -265,7 +264,7 @@ int faasmDictSet(const char* key, const char* name, const void* data, size_t len
     if (entry == NULL) {
         return -1;
     }
-    while (__faasm_state_write_if(entry, data, len, __faasm_state_version(entry)) < 0) {
+    while (__faasm_state_write_if(entry, data, (long)len, __faasm_state_version(entry)) < 0) {
     }
     return 0;
 }
@@ -290,7 +289,7 @@ struct FaasmBytes faasmDictNames(const char* key, const char* after)
     names.data = room_of(size);
     /* Each: version and size (64 bits), length of the list and of the key (32). */
     do {
-        int32_t len = __faasm_state_list(prefix, skipped, last, after_len, listed, size);
+        int32_t len = __faasm_state_list(prefix, (long)skipped, last, (long)after_len, listed, (long)size);
         if (len <= 0) {
             break;
         }

@@ -26,8 +26,8 @@ size_t faasmArraySize(const char* key, size_t width);
 void* faasmArrayMap(const char* key, size_t width, size_t size);
 
 /* Maps the elements from `begin` to `end` (which is not one of them) of an array
- * that has `size`, and so fetches no more than the pieces that they lie in. NULL
- * where there are not so many. */
+ * that has `size`, to be read, and so fetches no more than the pieces that they
+ * lie in. NULL where there are not so many. */
 void* faasmArrayMapPart(const char* key,
                         size_t width,
                         size_t size,

@@ -49,7 +49,7 @@ impl Element for i64 {
 const PIECES: usize = 32;
 const PIECE_LEAST: usize = 64 << 10;
 
-/// Maps the pieces of an array that hold these elements; and which bytes of what is mapped they are.
+/// Maps, to be read, the pieces of an array that hold these elements; and which bytes of what is mapped they are.
 fn map_part<T: Element>(
     key: &str,
     len: usize,
@@ -62,7 +62,7 @@ fn map_part<T: Element>(
     let piece = (bytes / PIECES).next_multiple_of(PIECE_LEAST).max(PIECE_LEAST);
     let first = part.start * width / piece * piece;
     let last = (part.end * width).next_multiple_of(piece).min(bytes);
-    let state = State::open_part(key, bytes, first..last)?;
+    let state = State::open_to_read(key, bytes, first..last)?;
     Ok((state, part.start * width - first..part.end * width - first))
 }
 

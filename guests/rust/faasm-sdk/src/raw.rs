@@ -76,6 +76,13 @@ unsafe extern "C" {
         len: usize,
         wanted: u32,
     ) -> i64;
+    pub(crate) fn __faasm_state_map(
+        key: *const c_char,
+        total: usize,
+        offset: usize,
+        len: usize,
+        access: u32,
+    ) -> *mut u8;
     pub(crate) fn __faasm_state_watch(key: *const c_char, version: i64, timeout: i32) -> i64;
     pub(crate) fn __faasm_state_list(
         prefix: *const u8,
