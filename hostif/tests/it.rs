@@ -26,6 +26,7 @@ mod store;
 mod support;
 #[path = "it/threads.rs"]
 mod threads;
+#[path = "it/tiers.rs"]
 mod tiers;
 #[path = "it/wasi.rs"]
 mod wasi;

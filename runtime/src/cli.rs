@@ -23,6 +23,7 @@ mod run;
 mod run_threads;
 mod serve;
 mod snapshot;
+mod state;
 mod stubs;
 
 /// Runs WebAssembly functions that share state.
@@ -44,6 +45,7 @@ Examples:
   faasm upload demo/hello hello.py          make a function of a script
   faasm invoke demo/echo -d 'Hello'         call it
   faasm file put data.csv demo/data.csv     a file that demo's functions open as /data.csv
+  faasm state ls demo                       the values that demo's functions share
 
 Exit codes:
   0 success   1 the function failed   2 wrong usage or input   3 not found
@@ -70,6 +72,8 @@ enum Command {
     List(remote::List),
     /// Put, get, list and remove the files that a user's functions read.
     File(file::Options),
+    /// Get, set, list, watch and remove the values that a user's functions share.
+    State(state::Options),
     /// Remove a function from a server.
     #[command(visible_alias = "rm")]
     Remove(remote::Remove),
@@ -91,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Invoke(options) => remote::invoke(&options),
         Command::List(options) => remote::list(&options),
         Command::File(options) => file::file(&options),
+        Command::State(options) => state::state(&options),
         Command::Remove(options) => remote::remove(&options),
     };
     done.unwrap_or_else(|failure| failure.report())

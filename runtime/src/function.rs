@@ -84,6 +84,11 @@ impl Binder {
         Self { tier, files, network, origin, shared }
     }
 
+    /// All state on this host.
+    pub(crate) fn tier(&self) -> &LocalTier {
+        &self.tier
+    }
+
     /// A function whose Proto is made already, or will be at the first call.
     pub(crate) fn bind(
         &self,

@@ -8,6 +8,9 @@
 //! | `GET /v1/functions`, `GET /v1/namespaces`, `GET /v1/namespaces/{ns}/functions` | lists |
 //! | `PUT`, `GET`, `DELETE /v1/namespaces/{ns}/files/{path}` | a file that the namespace's functions read |
 //! | `GET`, `POST /v1/namespaces/{ns}/files` | lists them; puts those of a tar archive |
+//! | `GET`, `PUT`, `POST`, `DELETE /v1/namespaces/{ns}/state/{key}` | a value that the namespace's functions share, and its list |
+//! | `GET /v1/namespaces/{ns}/state` | lists the keys |
+//! | `GET`, `PUT /v1/namespaces/{ns}/state-rules` | how values are kept together |
 //! | `GET /healthz` | the process is alive; touches nothing |
 //! | `GET /readyz` | calls are taken |
 //! | `GET /version` | name and version |
@@ -42,6 +45,9 @@ mod functions;
 mod health;
 mod invoke;
 mod libraries;
+mod state;
+
+pub(crate) use state::encoded;
 
 /// Limits of what clients may send.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +58,8 @@ pub struct GatewayLimits {
     pub module_bytes: usize,
     /// Bytes of a shared file, or of an archive of them.
     pub file_bytes: usize,
+    /// Bytes of a state value that are sent or answered at once.
+    pub state_bytes: usize,
     /// How long a body may take to arrive.
     pub body_time: Duration,
     /// How long the head of a request may take to arrive, and how long a connection may be idle.
@@ -69,6 +77,7 @@ impl Default for GatewayLimits {
             input_bytes: 16 << 20,
             module_bytes: 64 << 20,
             file_bytes: 256 << 20,
+            state_bytes: 256 << 20,
             body_time: Duration::from_mins(1),
             head_time: Duration::from_secs(30),
             connections: 10_000,
@@ -117,6 +126,12 @@ fn router(gateway: Gateway) -> Router {
             "/v1/namespaces/{namespace}/files/{*path}",
             put(files::put).get(files::get).delete(files::remove),
         )
+        .route("/v1/namespaces/{namespace}/state", get(state::list))
+        .route(
+            "/v1/namespaces/{namespace}/state/{*key}",
+            put(state::put).get(state::get).post(state::append).delete(state::remove),
+        )
+        .route("/v1/namespaces/{namespace}/state-rules", get(state::rules).put(state::set_rules))
         .route("/v1/namespaces/{namespace}/libraries", get(libraries::list))
         .route("/v1/namespaces/{namespace}/libraries/{library}", library)
         .route("/healthz", get(health::alive))

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use faasm_hostif::{NetworkHost, NetworkReach};
 use faasm_sfi::pending::{Pending, pending};
+use faasm_state::{CallId, Namespace};
 use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
 
 use crate::call::{CallInfo, Entry, Finished};
@@ -30,6 +31,7 @@ use crate::manifest::Manifest;
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType};
 use crate::registry::{RECORD_FORMAT, Record, Registry, RegistryError};
+use crate::state_rules::{self, RuleBook, RulesError};
 use crate::suggest;
 
 /// Settings of a [`Host`]. The defaults are for a machine of one's own.
@@ -57,6 +59,8 @@ pub struct HostConfig {
     pub profiling: Profiling,
     /// How much a tenant's shared files may take.
     pub files: FileLimits,
+    /// How namespaces' state is kept together, where it is not as was said before.
+    pub state_rules: state_rules::All,
 }
 
 impl HostConfig {
@@ -75,6 +79,7 @@ impl HostConfig {
             sockets: 16_384,
             profiling: Profiling::None,
             files: FileLimits::default(),
+            state_rules: state_rules::All::new(),
         }
     }
 }
@@ -97,6 +102,9 @@ pub enum HostError {
     /// A function cannot be bound.
     #[error(transparent)]
     Function(#[from] BindError),
+    /// The rules of state cannot be taken.
+    #[error(transparent)]
+    StateRules(#[from] RulesError),
     /// The system gives no randomness, or no threads.
     #[error("the system gives no {what}")]
     System {
@@ -167,6 +175,7 @@ impl Problem for NotFound {
 pub struct Host {
     config: HostConfig,
     shared: Arc<Shared>,
+    rules: RuleBook,
     executors: Executors,
 }
 
@@ -197,10 +206,11 @@ impl Host {
             .reach(config.network);
         let directory = Directory::new(registry);
         let shared = Shared::new((threads, config.limits), directory, (forge, network), ids);
+        let rules = RuleBook::open(&config.data, config.state_rules.clone(), shared.binder.tier())?;
         shared.directory.load(&shared.binder)?;
         let executors = Executors::start(threads, &shared)
             .map_err(|source| HostError::System { what: "threads", source })?;
-        Ok(Arc::new(Self { config, shared, executors }))
+        Ok(Arc::new(Self { config, shared, rules, executors }))
     }
 
     /// Makes `wasm` the function `name`: checked, compiled, initialised, kept. Its manifest is empty.
@@ -330,6 +340,36 @@ impl Host {
     #[must_use]
     pub fn files(&self) -> &Arc<FileStore> {
         self.shared.forge.files()
+    }
+
+    /// A namespace's state.
+    #[must_use]
+    pub fn state(&self, namespace: &str) -> Namespace {
+        self.shared.binder.tier().namespace(namespace)
+    }
+
+    /// The rules of a namespace's state, as they are written.
+    #[must_use]
+    pub fn state_rules(&self, namespace: &str) -> Vec<state_rules::Written> {
+        self.rules.of(namespace)
+    }
+
+    /// Has these rules hold for a namespace's state from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`RulesError`]; those that held hold still then.
+    pub fn set_state_rules(
+        &self,
+        namespace: &str,
+        rules: Vec<state_rules::Written>,
+    ) -> Result<(), RulesError> {
+        self.rules.set(namespace, rules, self.shared.binder.tier())
+    }
+
+    /// A number that no call has: for locks that the host itself takes.
+    pub(crate) fn mint(&self) -> CallId {
+        CallId(self.shared.ids.mint().0)
     }
 
     /// Calls a function. `timeout` is at most the configured one.

@@ -31,6 +31,7 @@ pub mod problem;
 pub mod registry;
 pub mod size;
 pub mod snapshots;
+pub mod state_rules;
 pub mod suggest;
 mod threads;
 mod whole_file;

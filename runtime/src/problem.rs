@@ -115,6 +115,10 @@ problem_types! {
     NotFound = "not-found", 404, "There is nothing at this address", Tenant, Never;
     /// The path does not have this method.
     MethodNotAllowed = "method-not-allowed", 405, "This address does not take this method", Tenant, Never;
+    /// The value is at another version than the request is for.
+    VersionConflict = "version-conflict", 412, "The value is at another version", Tenant, Never;
+    /// The range asked for is not inside the value.
+    RangeNotSatisfiable = "range-not-satisfiable", 416, "The range is not inside the value", Tenant, Never;
     /// The client was too slow in sending.
     RequestTimeout = "request-timeout", 408, "The request did not arrive in time", Tenant, Later;
     /// The body is over the limit.
@@ -129,6 +133,12 @@ problem_types! {
     StackOverflow = "stack-overflow", 500, "The function's stack is exhausted", Guest, Never;
     /// An error of our own.
     Internal = "internal", 500, "The host failed", Host, Elsewhere;
+    /// Whether a write happened is not known.
+    OutcomeUnknown = "outcome-unknown", 502, "Nobody knows whether it happened", Peer, Never;
+    /// The global tier of state cannot be reached.
+    StateUnavailable = "state-unavailable", 503, "The store of the state cannot do it now", Peer, Later;
+    /// There is no room for more state.
+    StateFull = "state-full", 507, "There is no room for more state", Host, Later;
     /// More calls are waiting than may wait.
     Overloaded = "overloaded", 503, "The host has too much work", Host, Elsewhere;
     /// The host is shutting down.

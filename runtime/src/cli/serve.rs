@@ -21,7 +21,9 @@ use crate::duration;
 use crate::executors::ExecutorLimits;
 use crate::gateway::{self, GatewayLimits};
 use crate::host::{Host, HostConfig};
+use crate::problem::explain;
 use crate::size;
+use crate::state_rules;
 
 /// The exit code after a second interrupt (128 + SIGINT).
 const INTERRUPTED: i32 = 130;
@@ -60,6 +62,9 @@ pub(super) struct Options {
     /// also private networks, or also this host.
     #[arg(long, value_enum, default_value = "all")]
     net: Reach,
+    /// How namespaces' state is kept together: JSON, with a list of rules for each namespace.
+    #[arg(long, value_name = "FILE")]
+    state_rules: Option<PathBuf>,
     /// How long calls may go on after SIGINT or SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
@@ -77,7 +82,9 @@ enum Reach {
 
 pub(super) fn serve(options: &Options) -> Done {
     let data = options.data.clone().map_or_else(paths::data_folder, Ok)?;
+    let state_rules = rules(options)?;
     let config = HostConfig {
+        state_rules,
         threads: options.threads,
         memory_bytes: options.memory,
         timeout: options.timeout,
@@ -104,6 +111,16 @@ pub(super) fn serve(options: &Options) -> Done {
         .map_err(|error| Failure::internal(&error))?;
     let host = Host::start(config).map_err(|error| Failure::internal(&error))?;
     runtime.block_on(listen(options, host, limits))
+}
+
+/// What the file of rules says.
+fn rules(options: &Options) -> Result<state_rules::All, Failure> {
+    let Some(path) = &options.state_rules else { return Ok(state_rules::All::new()) };
+    match state_rules::read(path) {
+        Ok(Some(rules)) => Ok(rules),
+        Ok(None) => Err(Failure::usage(format!("there is no file {}", path.display()))),
+        Err(error) => Err(Failure::usage(explain(&error))),
+    }
 }
 
 async fn listen(options: &Options, host: Arc<Host>, limits: GatewayLimits) -> Done {

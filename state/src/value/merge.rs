@@ -174,9 +174,6 @@ impl Value {
         }
         self.put(run.start, &here)?;
         tracking.twin.update(run.start, answer);
-        if !tracking.is_known_dirty() {
-            tracking.forget_unmapped();
-        }
         self.charge(&mut tracking);
         Ok(in_step)
     }
@@ -253,6 +250,12 @@ impl InFlight {
     /// Fetches what others wrote, if anybody has.
     fn finish(self) -> Op<Pushed> {
         let pushed = self.pushed;
+        if let Ok(mut tracking) = self.value.writing() {
+            if !tracking.is_known_dirty() {
+                tracking.forget_unmapped();
+            }
+            self.value.charge(&mut tracking);
+        }
         if self.in_step {
             return Pending::ready(Ok(pushed));
         }

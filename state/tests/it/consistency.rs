@@ -274,7 +274,7 @@ fn sums_through_pointers_are_found_and_added() {
     let all = pushed(&tier, b"k").unwrap();
     let number = |at: usize| f64::from_le_bytes(all[at * 8..at * 8 + 8].try_into().unwrap());
     assert_eq!([0, 1, 700, 1000].map(number), [3.5, 0.0, 4.0, 0.25]);
-    assert_eq!(read(&two, len), all);
+    assert!(read(&two, len)[..all.len()] == all, "what the other added is here, too");
     // Flags are exact here, too.
     put(0, 5, 1.0);
     put(0, 6, 1.0);
@@ -296,7 +296,9 @@ fn the_largest_and_the_smallest_stay() {
         for (view, number) in views.iter().zip([9, -4]) {
             now(view.write(b"k", 8, 0, numbers(&[number])));
         }
-        views.iter().for_each(|view| drop(now(view.push(b"k", Extent::Dirty))));
+        for view in &views {
+            now(view.push(b"k", Extent::Dirty));
+        }
         assert_eq!(pushed(&tier, b"k").unwrap(), numbers(&[stays]), "{consistency}");
         assert_eq!(read(&views[1], 8), numbers(&[stays]), "{consistency}");
     }

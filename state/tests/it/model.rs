@@ -97,13 +97,17 @@ impl Plain {
     }
 
     fn ensure(&mut self, range: &Range<usize>, global: &Global) {
-        let missing: Vec<usize> = pages(range).filter(|page| !self.pulled[*page]).collect();
-        let global = global.as_deref().unwrap_or_default();
-        if !missing.is_empty() {
+        // Growth opens the last page, so that it may be missing again.
+        loop {
+            let missing: Vec<usize> = pages(range).filter(|page| !self.pulled[*page]).collect();
+            if missing.is_empty() {
+                return;
+            }
+            let global = global.as_deref().unwrap_or_default();
             self.grow(global.len());
+            missing.iter().for_each(|page| self.take(*page, global));
+            missing.iter().for_each(|page| self.pulled[*page] = true);
         }
-        missing.iter().for_each(|page| self.take(*page, global));
-        missing.iter().for_each(|page| self.pulled[*page] = true);
     }
 
     /// Takes the clean bytes of a page from the global value; it has zeroes past its end.
