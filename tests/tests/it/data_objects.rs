@@ -9,6 +9,7 @@ use faasm_runtime::call::Finished;
 use faasm_sfi::pending::Pending;
 
 use crate::host::{TestHost, end, name, root};
+use crate::languages::assert_checks;
 use reference::{Shape, learn};
 
 /// The function `data-objects` in each language.
@@ -67,6 +68,14 @@ fn what_one_language_writes_every_other_reads() {
             assert_eq!(host.text(reader, &format!("read {writer}")), SAID, "{writer} to {reader}");
         }
     }
+    host.assert_nobody_is_left();
+}
+
+/// In C, what is refused too.
+#[test]
+fn objects_in_c_keep_their_promises() {
+    let host = TestHost::having(&["ddo"]);
+    assert_checks(&host, "ddo", 7);
     host.assert_nobody_is_left();
 }
 
