@@ -60,6 +60,12 @@ struct Entry {
     state: State,
 }
 
+impl Entry {
+    fn waits(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+}
+
 enum State {
     Waiting { asked: GlobalOp<Token>, told: Completer<Result<(), StateError>> },
     Held { token: Token, ends: Instant, verified: bool },
@@ -117,7 +123,7 @@ impl GlobalLocks {
 
     /// Gives the lock up.
     pub(crate) fn unlock(&self, key: &Key, call: CallId) -> Op<()> {
-        let entry = self.inner.table().remove(key, call);
+        let entry = self.inner.table().remove_if(key, call, |entry| !entry.waits());
         let not_held = LockError::NotHeld { mode: Mode::Write };
         match entry {
             Some(Entry { state: State::Held { token, .. }, .. }) => {
@@ -166,6 +172,13 @@ impl GlobalLocks {
         if let Some(State::Held { token, verified, .. }) = entry.map(|entry| &mut entry.state) {
             *verified |= *token == under;
         }
+    }
+
+    /// Gives up waiting, if nobody waits any more: the tier need not give the lock.
+    pub(crate) fn stop_waiting(&self, key: &Key, call: CallId) {
+        let unwanted = |entry: &Entry| matches!(&entry.state, State::Waiting { told, .. } if !told.is_wanted());
+        let entry = self.inner.table().remove_if(key, call, unwanted);
+        drop(entry);
     }
 
     /// Takes the entry out, if it is of this token.
@@ -295,6 +308,16 @@ impl Inner {
 impl Table {
     fn entry(&mut self, key: &Key, call: CallId, ticket: Ticket) -> Option<&mut Entry> {
         self.calls.get_mut(&call)?.get_mut(key).filter(|entry| entry.ticket == ticket)
+    }
+
+    fn remove_if(
+        &mut self,
+        key: &Key,
+        call: CallId,
+        which: impl Fn(&Entry) -> bool,
+    ) -> Option<Entry> {
+        self.calls.get(&call)?.get(key).filter(|entry| which(entry))?;
+        self.remove(key, call)
     }
 
     fn remove(&mut self, key: &Key, call: CallId) -> Option<Entry> {

@@ -15,8 +15,12 @@
 //! | [`Value::push`] | only when dirty; sends all that is known here of the value; clears the marks |
 //! | [`Value::push_partial`] | sends the dirty bytes; then fetches again what others pushed in between |
 //! | [`Value::push_masked`] | the same with the bytes that are not zero in a mask, another value, which is zeroed |
+//! | [`Value::map`], [`Value::map_unwatched`] | pages for a guest's memory; what is written through the former is found at a push |
 //! | [`Namespace::append`] and its kin | a list beside the value, in the global tier alone |
 //! | [`Namespace::delete`] | global, then local |
+//!
+//! All of these are `eventual`. What a call does goes through its [`View`], which adds what the rule for the key wants
+//! ([`Consistency`]) and what the call's global locks mean for its writes.
 //!
 //! Copying calls are atomic against one another, per value. Access through pointers is not locked, by design.
 //! Locks that guests ask for ([`Namespace::lock`]) hold off only others who ask for them.

@@ -41,6 +41,9 @@ pub use push::Pushed;
 /// What an operation on state gives, now or later.
 pub type Op<T> = Pending<Result<T, StateError>>;
 
+/// How often what was fetched may have to make room for others before it was used, until that is an error.
+const TRIES: u32 = 16;
+
 /// A handle to a value; a clone is another handle to the same value.
 ///
 /// A handle to a value that has been deleted answers [`StateError::Gone`].
@@ -138,8 +141,12 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// [`StateError::OutOfBounds`], [`StateError::Gone`], [`StateError::Global`].
+    /// As of [`Value::ensure`].
     pub fn read(&self, offset: usize, len: usize) -> Op<Vec<u8>> {
+        self.read_within(TRIES, offset, len)
+    }
+
+    fn read_within(&self, tries: u32, offset: usize, len: usize) -> Op<Vec<u8>> {
         let value = self.clone();
         self.ensure(offset, len).then(move |ensured| {
             if let Err(error) = ensured {
@@ -148,7 +155,8 @@ impl Value {
             match value.read_if_here(offset, len) {
                 Ok(Some(bytes)) => Pending::ready(Ok(bytes)),
                 // It had to make room for others in between.
-                Ok(None) => value.read(offset, len),
+                Ok(None) if tries > 0 => value.read_within(tries - 1, offset, len),
+                Ok(None) => Pending::ready(Err(value.has_no_room(len))),
                 Err(error) => Pending::ready(Err(error)),
             }
         })
@@ -208,6 +216,7 @@ impl Value {
         let mut tracking = self.writing()?;
         let range = self.check(&tracking, offset, len)?;
         tracking.flag(range);
+        self.charge(&mut tracking);
         Ok(())
     }
 

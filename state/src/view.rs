@@ -110,6 +110,12 @@ impl View {
         self.namespace.lock_global(key, self.call, mode)
     }
 
+    /// Leaves the queue for the global lock of this key, after a wait for it was dropped. Without this the call leaves it
+    /// when its turn comes, or when it ends.
+    pub fn stop_waiting(&self, key: &[u8]) {
+        self.namespace.stop_waiting(key, self.call);
+    }
+
     /// Gives the global lock of this key up. What is dirty of a `strong` value is pushed first, if it is the write lock.
     ///
     /// # Errors

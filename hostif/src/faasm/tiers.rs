@@ -220,7 +220,10 @@ pub(crate) fn lock(
     let asked = view.lock_global(&key, mode);
     match guest.wait(asked, deadline(timeout)) {
         Ok(given) => Ok(given.map(|()| 1)?),
-        Err(Unfinished::Deadline) => Ok(0),
+        Err(Unfinished::Deadline) => {
+            view.stop_waiting(&key);
+            Ok(0)
+        }
         Err(unfinished) => Err(unfinished.into()),
     }
 }

@@ -206,6 +206,8 @@ pub(crate) fn with_state(namespace: &Namespace) -> Host {
 #[derive(Default)]
 pub(crate) struct FakeCalls {
     pub(crate) begun: Mutex<Vec<(CallId, Target, Vec<u8>)>>,
+    /// What each was told that its chain has pushed.
+    pub(crate) stamps: Mutex<Vec<Stamps>>,
     /// Calls whose outcome the test gives.
     pub(crate) open: Mutex<HashMap<CallId, Completer<ChainedOutcome>>>,
     waits: Mutex<HashMap<CallId, Pending<ChainedOutcome>>>,
@@ -233,6 +235,7 @@ impl Calls for FakeCalls {
         {
             return Err(ChainError::UnknownFunction { name: name.clone() });
         }
+        self.stamps.lock().unwrap().push(stamps.clone());
         let mut begun = self.begun.lock().unwrap();
         let id = CallId(1000 + begun.len() as u64);
         let wait = match &target {

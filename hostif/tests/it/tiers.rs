@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use faasm_state::{CallId, GlobalTier, LocalTier, MemoryTier, Mode, Namespace, Rule, Rules};
+use faasm_hostif::{ChainedOutcome, HostBuilder};
+use faasm_state::{
+    CallId, GlobalTier, LocalTier, MemoryTier, Mode, Namespace, Rule, Rules, Stamps,
+};
 use faasm_vm::Val;
 
-use crate::support::{Bench, Guest, with_state};
+use crate::support::{Bench, FakeCalls, Guest, with_state};
 
 /// Each export passes its arguments on. The key "k" lies at 0, "q" at 8; bytes to write lie at 64.
 const GUEST: &str = r#"(module
@@ -29,6 +32,8 @@ const GUEST: &str = r#"(module
   (import "env" "__faasm_state_unlock" (func $unlock (param i32)))
   (import "env" "__faasm_state_token" (func $token (param i32) (result i64)))
   (import "env" "__faasm_state_resident" (func $resident (result i64)))
+  (import "env" "__faasm_chain_name" (func $chain (param i32 i32 i32) (result i32)))
+  (import "env" "__faasm_await_call" (func $await (param i32) (result i32)))
   (memory (export "memory") 1)
   (data (i32.const 0) "k\00")
   (data (i32.const 8) "q\00")
@@ -39,6 +44,7 @@ const GUEST: &str = r#"(module
   (export "merge" (func $merge)) (export "map" (func $map)) (export "watch" (func $watch))
   (export "list" (func $list)) (export "delete" (func $delete)) (export "append" (func $append))
   (export "appended" (func $appended)) (export "take" (func $take)) (export "lock" (func $lock))
+  (export "chain" (func $chain)) (export "await" (func $await))
   (export "unlock" (func $unlock)) (export "token" (func $token)) (export "resident" (func $resident))
   (func (export "long") (param i32) (result i64) (i64.load (local.get 0)))
   (func (export "put") (param i32 i64) (i64.store (local.get 0) (local.get 1)))
@@ -252,4 +258,47 @@ fn a_strong_value_is_refused_without_its_lock() {
     assert_eq!(two.give("read", args![KEY, 200, 8]), 0);
     one.give("unlock_global", args![KEY]);
     assert_eq!(two.give("read", args![KEY, 200, 8]), 4);
+}
+
+#[test]
+fn what_a_chain_has_pushed_goes_with_its_calls_and_comes_back() {
+    let [near, far] = hosts();
+    for host in [&near, &far] {
+        let consistency = "session".parse().unwrap();
+        host.set_rules(Rules::new(vec![Rule { consistency, ..Rule::default() }]).unwrap());
+    }
+    let (bench, calls) = (Bench::new(), Arc::new(FakeCalls::default()));
+    let host = HostBuilder::new().state(near).calls(Arc::clone(&calls) as _).build().unwrap();
+    let mut parent = bench.guest(&host, b"", GUEST);
+    let mut elsewhere = bench.guest(&with_state(&far), b"", GUEST);
+    let push = |guest: &mut Guest, from: u32| {
+        guest.give("write", args![KEY, from, 8]);
+        guest.give("push", args![KEY]);
+    };
+    let read = |guest: &mut Guest| {
+        guest.give("read", args![KEY, 200, 8]);
+        guest.give("long", args![200]).to_le_bytes()
+    };
+    push(&mut parent, 64);
+    assert_eq!(read(&mut elsewhere), *b"01234567");
+    push(&mut parent, 72);
+    assert_eq!(read(&mut elsewhere), *b"01234567", "it has not heard of it");
+    // A call "open", whose name is at 256.
+    parent.give("put", args![256, i64::from_le_bytes(*b"open\0\0\0\0")]);
+    let call = parent.give("chain", args![256, 0, 0]);
+    let stamps = calls.stamps.lock().unwrap()[0].clone();
+    let mut child = bench.guest(&with_state(&far), b"", GUEST);
+    let told = std::mem::replace(
+        child.store.data_mut(),
+        with_state(&far).call(CallId(77), Vec::new()).with_stamps(Some(stamps)),
+    );
+    drop(told);
+    assert_eq!(read(&mut child), *b"89abcdef");
+    push(&mut child, 64);
+    assert_eq!(read(&mut parent), *b"89abcdef");
+    let stamps = child.store.data_mut().take_stamps().unwrap();
+    calls.end_all(&ChainedOutcome { stamps, ..ChainedOutcome::default() });
+    parent.give("await", &[Val::I32(i32::try_from(call).unwrap())]);
+    assert_eq!(read(&mut parent), *b"01234567");
+    assert!(Stamps::default().is_empty());
 }

@@ -284,7 +284,7 @@ fn watch(options: &Watch) -> Done {
     let begun = std::time::Instant::now();
     let mut seen = match options.from {
         Some(version) => version,
-        None => present(&options.server, &path)?,
+        None => present(&options.target, &options.server)?,
     };
     loop {
         let left = options.timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
@@ -306,11 +306,15 @@ fn watch(options: &Watch) -> Done {
     }
 }
 
-/// The version that a value has now: what a watch for a version that none has answers at once.
-fn present(server: &Server, path: &str) -> Result<u64, Failure> {
-    let asked = format!("{path}?watch={}&timeout=1ms", u64::MAX);
-    let answer = json(&server.send(Method::GET, &asked, HeaderMap::new(), Vec::new())?)?;
-    Ok(answer["version"].as_u64().unwrap_or_default())
+/// The version that a value has now; 0 if there is none.
+fn present(target: &Target, server: &Server) -> Result<u64, Failure> {
+    let key = crate::gateway::encoded(target.key.as_bytes());
+    // The first key that begins with this one is itself, if it is there.
+    let asked = format!("{}?limit=1&prefix={key}", target.keys());
+    let page = json(&server.send(Method::GET, &asked, HeaderMap::new(), Vec::new())?)?;
+    let first = &page["keys"][0];
+    let version = first["version"].as_u64().filter(|_| first["path"].as_str() == Some(&key));
+    Ok(version.unwrap_or_default())
 }
 
 fn append(options: &Append) -> Done {

@@ -97,8 +97,14 @@ fn who_gives_up_waiting_does_not_get_it() {
     drop(locks.lock(&key("k"), TWO, Mode::Write));
     let again = locks.lock(&key("k"), TWO, Mode::Read);
     assert!(!again.is_done(), "it may ask again");
+    let behind = locks.lock(&key("k"), CallId(4), Mode::Read);
     drop(again);
+    locks.stop_waiting(&key("k"), TWO);
+    let not = done(locks.unlock(&key("k"), CallId(4))).unwrap_err();
+    assert!(matches!(not, StateError::Lock { source: LockError::NotHeld { .. }, .. }));
     done(locks.unlock(&key("k"), ONE)).unwrap();
+    done(behind).unwrap();
+    done(locks.unlock(&key("k"), CallId(4))).unwrap();
     assert_eq!(locks.holding(&key("k"), TWO).unwrap(), None);
     done(locks.lock(&key("k"), CallId(3), Mode::Write)).unwrap();
 }

@@ -59,6 +59,13 @@ impl Namespace {
         }
     }
 
+    /// Leaves the queue for the global lock of this key, after a wait for it was dropped.
+    pub(crate) fn stop_waiting(&self, key: &[u8], call: CallId) {
+        if let Ok(key) = Key::new(key) {
+            self.inner.global_locks.stop_waiting(&key, call);
+        }
+    }
+
     /// Gives up all locks that `call` holds or waits for. The runtime calls this at the end of every call, however it
     /// ended.
     pub fn release_call(&self, call: CallId) {

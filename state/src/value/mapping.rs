@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use faasm_sfi::pending::Pending;
 use faasm_sfi::shared::SharedRegion;
 
-use super::{Op, Value};
+use super::{Op, TRIES, Value};
 use crate::StateError;
 
 /// Which pages of which region to map, and where in them the bytes lie that were asked for.
@@ -33,7 +33,7 @@ impl Value {
     ///
     /// [`StateError::NothingToMap`] for no bytes; else as of [`Value::ensure`].
     pub fn map(&self, offset: usize, len: usize) -> Op<Mapping> {
-        self.map_as(offset, len, true)
+        self.map_as(TRIES, (offset, len), true)
     }
 
     /// The same, for those who only read, or who flag all that they write: nothing is copied, and writes through the
@@ -43,10 +43,10 @@ impl Value {
     ///
     /// As of [`Value::map`].
     pub fn map_unwatched(&self, offset: usize, len: usize) -> Op<Mapping> {
-        self.map_as(offset, len, false)
+        self.map_as(TRIES, (offset, len), false)
     }
 
-    fn map_as(&self, offset: usize, len: usize, watched: bool) -> Op<Mapping> {
+    fn map_as(&self, tries: u32, (offset, len): (usize, usize), watched: bool) -> Op<Mapping> {
         let value = self.clone();
         self.ensure(offset, len).then(move |ensured| {
             if let Err(error) = ensured {
@@ -55,7 +55,8 @@ impl Value {
             match value.mapping(offset, len, watched) {
                 Ok(Some(mapping)) => Pending::ready(Ok(mapping)),
                 // It had to make room for others in between.
-                Ok(None) => value.map_as(offset, len, watched),
+                Ok(None) if tries > 0 => value.map_as(tries - 1, (offset, len), watched),
+                Ok(None) => Pending::ready(Err(value.has_no_room(len))),
                 Err(error) => Pending::ready(Err(error)),
             }
         })

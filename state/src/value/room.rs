@@ -35,6 +35,12 @@ impl Value {
         room.map_err(|max| StateError::OverBudget { key: self.key().clone(), asked, max })
     }
 
+    /// What was fetched had to make room for others again and again.
+    pub(super) fn has_no_room(&self, asked: usize) -> StateError {
+        let max = self.inner.budget.usage().max;
+        StateError::OverBudget { key: self.key().clone(), asked, max }
+    }
+
     /// Tells the budget what the value holds.
     pub(super) fn charge(&self, tracking: &mut Tracking) {
         let now = tracking.held_bytes();

@@ -5,6 +5,8 @@ use faasm_state::{
     PointerWrites, Rule, Rules, Stamps, StateError, Version, View, Wait,
 };
 
+use proptest::prelude::*;
+
 use crate::support::{PAGE, now, outcome, pushed, two_hosts};
 
 const ONE: CallId = CallId(1);
@@ -453,4 +455,91 @@ fn a_rule_can_say_that_pointers_are_flagged() {
     now(one.flag(b"k", 100, 0, 7));
     now(one.push(b"k", Extent::Dirty));
     assert_eq!(pushed(&tier, b"k").unwrap()[..7], *b"flagged");
+}
+
+/// What a host does with a value of sums.
+#[derive(Clone, Debug)]
+enum Act {
+    Add(usize, i64),
+    AddThroughPointer(usize, i64),
+    Push,
+    /// A push of which the tier refuses the first change, or the second.
+    Refused(usize),
+    Pull,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let at = prop_oneof![0..8_usize, 508..516_usize, 0..1200_usize];
+    prop_oneof![
+        3 => (at.clone(), -9..9_i64).prop_map(|(at, number)| Act::Add(at, number)),
+        3 => (at, -9..9_i64).prop_map(|(at, number)| Act::AddThroughPointer(at, number)),
+        3 => Just(Act::Push),
+        1 => (0..2_usize).prop_map(Act::Refused),
+        1 => Just(Act::Pull),
+    ]
+}
+
+/// How many numbers the value has, and its bytes.
+const MANY: usize = 1200;
+const LEN: usize = MANY * 8;
+
+fn number_at(bytes: &[u8], at: usize) -> i64 {
+    i64::from_le_bytes(bytes[at * 8..at * 8 + 8].try_into().unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_hosts_add_and_however_they_push_is_in_the_sum(
+        acts in prop::collection::vec((any::<bool>(), act()), 1..40),
+    ) {
+        let (tier, host, other) = two_hosts();
+        for host in [&host, &other] {
+            keep(host, "merge(sum i64)");
+        }
+        let views = [call(&host, ONE), call(&other, TWO)];
+        let mappings: Vec<_> =
+            views.iter().map(|view| now(view.map(b"k", LEN, (0, LEN), Access::Write))).collect();
+        let mut sums = vec![0; MANY];
+        for (first, act) in acts {
+            let (view, mapping) = (&views[usize::from(first)], &mappings[usize::from(first)]);
+            match act {
+                Act::Add(at, number) => {
+                    let there = number_at(&now(view.read(b"k", LEN, at * 8, 8)), 0);
+                    now(view.write(b"k", LEN, at * 8, numbers(&[there + number])));
+                    sums[at] += number;
+                }
+                Act::AddThroughPointer(at, number) => {
+                    let there = number_at(&mapping.region().read_vec(at * 8, 8).unwrap(), 0);
+                    mapping.region().write(at * 8, &numbers(&[there + number])).unwrap();
+                    sums[at] += number;
+                }
+                Act::Push => {
+                    outcome(view.push(b"k", Extent::Dirty)).unwrap();
+                }
+                Act::Refused(after) => {
+                    tier.refuse_after(after);
+                    let _ = outcome(view.push(b"k", Extent::Dirty));
+                    tier.refuse_nothing();
+                }
+                Act::Pull => {
+                    now(view.pull(b"k", LEN));
+                }
+            }
+        }
+        for view in &views {
+            outcome(view.push(b"k", Extent::Dirty)).unwrap();
+        }
+        let there = pushed(&tier, b"k").unwrap_or_default();
+        for (at, sum) in sums.iter().enumerate() {
+            let number = if at * 8 < there.len() { number_at(&there, at) } else { 0 };
+            prop_assert_eq!(number, *sum, "number {}", at);
+        }
+        for view in &views {
+            now(view.pull(b"k", LEN));
+            let here = now(view.read(b"k", LEN, 0, LEN));
+            prop_assert!((0..MANY).all(|at| number_at(&here, at) == sums[at]));
+        }
+    }
 }

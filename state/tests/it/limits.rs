@@ -131,3 +131,76 @@ fn a_host_without_room_says_so() {
     value.set(&[1; 5_000]).unwrap();
     assert!(now(value.push()).version.is_some());
 }
+
+#[test]
+fn clean_bytes_make_room_and_dirty_and_mapped_ones_stay() {
+    let tier: Arc<dyn GlobalTier> = Arc::new(MemoryTier::default());
+    let host = LocalTier::new(tier, Limits { max_bytes: 4 * PAGE, ..limits() }).namespace("t");
+    let fill = |key: &[u8], byte: u8| -> Result<_, StateError> {
+        let value = host.value(key, 0)?;
+        value.set(&[byte; 3 * PAGE])?;
+        Ok(value)
+    };
+    let one = fill(b"one", 1).unwrap();
+    assert_eq!(host.usage().held, 3 * PAGE);
+    let refused = fill(b"two", 2).unwrap_err();
+    assert!(matches!(refused, StateError::OverBudget { asked, .. } if asked == 3 * PAGE));
+    assert_eq!((refused.blame(), refused.retry()), (Blame::Tenant, Retry::Later));
+    now(one.push());
+    let two = fill(b"two", 2).unwrap();
+    let usage = host.usage();
+    assert_eq!((usage.held, usage.evicted, usage.refused), (4 * PAGE, 2 * PAGE as u64, 1));
+    // What was given up is fetched again, once the other is clean.
+    assert!(outcome(one.read(0, 3 * PAGE)).is_err());
+    now(two.push());
+    assert_eq!(now(one.read(0, 3 * PAGE)), [1; 3 * PAGE]);
+    assert_eq!(now(two.read(PAGE, PAGE)), [2; PAGE]);
+    assert!(host.usage().held <= 4 * PAGE);
+    // What is mapped stays, and the same memory is there for others.
+    let mapping = now(two.map_unwatched(0, 2 * PAGE));
+    now(one.read(0, PAGE));
+    mapping.region().write(0, b"through the pointer").unwrap();
+    assert!(outcome(one.read(0, 3 * PAGE)).is_err());
+    assert_eq!(now(two.read(0, 7)), b"through");
+    drop(mapping);
+    two.flag_dirty(0, 19).unwrap();
+    assert_eq!(now(one.read(0, 2 * PAGE)), [1; 2 * PAGE]);
+    assert_eq!(now(two.read(0, 7)), b"through", "it is dirty");
+    drop((one, two));
+    now(host.delete(b"one"));
+    now(host.delete(b"two"));
+    assert_eq!(host.usage().held, 0);
+}
+
+#[test]
+fn readers_that_race_with_eviction_read_what_was_pushed() {
+    let tier: Arc<dyn GlobalTier> = Arc::new(MemoryTier::default());
+    let host = LocalTier::new(tier, Limits { max_bytes: 6 * PAGE, ..limits() }).namespace("t");
+    let values: Vec<_> = (1..=3_u8)
+        .map(|byte| {
+            let value = host.value(&[byte], 0).unwrap();
+            value.set(&[byte; 2 * PAGE]).unwrap();
+            now(value.push());
+            (byte, value)
+        })
+        .collect();
+    // Three values of two pages each do not fit once more, so that readers take pages from one another.
+    let fourth = host.value(b"4", 0).unwrap();
+    fourth.set(&[4; 2 * PAGE]).unwrap();
+    std::thread::scope(|scope| {
+        for (byte, value) in &values {
+            scope.spawn(move || {
+                for _ in 0..300 {
+                    match value.read(0, 2 * PAGE).block(None).unwrap() {
+                        Ok(bytes) => assert!(bytes.iter().all(|there| there == byte)),
+                        Err(error) => {
+                            assert!(matches!(error, StateError::OverBudget { .. }), "{error}")
+                        }
+                    }
+                }
+            });
+        }
+    });
+    assert!(host.usage().evicted > 0);
+    assert_eq!(now(fourth.read(0, 2 * PAGE)), [4; 2 * PAGE]);
+}

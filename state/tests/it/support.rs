@@ -78,6 +78,11 @@ impl TestTier {
         self.plan.lock().unwrap().refuse = after + 1;
     }
 
+    /// Refuses nothing that has not been refused yet.
+    pub(crate) fn refuse_nothing(&self) {
+        self.plan.lock().unwrap().refuse = 0;
+    }
+
     /// What was asked since this was last called.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.plan.lock().unwrap().seen)

@@ -18,7 +18,7 @@ const LANGUAGES: [&str; 3] = ["c", "rust", "assemblyscript"];
 /// What each says of the objects that each has made.
 const SAID: &str = "\
 i32 100 323350
-i64 10 -49478023255040
+i64 10 -49478023249920
 f32 7 21
 f64 50000 1249975000
 matrix 3 5: 1 11 21 2 12 22 3 13 23

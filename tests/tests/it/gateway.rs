@@ -26,7 +26,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(limits: GatewayLimits, host: TestHost) -> Self {
+    pub(crate) fn start(limits: GatewayLimits, host: TestHost) -> Self {
         let (address, listening) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = std::sync::Arc::clone(&host.host);
@@ -45,11 +45,16 @@ impl Server {
         Self { client, address, host, stop: Some(stop), thread: Some(thread) }
     }
 
-    fn send(&self, method: Method, path: &str, body: &[u8]) -> Result<Answer, Box<Reported>> {
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Answer, Box<Reported>> {
         self.send_with(method, path, &[], body)
     }
 
-    fn send_with(
+    pub(crate) fn send_with(
         &self,
         method: Method,
         path: &str,

@@ -15,6 +15,7 @@ mod network;
 mod process;
 mod scripts;
 mod snapshots;
+mod state;
 mod stress;
 mod threads;
 mod tools;

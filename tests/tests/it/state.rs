@@ -1,0 +1,242 @@
+//! State from outside: over HTTP and on the command line, and as functions then find it.
+
+use faasm_runtime::client::{Answer, Reported};
+use faasm_runtime::gateway::GatewayLimits;
+use faasm_runtime::problem::ProblemType;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::gateway::Server;
+use crate::host::TestHost;
+use crate::process::{Serve, code, text};
+
+/// Reads the value `k` with its input's first byte 0, adds 1 to the sum at `n` with 1.
+const USER: &str = r#"(module
+  (import "env" "__faasm_read_input" (func $input (param i32 i32) (result i32)))
+  (import "env" "__faasm_write_output" (func $output (param i32 i32)))
+  (import "env" "__faasm_read_state" (func $read (param i32 i32 i32) (result i32)))
+  (import "env" "__faasm_pull_state" (func $pull (param i32 i32)))
+  (import "env" "__faasm_read_state_offset" (func $part (param i32 i32 i32 i32 i32)))
+  (import "env" "__faasm_write_state_offset" (func $write (param i32 i32 i32 i32 i32)))
+  (import "env" "__faasm_push_state" (func $push (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "k\00")
+  (data (i32.const 8) "n\00")
+  (func (export "main") (result i32)
+    (drop (call $input (i32.const 16) (i32.const 1)))
+    (if (i32.eqz (i32.load8_u (i32.const 16))) (then
+      (call $pull (i32.const 0) (i32.const 0))
+      (call $output (i32.const 64) (call $read (i32.const 0) (i32.const 64) (i32.const 1024))))
+    (else
+      (call $part (i32.const 8) (i32.const 8) (i32.const 0) (i32.const 24) (i32.const 8))
+      (i64.store (i32.const 24) (i64.add (i64.load (i32.const 24)) (i64.const 1)))
+      (call $write (i32.const 8) (i32.const 8) (i32.const 0) (i32.const 24) (i32.const 8))
+      (call $push (i32.const 8))))
+    (i32.const 0)))"#;
+
+const KEYS: &str = "/v1/namespaces/demo/state";
+
+struct State(Server);
+
+impl State {
+    fn start() -> Self {
+        let host = TestHost::start();
+        host.upload_wat("user", USER);
+        Self(Server::start(GatewayLimits::default(), host))
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        key: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, Box<Reported>> {
+        self.0.send_with(method, &format!("{KEYS}/{key}"), headers, body)
+    }
+
+    fn json(&self, method: Method, path: &str, body: &[u8]) -> Value {
+        let answer = self.0.send(method, path, body).unwrap();
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    fn put(&self, key: &str, body: &[u8]) -> u64 {
+        let answer = self.send(Method::PUT, key, &[], body).unwrap();
+        serde_json::from_slice::<Value>(&answer.body).unwrap()["version"].as_u64().unwrap()
+    }
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    answer.headers[name].to_str().unwrap()
+}
+
+fn kind(reported: Result<Answer, Box<Reported>>) -> ProblemType {
+    reported.unwrap_err().kind.unwrap()
+}
+
+#[test]
+fn values_are_put_got_by_ranges_and_deleted() {
+    let state = State::start();
+    assert_eq!(kind(state.send(Method::GET, "k", &[], b"")), ProblemType::NotFound);
+    let made = state.send(Method::PUT, "k", &[], b"0123456789").unwrap();
+    assert_eq!(made.status, 201);
+    let tag = header(&made, "etag").to_owned();
+    let whole = state.send(Method::GET, "k", &[], b"").unwrap();
+    assert_eq!((whole.status, &whole.body[..]), (200, &b"0123456789"[..]));
+    assert_eq!((header(&whole, "etag"), header(&whole, "faas-state-size")), (&*tag, "10"));
+    let same = state.send(Method::GET, "k", &[("if-none-match", &tag)], b"").unwrap();
+    assert_eq!((same.status, same.body.len()), (304, 0));
+    for (range, bytes, said) in [
+        ("bytes=2-4", &b"234"[..], "bytes 2-4/10"),
+        ("bytes=8-99", b"89", "bytes 8-9/10"),
+        ("bytes=-1", b"9", "bytes 9-9/10"),
+    ] {
+        let part = state.send(Method::GET, "k", &[("range", range)], b"").unwrap();
+        assert_eq!((part.status, &part.body[..]), (206, bytes), "{range}");
+        assert_eq!(header(&part, "content-range"), said);
+    }
+    let out = state.send(Method::GET, "k", &[("range", "bytes=10-")], b"");
+    assert_eq!(kind(out), ProblemType::RangeNotSatisfiable);
+    let bad = state.send(Method::GET, "k", &[("range", "lines=1-2")], b"");
+    assert_eq!(kind(bad), ProblemType::InvalidRequest);
+    // A function finds it, and what it has here follows what is put.
+    assert_eq!(state.0.invoke("user", &[0]).unwrap().body, &b"0123456789"[..]);
+    assert_eq!(state.send(Method::PUT, "k", &[], b"new").unwrap().status, 200);
+    assert_eq!(state.0.invoke("user", &[0]).unwrap().body, &b"new"[..]);
+    assert_eq!(state.send(Method::DELETE, "k", &[], b"").unwrap().status, 204);
+    assert_eq!(kind(state.send(Method::DELETE, "k", &[], b"")), ProblemType::NotFound);
+    assert_eq!(state.0.invoke("user", &[0]).unwrap().body, &b""[..]);
+}
+
+#[test]
+fn conditions_are_on_versions() {
+    let state = State::start();
+    let none = [("if-none-match", "*")];
+    let first = state.send(Method::PUT, "k", &none, b"1").unwrap();
+    let tag = header(&first, "etag").to_owned();
+    assert_eq!(kind(state.send(Method::PUT, "k", &none, b"2")), ProblemType::VersionConflict);
+    let second = state.send(Method::PUT, "k", &[("if-match", &tag)], b"2").unwrap();
+    assert_ne!(header(&second, "etag"), tag);
+    for method in [Method::PUT, Method::DELETE] {
+        let old = state.send(method, "k", &[("if-match", &tag)], b"3");
+        assert_eq!(kind(old), ProblemType::VersionConflict);
+    }
+    let bad = state.send(Method::PUT, "k", &[("if-match", "new")], b"3");
+    assert_eq!(kind(bad), ProblemType::InvalidRequest);
+    assert_eq!(state.send(Method::GET, "k", &[], b"").unwrap().body, &b"2"[..]);
+}
+
+#[test]
+fn keys_are_listed_page_by_page_and_may_be_any_bytes() {
+    let state = State::start();
+    let keys = ["a", "a%2Fb", "a%00", "a%FF%20", "b"];
+    for key in keys {
+        state.put(key, b"xyz");
+    }
+    state.send(Method::POST, "list", &[], b"element").unwrap();
+    let list = |query: &str| state.json(Method::GET, &format!("{KEYS}?{query}"), b"");
+    let paths = |page: &Value| -> Vec<String> {
+        let keys = page["keys"].as_array().unwrap().iter();
+        keys.map(|entry| entry["path"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(paths(&list("")), ["a", "a%00", "a/b", "a%FF%20", "b", "list"]);
+    let page = list("prefix=a&limit=2");
+    assert_eq!((paths(&page), &page["next"]), (vec!["a".into(), "a%00".into()], &json!("a%00")));
+    assert_eq!(paths(&list("prefix=a&limit=2&after=a%00")), ["a/b", "a%FF%20"]);
+    let last = list("after=b");
+    assert_eq!(last["keys"][0]["appended"], 1);
+    assert_eq!((&last["keys"][0]["version"], &last["next"]), (&Value::Null, &Value::Null));
+    assert_eq!(state.send(Method::GET, "a%FF%20", &[], b"").unwrap().body, &b"xyz"[..]);
+    let bad = state.0.send(Method::GET, &format!("{KEYS}?limits=2"), b"");
+    assert_eq!(kind(bad), ProblemType::InvalidRequest);
+    let long = "k".repeat(1025);
+    assert_eq!(kind(state.send(Method::PUT, &long, &[], b"")), ProblemType::InvalidRequest);
+    let name = state.0.send(Method::GET, "/v1/namespaces/no%20name/state", b"");
+    assert_eq!(kind(name), ProblemType::InvalidRequest);
+}
+
+#[test]
+fn lists_are_appended_to_and_read() {
+    let state = State::start();
+    for (n, element) in [&b"one"[..], b"two", b"\xff\x00"].iter().enumerate() {
+        let answer = state.json(Method::POST, &format!("{KEYS}/k"), element);
+        assert_eq!(answer["appended"], n + 1);
+    }
+    let read = state.json(Method::GET, &format!("{KEYS}/k?list"), b"");
+    assert_eq!(read["elements"], json!([{"text": "one"}, {"text": "two"}, {"hex": "ff00"}]));
+}
+
+#[test]
+fn a_watch_is_answered_when_there_is_another_version_or_the_time_is_over() {
+    let state = State::start();
+    let watch = |version: u64, timeout: &str| {
+        let path = format!("{KEYS}/k?watch={version}&timeout={timeout}");
+        state.0.send(Method::GET, &path, b"").unwrap()
+    };
+    assert_eq!(watch(0, "10ms").status, 204);
+    let version = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| watch(0, "5m"));
+        let version = state.put("k", b"there");
+        let answer = watching.join().unwrap();
+        let said: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((said["version"].as_u64(), said["size"].as_u64()), (Some(version), Some(5)));
+        version
+    });
+    assert_eq!(watch(version, "1ms").status, 204);
+    assert_eq!(watch(version + 1, "5m").status, 200);
+}
+
+#[test]
+fn rules_hold_at_once_and_after_a_restart_and_strong_values_are_put_under_their_lock() {
+    let state = State::start();
+    let rules = json!([{"prefix": "k", "consistency": "strong"}, {"prefix": "n", "consistency": "merge(sum i64)"}]);
+    let path = "/v1/namespaces/demo/state-rules";
+    let said = state.json(Method::PUT, path, rules.to_string().as_bytes());
+    assert_eq!(said["rules"], rules);
+    assert_eq!(state.json(Method::GET, path, b"")["rules"], rules);
+    state.put("k", b"strong");
+    assert_eq!(state.0.invoke("user", &[0]).unwrap().body, &b"strong"[..]);
+    for _ in 0..3 {
+        state.0.invoke("user", &[1]).unwrap();
+    }
+    let sum = state.send(Method::GET, "n", &[], b"").unwrap().body;
+    assert_eq!(sum, &3_u64.to_le_bytes()[..]);
+    let bad = state.0.send(Method::PUT, path, br#"[{"consistency": "strongest"}]"#);
+    let reported = bad.unwrap_err();
+    assert_eq!(reported.kind, Some(ProblemType::InvalidRequest));
+    assert!(reported.detail.contains("`strongest` is no consistency"), "{}", reported.detail);
+    assert_eq!(state.json(Method::GET, path, b"")["rules"], rules, "what held holds still");
+}
+
+#[test]
+fn the_command_line_has_it_all() {
+    let mut server = Serve::start();
+    let run = |server: &Serve, args: &[&str], exit: i32| {
+        let output = server.faasm(&[&["state"], args].concat());
+        assert_eq!(code(&output), exit, "{args:?}: {output:?}");
+        (text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+    };
+    run(&server, &["get", "demo/k"], 3);
+    run(&server, &["set", "demo/dir/k", "hello world"], 0);
+    assert_eq!(run(&server, &["get", "demo/dir/k"], 0).0, "hello world");
+    assert_eq!(run(&server, &["get", "demo/dir/k", "--range", "-5"], 0).0, "world");
+    run(&server, &["set", "demo/dir/k", "again", "--if-version", "0"], 2);
+    let (_, said) = run(&server, &["get", "-v", "demo/dir/k"], 0);
+    assert!(said.starts_with("version ") && said.ends_with(", 11 bytes\n"), "{said}");
+    run(&server, &["append", "demo/log", "one"], 0);
+    run(&server, &["append", "demo/log", "two"], 0);
+    assert_eq!(run(&server, &["get", "--list", "demo/log"], 0).0, "one\ntwo\n");
+    assert_eq!(run(&server, &["ls", "demo"], 0).0, "dir/k\nlog\n");
+    assert!(run(&server, &["ls", "-l", "demo/dir"], 0).0.contains("           11        0  dir/k"));
+    assert!(run(&server, &["ls", "--json", "demo/log"], 0).0.contains("\"appended\":2"));
+    run(&server, &["watch", "demo/dir/k", "--once", "--timeout", "10ms"], 6);
+    let (watched, _) = run(&server, &["watch", "demo/dir/k", "--from", "0", "--once"], 0);
+    assert!(watched.contains("\"size\":11"), "{watched}");
+    run(&server, &["rm", "demo/dir/k"], 0);
+    run(&server, &["rm", "demo/dir/k"], 3);
+    let rules = r#"[{"consistency":"session"}]"#;
+    assert!(run(&server, &["rules", "demo", rules], 0).0.contains("session"));
+    server.terminate();
+    server.restart();
+    assert!(run(&server, &["rules", "demo"], 0).0.contains("session"));
+}
