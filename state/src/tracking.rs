@@ -71,6 +71,8 @@ pub(crate) struct Tracking {
     flagged: bool,
     /// Pages as they were pulled or pushed last.
     pub(crate) twin: Twin,
+    /// How long the global value is at least, as far as is known here.
+    pub(crate) reach: usize,
     /// Pages that are written are saved in `twin` first, as their differences are pushed.
     pub(crate) keeps_base: bool,
     /// Pages that may take memory.
@@ -94,6 +96,7 @@ impl Tracking {
             maps: 0,
             flagged: false,
             twin: Twin::default(),
+            reach: 0,
             keeps_base: false,
             held: BitSet::default(),
             charged: 0,
@@ -206,6 +209,7 @@ impl Tracking {
         self.pulled.insert_range(pages(&(0..size)));
         self.held.insert_range(pages(&(0..size)));
         self.base = Some(version);
+        self.reach = size;
         self.forget_unmapped();
     }
 

@@ -89,6 +89,7 @@ impl Value {
         }
         self.fill(&mut tracking, fetched)?;
         tracking.base = Some(fetched.version);
+        tracking.reach = size;
         self.charge(&mut tracking);
         Ok(())
     }

@@ -7,6 +7,7 @@
 //!    change is what is sent less the base; for the largest or smallest numbers it is what is sent.
 //! 3. The answer is the new base. What is here becomes the answer, with what was written here in between: for sums, what
 //!    is here by then less what was sent is added to it, and is still dirty.
+//!    A value that has grown here grows there with its last number, to which nothing is added.
 //! 4. Runs that are near one another are one change. Changes are sent one after the other; each is whole or not at all.
 //! 5. A change that fails has its marks put back. But for one of which nobody knows whether it happened: a sum that was
 //!    added twice could not be told from a right one, so it is never sent again, and the error says that it may be lost.
@@ -19,6 +20,7 @@ use faasm_sfi::pending::Pending;
 use super::{Op, Pushed, Value};
 use crate::consistency::{Consistency, MergeKind};
 use crate::gate::Permit;
+use crate::tracking::Tracking;
 use crate::{Combine, Condition, GlobalError, Merge, Merged, Number, StateError, Written};
 
 /// Runs that are nearer to one another are sent together, in bytes: an answer costs more than so many.
@@ -113,8 +115,12 @@ impl Value {
         let (size, region) = (tracking.size, &self.inner.region);
         let found = tracking.find_writes(0..size, region);
         found.map_err(|source| self.memory(source))?;
+        let mut dirty = tracking.dirty.runs_in(0..size);
+        if !dirty.is_empty() && tracking.reach < size {
+            self.reach_the_end(&mut tracking, &mut dirty, number.width())?;
+        }
         let mut collected = VecDeque::new();
-        for run in whole_numbers(&tracking.dirty.runs_in(0..size), number.width(), size) {
+        for run in whole_numbers(&dirty, number.width(), size) {
             let bytes = region.read_vec(run.start, run.len());
             let bytes = bytes.map_err(|source| self.memory(source))?;
             let change = match combine {
@@ -139,6 +145,25 @@ impl Value {
         Ok(collected)
     }
 
+    /// Has the last number sent along, if it is known here.
+    fn reach_the_end(
+        &self,
+        tracking: &mut Tracking,
+        dirty: &mut Vec<Range<usize>>,
+        width: usize,
+    ) -> Result<(), StateError> {
+        let end = tracking.size - tracking.size % width;
+        let last = end.saturating_sub(width)..end;
+        let is_dirty = dirty.last().is_some_and(|run| last.start < run.end);
+        if last.is_empty() || is_dirty || tracking.is_missing(last.clone()) {
+            return Ok(());
+        }
+        let saved = tracking.save_base(&last, &self.inner.region);
+        saved.map_err(|source| self.memory(source))?;
+        dirty.push(last);
+        Ok(())
+    }
+
     fn has_no_base(&self, (combine, number): (Combine, Number)) -> StateError {
         StateError::NotUnder {
             key: self.key().clone(),
@@ -157,6 +182,7 @@ impl Value {
         let Written { before, after } = merged.written;
         let in_step = tracking.base == Some(before);
         tracking.base = in_step.then_some(after);
+        tracking.reach = tracking.reach.max(sent.run.end);
         let run = sent.run.start..sent.run.end.min(tracking.size).max(sent.run.start);
         let answer = merged.result.as_deref().unwrap_or(&sent.bytes);
         let Some(answer) = answer.get(..run.len()) else { return Ok(false) };

@@ -117,6 +117,7 @@ impl Value {
             self.fill(&mut tracking, fetched)?;
         }
         tracking.fetched(asked, fetched.map_or(Version::ABSENT, |fetched| fetched.version));
+        tracking.reach = size;
         self.charge(&mut tracking);
         Ok(())
     }
@@ -128,6 +129,7 @@ impl Value {
         if !tracking.replaced {
             self.fill(&mut tracking, fetched)?;
             tracking.base = Some(fetched.version);
+            tracking.reach = fetched.patch.size();
         }
         Ok(())
     }
