@@ -131,6 +131,14 @@ static Py_ssize_t vector_length(PyObject* self)
     return ((Vector*)self)->size;
 }
 
+static PyObject* vector_iter(PyObject* self)
+{
+    PyObject* view = PyMemoryView_FromObject(self);
+    PyObject* elements = view ? PyObject_GetIter(view) : NULL;
+    Py_XDECREF(view);
+    return elements;
+}
+
 /* The index that an object is; -1 with an error where there is no such element. */
 static Py_ssize_t vector_index(Vector* self, PyObject* item)
 {
@@ -334,6 +342,7 @@ static PyType_Slot vector_slots[] = {
     { Py_tp_getset, vector_attributes },
     { Py_tp_methods, vector_methods },
     { Py_bf_getbuffer, vector_buffer },
+    { Py_tp_iter, vector_iter },
     { Py_mp_length, vector_length },
     { Py_mp_subscript, vector_get },
     { Py_mp_ass_subscript, vector_set },
