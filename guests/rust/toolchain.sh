@@ -4,7 +4,9 @@
 #   the standard library for wasm32-wasip1, built once from Debian's source of it
 #   (two minutes of processor time; its crates come from crates.io).
 # The linker is wasm-ld-22 and the C library the sysroot of guests/toolchain.sh,
-# which must have run. Running this again does nothing.
+# which must have run. With the argument `threads` also the standard library for
+# wasm32-wasip1-threads, whose C library is that of guests/threads.sh, which must
+# have run. Running this again does nothing.
 # Prints the settings that build.sh needs, for `eval`.
 set -euo pipefail
 
@@ -12,7 +14,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 chain="$root/target/guest-toolchain"
 rust="$chain/rust"
 series=1.96
-target=wasm32-wasip1
 [ -d "$chain/sysroot" ] || { echo "run guests/toolchain.sh first" >&2; exit 1; }
 
 unpack() {
@@ -37,15 +38,33 @@ WRAPPER
 settings() {
     echo "export RUSTC='$rust/rustc' RUSTC_BOOTSTRAP=1"
     echo "export CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-22"
+    echo "export CARGO_TARGET_WASM32_WASIP1_THREADS_LINKER=wasm-ld-22"
     echo "unset RUSTUP_TOOLCHAIN RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER"
 }
 
+# The C library of a target, where rustc looks for it.
+c_library() {
+    local target=$1 to=$2 threads="$chain/threads"
+    if [ "$target" = wasm32-wasip1 ]; then
+        ln -sfn "$chain/sysroot/lib/$target" "$to"
+        return
+    fi
+    rm -rf "$to"
+    mkdir -p "$to"
+    ln -s "$chain"/sysroot/lib/wasm32-wasip1/* "$to/"
+    rm "$to/libc.a"
+    # POSIX threads are in it, as rustc expects.
+    printf 'create %s\naddlib %s\naddlib %s\nsave\nend\n' \
+        "$to/libc.a" "$threads/libc.a" "$threads/libthreads.a" | llvm-ar-22 -M
+}
+
 build_std() {
-    local lib="$rust/root/usr/lib/rustlib/$target/lib" work
+    local target=$1 lib work
+    lib="$rust/root/usr/lib/rustlib/$target/lib"
     [ -f "$lib/.built" ] && return
     echo "guest toolchain: building std for $target" >&2
     mkdir -p "$lib"
-    ln -sfn "$chain/sysroot/lib/$target" "$lib/self-contained"
+    c_library "$target" "$lib/self-contained"
     work=$(mktemp -d)
     eval "$(settings)"
     # Where std's source lies goes into panics' messages: not as a path of this machine.
@@ -62,5 +81,6 @@ build_std() {
 }
 
 unpack
-build_std
+build_std wasm32-wasip1
+[ "${1:-}" != threads ] || build_std wasm32-wasip1-threads
 settings

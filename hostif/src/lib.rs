@@ -52,8 +52,8 @@ pub use net::{
 };
 pub use stream::{Capture, Input, Output};
 pub use table::{
-    FAASM, HostFunction, ImportError, ROOM, THREADS, Touches, WASI, check_imports, document, link,
-    signatures,
+    FAASM, HostFunction, ImportError, Phase, ROOM, THREADS, Touches, WASI, check_imports, document,
+    link, signatures,
 };
 pub use threads::{Cause, Hook, Job, NoThread, Place, Team, Threads};
 pub use wasi::errno::Errno;

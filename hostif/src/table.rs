@@ -64,7 +64,51 @@ pub enum Touches {
     Threads,
 }
 
+/// When what a function works with is made. A function of a later phase works with that of the earlier ones, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// When it is linked: it needs the guest's memory and the operating system.
+    Link,
+    /// When a function's host is prepared ([`crate::HostBuilder`]): it reads what is the same in all calls.
+    Prepare,
+    /// When a call's state is built ([`crate::Host::call`]): it changes what is the call's own and gone with it.
+    Build,
+}
+
+impl Phase {
+    /// In a word.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Prepare => "prepare",
+            Self::Build => "build",
+        }
+    }
+}
+
 impl Touches {
+    /// When that is made.
+    #[must_use]
+    pub const fn phase(self) -> Phase {
+        match self {
+            Self::Nothing | Self::Random | Self::Exit => Phase::Link,
+            Self::Strings | Self::Clock | Self::Host => Phase::Prepare,
+            Self::Waiting
+            | Self::Descriptors
+            | Self::File
+            | Self::Paths
+            | Self::Data
+            | Self::Calls
+            | Self::State
+            | Self::Objects
+            | Self::Network
+            | Self::Libraries
+            | Self::Memory
+            | Self::Threads => Phase::Build,
+        }
+    }
+
     /// In words.
     #[must_use]
     pub const fn text(self) -> &'static str {

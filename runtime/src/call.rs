@@ -26,6 +26,8 @@ pub struct CallInfo {
     pub number: u64,
     /// The call that made it, if it is a chained one.
     pub parent: Option<Ulid>,
+    /// The root of the graph that it is recorded in.
+    pub graph: Option<Ulid>,
     /// What it runs.
     pub entry: Entry,
     /// When it was asked for.

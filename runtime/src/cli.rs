@@ -10,8 +10,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod compile;
+mod doctor;
 mod failure;
 mod file;
+mod graph;
 mod inspect;
 mod libraries;
 mod manifest;
@@ -61,6 +63,8 @@ enum Command {
     Run(run::Options),
     /// Serve functions over HTTP.
     Serve(serve::Options),
+    /// Look whether what a host needs is there and as it must be.
+    Doctor(doctor::Options),
     /// Take, look at, run and move snapshots of initialised functions.
     Snapshot(snapshot::Options),
     /// Upload a module, or a script for a runtime, as a function.
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(options) => inspect::inspect(&options),
         Command::Run(options) => run::run(&options),
         Command::Serve(options) => serve::serve(&options),
+        Command::Doctor(options) => doctor::doctor(&options),
         Command::Snapshot(options) => snapshot::snapshot(&options),
         Command::Upload(options) => remote::upload(&options),
         Command::Invoke(options) => remote::invoke(&options),

@@ -77,6 +77,8 @@ pub struct Reported {
     pub backtrace: Vec<String>,
     /// What a function that failed had put out.
     pub output: Option<String>,
+    /// The call's identifier.
+    pub invocation_id: Option<String>,
 }
 
 impl ClientError {
@@ -210,6 +212,7 @@ impl Reported {
             hint: text("hint"),
             backtrace: lines.filter_map(|line| line.as_str().map(str::to_owned)).collect(),
             output: text("output"),
+            invocation_id: text("invocation_id"),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use faasm_compiler::{CompileError, CompileOptions, ValidateError, compile, validate};
+use faasm_compiler::{CompileError, CompileOptions, Limits, ValidateError, compile, validate_with};
 use faasm_hostif::{
     Capture, FAASM, HostState, ImportError, Output, check_imports, monotonic_origin,
 };
@@ -28,6 +28,7 @@ use crate::executors::Shared;
 use crate::files::FileStore;
 use crate::function::{BindError, Function, bare_host};
 use crate::libraries::{Library, Shelf};
+use crate::manifest::Manifest;
 use crate::name::FunctionName;
 use crate::problem::{Problem, ProblemType, explain};
 use crate::registry::{Registry, RegistryError};
@@ -206,6 +207,8 @@ pub(crate) struct Forged {
 pub(crate) struct ForgeSettings {
     /// What a Faaslet may take.
     pub(crate) limits: StoreLimits,
+    /// How long a compilation may take.
+    pub(crate) compile_time: Duration,
     /// How long an initialisation may take.
     pub(crate) init_time: Duration,
 }
@@ -215,6 +218,8 @@ pub(crate) struct Forge {
     engine: Engine,
     linker: Linker<HostState>,
     limits: StoreLimits,
+    /// What a module may ask of the compiler.
+    compile_limits: Limits,
     /// How long an initialisation may take.
     init_time: Duration,
     /// Of the compiler: objects of another one are not used.
@@ -235,11 +240,12 @@ impl Forge {
     ) -> Result<Self, ForgeSetupError> {
         let mut linker = Linker::new(&engine);
         faasm_hostif::link(&mut linker)?;
-        let ForgeSettings { limits, init_time } = settings;
+        let ForgeSettings { limits, compile_time, init_time } = settings;
         Ok(Self {
             engine,
             linker,
             limits,
+            compile_limits: Limits { time: Some(compile_time), ..Limits::default() },
             init_time,
             fingerprint: fingerprint()?,
             origin: monotonic_origin(),
@@ -272,7 +278,7 @@ impl Forge {
     pub(crate) fn forge(
         &self,
         registry: &Registry,
-        name: &FunctionName,
+        (name, manifest): (&FunctionName, &Manifest),
         wasm: &[u8],
     ) -> Result<Forged, ForgeError> {
         let mut timings = ForgeTimings::default();
@@ -281,7 +287,7 @@ impl Forge {
             *begun = Instant::now();
             took
         });
-        let validated = validate(wasm)?;
+        let validated = validate_with(wasm, &self.compile_limits)?;
         check_imports(validated.info()).map_err(MissingImports)?;
         timings.validate = lap(&mut begun);
         let digest = registry.put_wasm(wasm)?;
@@ -293,7 +299,7 @@ impl Forge {
             None => self.compile(registry, key, wasm)?,
         };
         timings.compile = lap(&mut begun);
-        let proto = self.initialise(&module, name, &[])?;
+        let proto = self.initialise(&module, (name, manifest), &[])?;
         let snapshot = self.keep(registry, name, &proto);
         timings.init = lap(&mut begun);
         Ok(Forged { proto, wasm: digest, object: key, snapshot, compiled, timings })
@@ -305,7 +311,7 @@ impl Forge {
         registry: &Registry,
         wasm: &[u8],
     ) -> Result<(Module, Digest, Digest), ForgeError> {
-        if validate(wasm)?.info().dylink.is_none() {
+        if validate_with(wasm, &self.compile_limits)?.info().dylink.is_none() {
             return Err(ForgeError::NotALibrary);
         }
         let digest = registry.put_wasm(wasm)?;
@@ -353,7 +359,7 @@ impl Forge {
     pub(crate) fn forge_script(
         &self,
         registry: &Registry,
-        name: &FunctionName,
+        (name, manifest): (&FunctionName, &Manifest),
         wasm: Digest,
         script: &[u8],
     ) -> Result<Forged, ForgeError> {
@@ -367,7 +373,7 @@ impl Forge {
         };
         let compile = begun.elapsed();
         registry.put_wasm(script)?;
-        let proto = self.initialise(&module, name, script)?;
+        let proto = self.initialise(&module, (name, manifest), script)?;
         let snapshot = self.keep(registry, name, &proto);
         let timings = ForgeTimings {
             validate: Duration::ZERO,
@@ -385,6 +391,7 @@ impl Forge {
         function: &Function,
     ) -> Result<Proto, ForgeError> {
         let (registry, record) = (directory.registry(), function.record());
+        let said = (function.name(), &record.manifest);
         let script = record.script.map(|digest| registry.wasm(digest)).transpose()?;
         if record.object == self.object_key(record.wasm)
             && let Some(module) = self.kept(registry, record.object)?
@@ -394,16 +401,15 @@ impl Forge {
                 return Ok(proto);
             }
             let script = script.as_deref().unwrap_or_default();
-            let proto = self.initialise(&module, function.name(), script)?;
+            let proto = self.initialise(&module, said, script)?;
             let snapshot = self.keep(registry, function.name(), &proto);
             directory.renewed(function, record.object, snapshot)?;
             return Ok(proto);
         }
         tracing::info!(function = %function.name(), "the kept object does not fit this compiler or machine: compiling");
-        let name = function.name();
         let forged = match &script {
-            Some(script) => self.forge_script(registry, name, record.wasm, script)?,
-            None => self.forge(registry, name, &registry.wasm(record.wasm)?)?,
+            Some(script) => self.forge_script(registry, said, record.wasm, script)?,
+            None => self.forge(registry, said, &registry.wasm(record.wasm)?)?,
         };
         directory.renewed(function, forged.object, forged.snapshot)?;
         Ok(forged.proto)
@@ -419,7 +425,8 @@ impl Forge {
         let (name, digest) = (function.name(), function.record().snapshot?);
         let restore = || -> Result<Proto, ForgeError> {
             // As of the objects, every byte is looked at once in a process's life: a failing disk shows itself here.
-            let (recipe, data) = (self.recipe(None), self.state(name, &[])?);
+            let said = (name, &function.record().manifest);
+            let (recipe, data) = (self.recipe(None), self.state(said, &[])?);
             let snapshots = registry.snapshots();
             let restored = snapshots.restore(&recipe, digest.into(), modules, Check::Bytes, data);
             Ok(restored.map_err(RegistryError::from)?)
@@ -442,7 +449,9 @@ impl Forge {
     }
 
     fn compile(&self, registry: &Registry, key: Digest, wasm: &[u8]) -> Result<Module, ForgeError> {
-        let object = compile(&validate(wasm)?, &CompileOptions::default())?;
+        let limits = self.compile_limits.clone();
+        let validated = validate_with(wasm, &limits)?;
+        let object = compile(&validated, &CompileOptions { limits, ..CompileOptions::default() })?;
         let sealed = self.engine.seal().seal(object);
         let kept = registry.objects().insert(&self.engine, &key.to_string(), &sealed);
         Ok(kept.map_err(RegistryError::from)?)
@@ -460,13 +469,13 @@ impl Forge {
     fn initialise(
         &self,
         module: &Module,
-        name: &FunctionName,
+        said: (&FunctionName, &Manifest),
         script: &[u8],
     ) -> Result<Proto, ForgeError> {
         let recipe = self.recipe(Some(Instant::now() + self.init_time));
         let printed = Capture::new(PRINTED);
         let [stdout, stderr] = [(); 2].map(|()| Output::Capture(printed.clone()));
-        let state = self.state(name, script)?.with_streams(stdout, stderr);
+        let state = self.state(said, script)?.with_streams(stdout, stderr);
         let proto = Proto::make(&recipe, module, state).map_err(|error| {
             let printed = String::from_utf8_lossy(&printed.take()).into_owned();
             match error {
@@ -492,9 +501,14 @@ impl Forge {
     }
 
     /// The host's state of a function without state and calls, with this input.
-    fn state(&self, name: &FunctionName, input: &[u8]) -> Result<HostState, BindError> {
+    fn state(
+        &self,
+        (name, manifest): (&FunctionName, &Manifest),
+        input: &[u8],
+    ) -> Result<HostState, BindError> {
         let files = self.files.tenant(name.namespace())?;
-        let host = bare_host(name, files, self.origin).libraries(Shelf::new(&self.shared, name));
+        let host =
+            bare_host(name, manifest, files, self.origin).libraries(Shelf::new(&self.shared, name));
         Ok(host.build()?.call(CallId(0), input.to_vec()))
     }
 

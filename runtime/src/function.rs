@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use faasm_hostif::{HostBuildError, HostBuilder, NetworkHost};
 use faasm_snapshot::Proto;
-use faasm_state::{LocalTier, MemoryTier};
+use faasm_state::{GlobalTier, LocalTier};
 
 use crate::executors::{Chain, Port, Shared};
 use crate::files::{FileStore, FilesError, TenantFiles};
 use crate::libraries::Shelf;
+use crate::manifest::Manifest;
 use crate::name::FunctionName;
 use crate::registry::Record;
 
@@ -74,13 +75,14 @@ pub(crate) struct Binder {
 }
 
 impl Binder {
-    /// A binder with an empty local tier.
+    /// A binder with an empty local tier over this global one.
     pub(crate) fn new(
         shared: Weak<Shared>,
+        global: Arc<dyn GlobalTier>,
         (files, network): (Arc<FileStore>, NetworkHost),
         origin: Instant,
     ) -> Self {
-        let tier = LocalTier::new(Arc::new(MemoryTier::default()), faasm_state::Limits::default());
+        let tier = LocalTier::new(global, faasm_state::Limits::default());
         Self { tier, files, network, origin, shared }
     }
 
@@ -98,7 +100,7 @@ impl Binder {
     ) -> Result<Arc<Function>, BindError> {
         let files = self.files.tenant(name.namespace())?;
         let port = Port::new(Weak::clone(&self.shared));
-        let host = bare_host(&name, files, self.origin)
+        let host = bare_host(&name, &record.manifest, files, self.origin)
             .state(self.tier.namespace(name.namespace()))
             .calls(Arc::new(Chain(Arc::clone(&port))))
             .libraries(Shelf::new(&self.shared, &name))
@@ -111,19 +113,28 @@ impl Binder {
 /// The host's side of a function without state, calls and network: what its initialisation has.
 pub(crate) fn bare_host(
     name: &FunctionName,
+    manifest: &Manifest,
     files: Arc<TenantFiles>,
     origin: Instant,
 ) -> HostBuilder {
-    HostBuilder::new()
-        .arg(name.function())
-        .env("HOME", "/")
-        .env("LOGNAME", "faasm")
-        .env("PWD", "/")
-        .env("TMPDIR", "/tmp")
-        .env("USER", "faasm")
-        .files(files)
-        .monotonic_origin(origin)
+    let mut builder = HostBuilder::new().arg(name.function());
+    for arg in &manifest.args {
+        builder = builder.arg(arg.as_str());
+    }
+    let said = |name: &str| manifest.env.keys().any(|said| said.as_str() == name);
+    for (name, value) in ENVIRONMENT.iter().filter(|(name, _)| !said(name)) {
+        builder = builder.env(name, value);
+    }
+    for (name, value) in &manifest.env {
+        builder = builder.env(name.as_str(), value.as_str());
+    }
+    let builder = manifest.flags.iter().fold(builder, |builder, flag| builder.flag(flag.as_str()));
+    builder.files(files).monotonic_origin(origin)
 }
+
+/// Variables that every function has, if its manifest does not say otherwise.
+const ENVIRONMENT: [(&str, &str); 5] =
+    [("HOME", "/"), ("LOGNAME", "faasm"), ("PWD", "/"), ("TMPDIR", "/tmp"), ("USER", "faasm")];
 
 /// Why a function cannot be bound to the host.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@
 //! | `PUT /v1/namespaces/{ns}/functions/{fn}` | uploads a module (the body); answers its description |
 //! | `GET`, `DELETE` of the same | describes, removes |
 //! | `POST …/{fn}/invoke` | calls it with the body as input; answers its output |
+//! | `GET /v1/namespaces/{ns}/calls/{id}/graph` | whom a recorded call has chained |
 //! | `GET /v1/functions`, `GET /v1/namespaces`, `GET /v1/namespaces/{ns}/functions` | lists |
 //! | `PUT`, `GET`, `DELETE /v1/namespaces/{ns}/files/{path}` | a file that the namespace's functions read |
 //! | `GET`, `POST /v1/namespaces/{ns}/files` | lists them; puts those of a tar archive |
@@ -21,7 +22,7 @@
 //! # Invariants
 //!
 //! The gateway is asynchronous and one thread serves all connections: nothing here computes or touches the disk.
-//! Uploads run on threads of their own, one at a time.
+//! Uploads run on threads of their own: one of a large module at a time, and beside it one of another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::host::Host;
 
@@ -42,6 +43,7 @@ mod connections;
 mod failure;
 mod files;
 mod functions;
+mod graphs;
 mod health;
 mod invoke;
 mod libraries;
@@ -92,8 +94,29 @@ struct Gateway {
     host: Arc<Host>,
     limits: GatewayLimits,
     bodies: body::Budget,
-    /// One upload at a time: compilation is parallel in itself.
-    uploads: Arc<Semaphore>,
+    uploads: Uploads,
+}
+
+/// From how many bytes on a module is large: it may take minutes to compile.
+const LARGE: usize = 8 << 20;
+
+/// One upload at a time, as compilation is parallel in itself; but nobody waits for another's large module.
+#[derive(Clone)]
+struct Uploads {
+    large: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+impl Uploads {
+    fn new() -> Self {
+        Self { large: Arc::new(Semaphore::new(1)), others: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// The turn of an upload of a module with so many bytes.
+    async fn turn(&self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let lane = if bytes < LARGE { &self.others } else { &self.large };
+        Arc::clone(lane).acquire_owned().await
+    }
 }
 
 /// Serves `host` on `listener` until `shutdown` is done, then finishes the requests that are being answered.
@@ -107,7 +130,7 @@ pub async fn serve(
         host,
         limits,
         bodies: body::Budget::new(limits.bodies_bytes),
-        uploads: Arc::new(Semaphore::new(1)),
+        uploads: Uploads::new(),
     };
     connections::serve(listener, router(gateway), limits, shutdown).await;
 }
@@ -134,6 +157,7 @@ fn router(gateway: Gateway) -> Router {
         .route("/v1/namespaces/{namespace}/state-rules", get(state::rules).put(state::set_rules))
         .route("/v1/namespaces/{namespace}/libraries", get(libraries::list))
         .route("/v1/namespaces/{namespace}/libraries/{library}", library)
+        .route("/v1/namespaces/{namespace}/calls/{call}/graph", get(graphs::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/version", get(health::version))

@@ -15,6 +15,7 @@ use faasm_hostif::{NetworkHost, NetworkReach};
 use faasm_sfi::pending::{Pending, pending};
 use faasm_state::{CallId, Namespace};
 use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
+use ulid::Ulid;
 
 use crate::call::{CallInfo, Entry, Finished};
 use crate::digest::Digest;
@@ -25,6 +26,7 @@ use crate::forge::{
     Forge, ForgeError, ForgeSettings, ForgeSetupError, ForgeTimings, Forged, MissingImports,
 };
 use crate::function::{BindError, Function};
+use crate::graph::Graph;
 use crate::invocation::InvocationIds;
 use crate::libraries::Library;
 use crate::manifest::Manifest;
@@ -33,6 +35,7 @@ use crate::problem::{Problem, ProblemType};
 use crate::registry::{RECORD_FORMAT, Record, Registry, RegistryError};
 use crate::state_rules::{self, RuleBook, RulesError};
 use crate::suggest;
+use crate::tiers::{TierError, TierUrl};
 
 /// Settings of a [`Host`]. The defaults are for a machine of one's own.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct HostConfig {
     pub timeout: Duration,
     /// How long any call may take.
     pub max_timeout: Duration,
+    /// How long the compilation of a module may take.
+    pub compile_time: Duration,
     /// How long an initialisation may take.
     pub init_time: Duration,
     /// How many calls wait, and how many Faaslets live.
@@ -59,6 +64,8 @@ pub struct HostConfig {
     pub profiling: Profiling,
     /// How much a tenant's shared files may take.
     pub files: FileLimits,
+    /// Where the global tier of state is.
+    pub state: TierUrl,
     /// How namespaces' state is kept together, where it is not as was said before.
     pub state_rules: state_rules::All,
 }
@@ -73,12 +80,14 @@ impl HostConfig {
             memory_bytes: 1 << 30,
             timeout: Duration::from_secs(30),
             max_timeout: Duration::from_mins(15),
+            compile_time: Duration::from_mins(10),
             init_time: Duration::from_secs(30),
             limits: ExecutorLimits::default(),
             network: NetworkReach::All,
             sockets: 16_384,
             profiling: Profiling::None,
             files: FileLimits::default(),
+            state: TierUrl::default(),
             state_rules: state_rules::All::new(),
         }
     }
@@ -93,6 +102,9 @@ pub enum HostError {
     /// The shared files cannot be opened.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// The global tier of state cannot be used.
+    #[error(transparent)]
+    State(#[from] TierError),
     /// The VM cannot be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -130,6 +142,13 @@ pub struct Uploaded {
     pub compiled: bool,
     /// Where the time went.
     pub timings: ForgeTimings,
+}
+
+/// Whether a call is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recording {
+    Off,
+    On,
 }
 
 /// A call that was accepted or refused: that is in its end.
@@ -192,7 +211,8 @@ impl Host {
             ..EngineConfig::new(SealKey::new(registry.key()?))
         })?;
         let limits = StoreLimits { memory_bytes: config.memory_bytes, ..StoreLimits::default() };
-        let settings = ForgeSettings { limits, init_time: config.init_time };
+        let HostConfig { compile_time, init_time, .. } = config;
+        let settings = ForgeSettings { limits, compile_time, init_time };
         let ids = InvocationIds::new()
             .map_err(|source| HostError::System { what: "randomness", source })?;
         let threads = config
@@ -205,7 +225,8 @@ impl Host {
             .map_err(|source| HostError::System { what: "descriptors", source })?
             .reach(config.network);
         let directory = Directory::new(registry);
-        let shared = Shared::new((threads, config.limits), directory, (forge, network), ids);
+        let outside = (forge, network, config.state.open()?);
+        let shared = Shared::new((threads, config.limits), directory, outside, ids);
         let rules = RuleBook::open(&config.data, config.state_rules.clone(), shared.binder.tier())?;
         shared.directory.load(&shared.binder)?;
         let executors = Executors::start(threads, &shared)
@@ -233,7 +254,8 @@ impl Host {
         wasm: &[u8],
         manifest: Manifest,
     ) -> Result<Uploaded, UploadError> {
-        let forged = self.shared.forge.forge(self.shared.directory.registry(), name, wasm)?;
+        let registry = self.shared.directory.registry();
+        let forged = self.shared.forge.forge(registry, (name, &manifest), wasm)?;
         self.publish(name, forged, (wasm.len() as u64, None), manifest)
     }
 
@@ -253,7 +275,7 @@ impl Host {
         let runtime = self.function(runtime).ok_or_else(no_runtime)?;
         let Record { wasm, wasm_bytes, .. } = *runtime.record();
         let registry = self.shared.directory.registry();
-        let forged = self.shared.forge.forge_script(registry, name, wasm, script)?;
+        let forged = self.shared.forge.forge_script(registry, (name, &manifest), wasm, script)?;
         self.publish(name, forged, (wasm_bytes, Some(Digest::of(script))), manifest)
     }
 
@@ -380,6 +402,27 @@ impl Host {
         input: Vec<u8>,
         timeout: Option<Duration>,
     ) -> Invoked {
+        self.begin(function, input, timeout, Recording::Off)
+    }
+
+    /// The same, and records whom the call chains, for [`Self::graph`].
+    #[must_use]
+    pub fn invoke_recorded(
+        &self,
+        function: Arc<Function>,
+        input: Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Invoked {
+        self.begin(function, input, timeout, Recording::On)
+    }
+
+    fn begin(
+        &self,
+        function: Arc<Function>,
+        input: Vec<u8>,
+        timeout: Option<Duration>,
+        recording: Recording,
+    ) -> Invoked {
         let allowed = timeout.unwrap_or(self.config.timeout).min(self.config.max_timeout);
         let begun = Instant::now();
         let (number, id) = self.shared.ids.mint();
@@ -387,13 +430,31 @@ impl Host {
             id,
             number,
             parent: None,
+            graph: (recording == Recording::On).then_some(id),
             entry: Entry::Main,
             begun,
             deadline: begun + allowed,
         };
         let (reply, finished) = pending();
+        let finished = match recording {
+            Recording::Off => finished,
+            Recording::On => {
+                self.shared.graphs.begun(&info, function.name());
+                let shared = Arc::clone(&self.shared);
+                finished.map(move |finished| {
+                    shared.graphs.ended(&info, &finished);
+                    finished
+                })
+            }
+        };
         self.shared.submit(Task { info, function, input, stamps: None, reply });
         Invoked { info, finished }
+    }
+
+    /// What a recorded call of this namespace has led to so far, as long as it is kept.
+    #[must_use]
+    pub fn graph(&self, namespace: &str, call: Ulid) -> Option<Graph> {
+        self.shared.graphs.get(namespace, call)
     }
 
     /// How many calls wait for an executor.

@@ -21,6 +21,7 @@ pub mod files;
 mod forge;
 pub mod function;
 pub mod gateway;
+pub mod graph;
 pub mod host;
 pub mod invocation;
 pub mod key;
@@ -34,6 +35,7 @@ pub mod snapshots;
 pub mod state_rules;
 pub mod suggest;
 mod threads;
+pub mod tiers;
 mod whole_file;
 
 pub use executors::ExecutorLimits;

@@ -4,8 +4,9 @@
 //! is not known is an error, so that a misspelt permission is not a silent refusal. It has no version: fields are only
 //! added. A function whose record has no manifest has an empty one.
 //!
-//! `docs/network.md` says what the network's rules mean.
+//! `docs/http-api.md` has its fields; `docs/network.md` says what the network's rules mean.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -23,9 +24,92 @@ pub const MAX_BYTES: usize = 16 << 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Manifest {
+    /// The program's arguments, behind its name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<Argument>,
+    /// Variables of its environment, in place of the host's own of the same name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<Variable, Argument>,
+    /// Flags that it asks for (`__faasm_conf_flag`): those that are here are set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Argument>,
     /// Whom it may talk to.
     #[serde(skip_serializing_if = "NetworkSection::is_empty", deserialize_with = "object")]
     pub network: NetworkSection,
+}
+
+/// A text for a guest: it has no NUL.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Argument(String);
+
+/// The name of a variable of the environment: it has no NUL and no `=`, and is not empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Variable(String);
+
+/// Why a text is none for a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnfitText {
+    /// Guests' texts end with the first one.
+    #[error("a text for a function cannot have a NUL")]
+    Nul,
+    /// It would begin the value.
+    #[error("the name of a variable cannot have a `=`, or be empty")]
+    Name,
+}
+
+impl Argument {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Variable {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Argument {
+    type Error = UnfitText;
+
+    fn try_from(text: String) -> Result<Self, UnfitText> {
+        if text.contains('\0') { Err(UnfitText::Nul) } else { Ok(Self(text)) }
+    }
+}
+
+impl TryFrom<String> for Variable {
+    type Error = UnfitText;
+
+    fn try_from(text: String) -> Result<Self, UnfitText> {
+        let Argument(text) = text.try_into()?;
+        if text.is_empty() || text.contains('=') { Err(UnfitText::Name) } else { Ok(Self(text)) }
+    }
+}
+
+impl FromStr for Argument {
+    type Err = UnfitText;
+
+    fn from_str(text: &str) -> Result<Self, UnfitText> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<Argument> for String {
+    fn from(argument: Argument) -> Self {
+        argument.0
+    }
+}
+
+impl From<Variable> for String {
+    fn from(variable: Variable) -> Self {
+        variable.0
+    }
 }
 
 /// The section `network`.
@@ -208,8 +292,26 @@ mod tests {
     }
 
     #[test]
+    fn a_program_has_arguments_variables_and_flags() {
+        let text = r#"{"args": ["-v", "a b"], "env": {"MODE": "fast", "EMPTY": ""}, "flags": ["ALWAYS_ON"]}"#;
+        let manifest = Manifest::parse(text.as_bytes()).unwrap();
+        let args: Vec<&str> = manifest.args.iter().map(Argument::as_str).collect();
+        assert_eq!(args, ["-v", "a b"]);
+        let env: Vec<_> = manifest.env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(env, [("EMPTY", ""), ("MODE", "fast")]);
+        assert_eq!(manifest.flags[0].as_str(), "ALWAYS_ON");
+        let written = serde_json::to_vec(&manifest).unwrap();
+        assert_eq!(Manifest::parse(&written).unwrap(), manifest);
+    }
+
+    #[test]
     fn errors_name_the_field() {
         let cases = [
+            (r#"{"args": ["a\u0000"]}"#, "args[0]: a text for a function cannot have a NUL"),
+            (r#"{"env": {"A=B": "c"}}"#, "env.A=B: the name of a variable cannot have a `=`"),
+            (r#"{"env": {"": "c"}}"#, "env: the name of a variable cannot have a `=`"),
+            (r#"{"env": {"A": "\u0000"}}"#, "env.A: a text for a function cannot have a NUL"),
+            (r#"{"flags": "ALL"}"#, "flags: invalid type: string"),
             (r#"{"netwrok": {}}"#, "netwrok: unknown field `netwrok`"),
             (
                 r#"{"network": {"alow": []}}"#,

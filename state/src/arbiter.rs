@@ -9,6 +9,7 @@
 //! 3. Who waits for a change first asks for the notice, then looks: a change in between is not missed. A change is
 //!    noted after it was made.
 //! 4. No foreign code runs under a lock: those who wait are completed after it.
+//! 5. A lock that is pinned ([`Arbiter::pin`]) is given to nobody, whoever has left it, until the last [`Pin`] is dropped.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -47,6 +48,8 @@ struct Lock {
     mode: Mode,
     holders: Vec<Holder>,
     queue: VecDeque<Waiter>,
+    /// How many writes under it are not done.
+    pins: usize,
 }
 
 #[derive(Debug)]
@@ -121,7 +124,7 @@ impl Arbiter {
     /// [`GlobalError::Fenced`].
     pub fn check(&self, at: &Address, token: Option<Token>) -> Result<Held<'_>, GlobalError> {
         let Some(token) = token else {
-            return Ok(Held { _table: None });
+            return Ok(Held { table: None });
         };
         let now = Instant::now();
         let table = self.leases.table();
@@ -129,10 +132,23 @@ impl Arbiter {
         let held =
             |lock: &Lock| lock.holders.iter().any(|held| held.token == token && now < held.ends);
         if lock.is_some_and(held) {
-            Ok(Held { _table: Some(table) })
+            Ok(Held { table: Some(table) })
         } else {
             Err(GlobalError::Fenced)
         }
+    }
+
+    /// Like [`Arbiter::check`], for a tier whose writes take a while: until what is returned is dropped, this lock does
+    /// not change hands, and the others can be looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`GlobalError::Fenced`].
+    pub fn pin(&self, at: &Address, token: Token) -> Result<Pin, GlobalError> {
+        let mut table = self.check(at, Some(token))?.table;
+        let lock = table.as_mut().and_then(|table| table.locks.get_mut(at));
+        lock.ok_or(GlobalError::Fenced)?.pins += 1;
+        Ok(Pin { leases: Arc::clone(&self.leases), at: at.clone() })
     }
 
     /// Done with the next change that is noted at this address.
@@ -161,7 +177,24 @@ impl Arbiter {
 /// While this is there, no lock changes hands.
 #[derive(Debug)]
 pub struct Held<'a> {
-    _table: Option<MutexGuard<'a, Table>>,
+    table: Option<MutexGuard<'a, Table>>,
+}
+
+/// While this is there, its lock does not change hands.
+#[derive(Debug)]
+pub struct Pin {
+    leases: Arc<Leases>,
+    at: Address,
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let mut table = self.leases.table();
+        if let Some(lock) = table.locks.get_mut(&self.at) {
+            lock.pins -= 1;
+        }
+        self.leases.settle(table, &self.at);
+    }
 }
 
 impl Leases {
@@ -196,6 +229,9 @@ impl Table {
             return (granted, given_up, None);
         };
         let lock = entry.get_mut();
+        if lock.pins > 0 {
+            return (granted, given_up, None);
+        }
         lock.holders.retain(|holder| now < holder.ends);
         while let Some(next) = lock.next() {
             if !next.completer.is_wanted() {
@@ -220,7 +256,7 @@ impl Table {
 
 impl Lock {
     fn held_by_nobody(mode: Mode) -> Self {
-        Self { mode, holders: Vec::new(), queue: VecDeque::new() }
+        Self { mode, holders: Vec::new(), queue: VecDeque::new(), pins: 0 }
     }
 
     /// Takes the next one out of the queue, if it can have the lock or does not want it any more.

@@ -53,7 +53,7 @@ mod twin;
 mod value;
 mod view;
 
-pub use arbiter::Arbiter;
+pub use arbiter::{Arbiter, Pin};
 pub use budget::Usage;
 pub use consistency::{
     Consistency, MergeKind, NoConsistency, PointerWrites, Rule, Rules, TwoRules,

@@ -17,11 +17,12 @@ const BENCHES: &[(&str, &str)] = &[
     ("snapshot", "a Proto at rest, restored in another process"),
     ("codegen", "kernels compiled by us, by the rival and by gcc"),
     ("merge", "diffs of memories and their merging, against plain loops"),
+    ("state", "values that are mapped, pulled and pushed, and many Faaslets on one of them"),
     ("python", "CPython from its Proto, and programs in it against the native one"),
 ];
 
 /// Those that need no rival engine, and so do not build one: `benches/benches/NAME.rs`.
-const WITHOUT_RIVALS: &[&str] = &["fleet", "merge", "python"];
+const WITHOUT_RIVALS: &[&str] = &["fleet", "merge", "python", "state"];
 
 /// In the place of a benchmark's name: draws what the others have measured.
 const REPORT: &str = "report";

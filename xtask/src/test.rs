@@ -7,13 +7,25 @@ use anyhow::{Context as _, Result};
 use crate::shell::{answers, cargo, cargo_tool, root, run, say, with_path};
 
 /// What to test.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// Only these packages.
     #[arg(short, long)]
     package: Vec<String>,
     /// Only tests whose name contains this.
     filter: Option<String>,
+    /// Instead: random operations on the global tiers while faults happen, checked against a model.
+    #[arg(long, conflicts_with_all = ["package", "filter"])]
+    faults: bool,
+    /// How many runs of them.
+    #[arg(long, requires = "faults", default_value_t = 1000)]
+    runs: u64,
+    /// The seed of the first run; the others follow. A failed run says which was its own.
+    #[arg(long, requires = "faults")]
+    seed: Option<u64>,
+    /// Which tiers, by name; all of them, in turn, unless some are named.
+    #[arg(long, requires = "faults")]
+    tier: Vec<String>,
 }
 
 /// Runs all tests, each in a process of its own: signal handlers and namespaces are process-wide.
@@ -54,8 +66,26 @@ fn select<'a>(command: &'a mut Command, options: &Options) -> &'a mut Command {
 }
 
 pub(crate) fn all(options: &Options) -> Result<()> {
+    if options.faults {
+        return run_faults(options);
+    }
     install_debugger();
+    install_redis()?;
     run_tests(options, false)
+}
+
+/// Global tiers, with servers that are killed and connections that are cut.
+fn run_faults(options: &Options) -> Result<()> {
+    install_redis()?;
+    let mut faults = cargo(["run", "--quiet", "--bin", "faasm-state-faults", "--"]);
+    faults.args(["--runs", &options.runs.to_string()]);
+    if let Some(seed) = options.seed {
+        faults.args(["--seed", &seed.to_string()]);
+    }
+    for tier in &options.tier {
+        faults.args(["--tier", tier]);
+    }
+    run("global tiers and their faults", &mut faults)
 }
 
 /// The debugger that a test shows guests to; where it cannot be installed, that test says that it did not run.
@@ -70,8 +100,22 @@ fn install_debugger() {
     }
 }
 
+/// The server that the Redis adapter is tested on. Without it those tests fail: none is left out.
+fn install_redis() -> Result<()> {
+    if answers(Command::new("redis-server").arg("--version")) {
+        return Ok(());
+    }
+    let mut apt = Command::new("apt-get");
+    apt.args(["install", "-q", "-y", "--no-install-recommends", "redis-server", "openssl"]);
+    // It is installed to be started by tests, not as a service.
+    run(
+        "installing redis-server",
+        apt.env("RUNLEVEL", "1").env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}
+
 pub(crate) fn bless() -> Result<()> {
-    run_tests(&Options { package: Vec::new(), filter: None }, true)
+    run_tests(&Options::default(), true)
 }
 
 /// Runs the specification suite and prints its counts.

@@ -15,6 +15,7 @@ use faasm_hostif::{
 };
 use faasm_sfi::pending::{Completer, Pending, pending};
 use faasm_state::{LocalTier, MemoryTier, Namespace, Stamps};
+use faasm_vm::dynlink::DynlinkError;
 use faasm_vm::{Engine, EngineConfig, SealKey, Store, Trap, TrapCode, TrapKind, Val};
 use fastrand::Rng;
 use tempfile::TempDir;
@@ -252,10 +253,14 @@ fn victim(guest: &Guest) -> Result<(Store<HostState>, Pages)> {
 
 /// Whether a function may end a call, whose time may be over, in this way.
 fn fair(function: &HostFunction, trap: &Trap, over: bool) -> bool {
-    // Guest code ran below: a function that was called by signature, or a library's constructor.
+    // Guest code ran below: a function that was called by signature, or a library's constructor. One that nothing
+    // defines was called by it.
     let libraries = function.touches == Touches::Libraries;
     match trap.kind() {
-        TrapKind::Host(error) => function.module == FAASM && error.is::<HostError>(),
+        TrapKind::Host(error) => {
+            function.module == FAASM
+                && (error.is::<HostError>() || libraries && error.is::<DynlinkError>())
+        }
         TrapKind::Exit(_) => {
             function.touches == Touches::Exit || function.name == "__faasm_thread_exit"
         }

@@ -57,7 +57,7 @@ macro_rules! functions {
                         $module,
                         $name,
                         |caller: faasm_vm::Caller<'_, HostState>, $($param: $ty),*| -> Result<$result, faasm_vm::Trap> {
-                            let mut guest = Guest::new(caller);
+                            let mut guest = Guest::new(caller, Touches::$touches.phase());
                             $answer($name, $($function)::+(&mut guest, $($arg),*))
                         },
                         ROOM,

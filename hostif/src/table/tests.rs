@@ -15,6 +15,19 @@ fn no_import_has_two_rows() {
     }
 }
 
+/// In which phase there is what a function asks for is held by assertions where it asks, in every test of it.
+#[test]
+fn phases_come_one_after_the_other() {
+    let phase = |name: &str| {
+        let mut found = signatures().filter(|function| function.name == name);
+        found.next().unwrap().touches.phase()
+    };
+    assert!(Phase::Link < Phase::Prepare && Phase::Prepare < Phase::Build);
+    assert_eq!(phase("random_get"), Phase::Link);
+    assert_eq!(phase("environ_get"), Phase::Prepare);
+    assert_eq!(phase("fd_write"), Phase::Build);
+}
+
 #[test]
 fn the_page_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/host-interface.md");

@@ -6,7 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::client::ClientError;
-use crate::problem::{EXIT_INTERNAL, EXIT_NOT_FOUND, EXIT_USAGE, Problem, explain};
+use crate::problem::{
+    EXIT_INTERNAL, EXIT_NOT_FOUND, EXIT_UNAVAILABLE, EXIT_USAGE, Problem, explain,
+};
+use crate::tiers::TierError;
 
 /// What a command answers: its exit code, or why it failed.
 pub(super) type Done = Result<ExitCode, Failure>;
@@ -36,6 +39,16 @@ impl Failure {
     pub(super) fn problem(problem: &impl Problem) -> Self {
         let code = problem.problem_type().exit_code();
         Self { code, hint: problem.hint(), ..Self::usage(explain(problem)) }
+    }
+
+    /// A global tier that cannot be used.
+    pub(super) fn state(error: &TierError) -> Self {
+        let failure = Self { code: EXIT_UNAVAILABLE, ..Self::usage(explain(error)) };
+        match error {
+            TierError::File(_) => failure,
+            TierError::Redis(..) => failure
+                .hint("`faasm doctor --state URL` looks at everything that the server needs."),
+        }
     }
 
     /// A file that could not be used.

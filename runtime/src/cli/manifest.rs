@@ -1,4 +1,4 @@
-//! The options that say what a function may do beside computing: a manifest, and single rules that are added to it.
+//! The options that say what a function is given and may do beside computing: a manifest, and what is added to it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,37 @@ use clap::Args;
 use faasm_hostif::{EgressRule, ListenRule};
 
 use super::failure::Failure;
-use crate::manifest::{Manifest, Text};
+use crate::manifest::{Argument, Manifest, Text, UnfitText, Variable};
+
+/// What a function's program is given.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ProgramOptions {
+    /// An argument of the function's program, behind its name; may be given several times.
+    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
+    args: Vec<Argument>,
+    /// A variable of the function's environment; may be given several times.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(Variable, Argument)>,
+    /// A flag that the function asks for (`faasmGetConfFlag`); may be given several times.
+    #[arg(long = "flag", value_name = "NAME")]
+    flags: Vec<Argument>,
+}
+
+impl ProgramOptions {
+    /// Adds them to a manifest.
+    pub(super) fn add_to(&self, manifest: &mut Manifest) {
+        manifest.args.extend(self.args.iter().cloned());
+        manifest.env.extend(self.env.iter().cloned());
+        manifest.flags.extend(self.flags.iter().cloned());
+    }
+}
+
+fn variable(text: &str) -> Result<(Variable, Argument), String> {
+    let (name, value) = text.split_once('=').ok_or("it is NAME=VALUE")?;
+    let name = name.to_owned().try_into().map_err(|error: UnfitText| error.to_string())?;
+    let value = value.to_owned().try_into().map_err(|error: UnfitText| error.to_string())?;
+    Ok((name, value))
+}
 
 /// What a function may do.
 #[derive(Args, Clone, Debug)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::failure::{Done, Failure};
 use super::libraries::Named;
-use super::manifest::ManifestOptions;
+use super::manifest::{ManifestOptions, ProgramOptions};
 use crate::client::{Answer, Client, ClientError};
 use crate::duration;
 use crate::name::FunctionName;
@@ -48,6 +48,8 @@ pub(super) struct Upload {
     #[arg(long, value_name = "USER/NAME")]
     runtime: Option<FunctionName>,
     #[command(flatten)]
+    program: ProgramOptions,
+    #[command(flatten)]
     manifest: ManifestOptions,
     #[command(flatten)]
     server: Server,
@@ -71,6 +73,9 @@ pub(super) struct Invoke {
     /// Print the timings to standard error.
     #[arg(short, long)]
     verbose: bool,
+    /// Record whom the call chains, and print that to standard error: drawn, or as the server's JSON.
+    #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "tree")]
+    graph: Option<GraphForm>,
     #[command(flatten)]
     server: Server,
 }
@@ -99,6 +104,14 @@ pub(super) struct Remove {
     library: bool,
     #[command(flatten)]
     server: Server,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum GraphForm {
+    /// A tree of lines.
+    Tree,
+    /// What the server answered.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -144,7 +157,8 @@ pub(super) fn upload(options: &Upload) -> Done {
         upload_library(&options.server, &name, file)?;
     }
     let bytes = fs::read(&options.file).map_err(|error| Failure::file(&options.file, &error))?;
-    let manifest = options.manifest.manifest()?;
+    let mut manifest = options.manifest.manifest()?;
+    options.program.add_to(&mut manifest);
     let mut headers = HeaderMap::new();
     if let Some(runtime) = runtime(options)
         && let Ok(value) = HeaderValue::from_str(&runtime)
@@ -152,8 +166,8 @@ pub(super) fn upload(options: &Upload) -> Done {
         headers.insert(HeaderName::from_static("faasm-runtime"), value);
     }
     if !manifest.is_empty() {
-        let text = serde_json::to_string(&manifest).map_err(|error| Failure::internal(&error))?;
-        let value = HeaderValue::from_str(&text).map_err(|error| Failure::internal(&error))?;
+        let text = serde_json::to_vec(&manifest).map_err(|error| Failure::internal(&error))?;
+        let value = HeaderValue::from_bytes(&text).map_err(|error| Failure::internal(&error))?;
         headers.insert(HeaderName::from_static("faas-manifest"), value);
     }
     let answer = match options.server.send(Method::PUT, &path(&options.name), headers, bytes) {
@@ -208,15 +222,24 @@ pub(super) fn invoke(options: &Invoke) -> Done {
                 .map(|value| (HeaderName::from_static("faas-timeout"), value)),
         );
     }
+    if options.graph.is_some() {
+        let record = HeaderValue::from_static("record");
+        headers.insert(HeaderName::from_static("faas-graph"), record);
+    }
     let path = format!("{}/invoke", path(&options.name));
     match options.server.send(Method::POST, &path, headers, input) {
         Ok(answer) => {
             if options.verbose {
                 talk(&answer);
             }
+            let id = answer.headers.get("faas-invocation-id");
+            graph(options, id.and_then(|id| id.to_str().ok()))?;
             write_out(&answer.body)
         }
         Err(error) => {
+            if let ClientError::Problem(reported) = &error {
+                graph(options, reported.invocation_id.as_deref())?;
+            }
             if let ClientError::Problem(reported) = &error
                 && let Some(output) = &reported.output
             {
@@ -225,6 +248,20 @@ pub(super) fn invoke(options: &Invoke) -> Done {
             Err(error.into())
         }
     }
+}
+
+/// Prints the graph of a call, if that is wanted.
+fn graph(options: &Invoke, call: Option<&str>) -> Result<(), Failure> {
+    let (Some(form), Some(call)) = (options.graph, call) else { return Ok(()) };
+    let path = format!("/v1/namespaces/{}/calls/{call}/graph", options.name.namespace());
+    let answer = options.server.send(Method::GET, &path, HeaderMap::new(), Vec::new())?;
+    let graph: Value = serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::usage(format!("the server's answer is not JSON: {error}")))?;
+    match form {
+        GraphForm::Tree => eprint!("{}", super::graph::draw(&graph)),
+        GraphForm::Json => eprintln!("{graph:#}"),
+    }
+    Ok(())
 }
 
 pub(super) fn list(options: &List) -> Done {

@@ -8,7 +8,7 @@ use clap::Args;
 use faasm_compiler::CompileOptions;
 use faasm_hostif::{Access, HostBuilder, HostState, Input, NetworkHost, Output, Preopen};
 use faasm_snapshot::Entry;
-use faasm_state::{CallId, LocalTier, MemoryTier};
+use faasm_state::{CallId, LocalTier};
 use faasm_vm::{
     Engine, EngineConfig, Func, Instance, Linker, LoadError, Module, SealKey, Store, StoreLimits,
     Trap, TrapKind, Val, ValType,
@@ -26,6 +26,7 @@ use crate::invocation::random_bytes;
 use crate::problem::EXIT_TRAP;
 use crate::size;
 use crate::suggest;
+use crate::tiers::TierUrl;
 
 /// Options of `faasm run`.
 #[derive(Args, Debug)]
@@ -55,6 +56,15 @@ pub(super) struct Options {
     /// The key that an object is sealed with. By default this user's.
     #[arg(long, value_name = "FILE", env = "FAASM_KEY")]
     key: Option<PathBuf>,
+    /// Where the global tier of state is, as for `faasm serve`; the guest's namespace is `run`.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "memory:",
+        env = "FAASM_STATE",
+        hide_env_values = true
+    )]
+    state: TierUrl,
     #[command(flatten)]
     profile: ProfileOptions,
     /// The module, or the object that `faasm compile` made of it.
@@ -130,19 +140,22 @@ impl From<Failure> for Stop {
 const SOCKETS: usize = 1024;
 
 fn host(options: &Options) -> Result<HostBuilder, Failure> {
+    let global = options.state.open().map_err(|error| Failure::state(&error))?;
     let mut builder = HostBuilder::new()
         .stdin(Input::Inherit)
         .stdout(Output::Stdout)
         .stderr(Output::Stderr)
-        .state(
-            LocalTier::new(
-                std::sync::Arc::new(MemoryTier::default()),
-                faasm_state::Limits::default(),
-            )
-            .namespace("run"),
-        )
+        .state(LocalTier::new(global, faasm_state::Limits::default()).namespace("run"))
         .arg(options.file.to_string_lossy().as_bytes());
+    let manifest = options.manifest.manifest()?;
+    builder = manifest.args.iter().fold(builder, |builder, arg| builder.arg(arg.as_str()));
     builder = options.args.iter().fold(builder, |builder, arg| builder.arg(arg.as_bytes()));
+    builder = manifest.flags.iter().fold(builder, |builder, flag| builder.flag(flag.as_str()));
+    // The command line's variables are in place of the manifest's.
+    let given = |name: &str| options.env.iter().any(|given| given.split('=').next() == Some(name));
+    for (name, value) in manifest.env.iter().filter(|(name, _)| !given(name.as_str())) {
+        builder = builder.env(name.as_str(), value.as_str());
+    }
     for variable in &options.env {
         let inherited = || std::env::var(variable).ok();
         let (name, value) = match variable.split_once('=') {
@@ -159,7 +172,7 @@ fn host(options: &Options) -> Result<HostBuilder, Failure> {
         builder = builder.preopen(preopen.map_err(|error| Failure::file(&dir.host, &error))?);
     }
     let network = NetworkHost::new(SOCKETS).map_err(|error| Failure::internal(&error))?;
-    let rules = options.manifest.manifest()?.network.rules();
+    let rules = manifest.network.rules();
     Ok(builder.network(network.network(rules)))
 }
 

@@ -20,10 +20,11 @@ use super::profile::ProfileOptions;
 use crate::duration;
 use crate::executors::ExecutorLimits;
 use crate::gateway::{self, GatewayLimits};
-use crate::host::{Host, HostConfig};
+use crate::host::{Host, HostConfig, HostError};
 use crate::problem::explain;
 use crate::size;
 use crate::state_rules;
+use crate::tiers::TierUrl;
 
 /// The exit code after a second interrupt (128 + SIGINT).
 const INTERRUPTED: i32 = 130;
@@ -52,6 +53,12 @@ pub(super) struct Options {
     /// Largest input of a call.
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size::parse)]
     max_input: u64,
+    /// Largest module of an upload.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size::parse)]
+    max_module: u64,
+    /// How long the compilation of an uploaded module may take.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration::parse)]
+    compile_time: Duration,
     /// How many calls may wait for an executor.
     #[arg(long, value_name = "N", default_value_t = ExecutorLimits::default().queued)]
     queue: usize,
@@ -62,6 +69,12 @@ pub(super) struct Options {
     /// also private networks, or also this host.
     #[arg(long, value_enum, default_value = "all")]
     net: Reach,
+    /// Where the global tier of state is: `file:PATH`, by default the file `state` in the folder of the functions, which
+    /// survives crashes; `memory:` (gone with the server); or a Redis or Valkey server, as in
+    /// `redis://USER:PASSWORD@HOST:PORT`, `rediss://…`, `redis+sentinel://HOST,HOST/MASTER` or
+    /// `redis+cluster://HOST,HOST`; behind `?` `durability=fast|disk|replicated`, `timeout=10s`, `prefix=faasm`, `ca=FILE`.
+    #[arg(long, value_name = "URL", env = "FAASM_STATE", hide_env_values = true)]
+    state: Option<TierUrl>,
     /// How namespaces' state is kept together: JSON, with a list of rules for each namespace.
     #[arg(long, value_name = "FILE")]
     state_rules: Option<PathBuf>,
@@ -89,6 +102,7 @@ pub(super) fn serve(options: &Options) -> Done {
         memory_bytes: options.memory,
         timeout: options.timeout,
         max_timeout: options.max_timeout,
+        compile_time: options.compile_time,
         profiling: options.profile.profiling(),
         network: match options.net {
             Reach::None => NetworkReach::None,
@@ -101,15 +115,23 @@ pub(super) fn serve(options: &Options) -> Done {
             live: options.faaslets,
             ..ExecutorLimits::default()
         },
+        state: options.state.clone().unwrap_or_else(|| TierUrl::File(data.join("state"))),
         ..HostConfig::new(data)
     };
-    let input_bytes = usize::try_from(options.max_input).unwrap_or(usize::MAX);
-    let limits = GatewayLimits { input_bytes, ..GatewayLimits::default() };
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let limits = GatewayLimits {
+        input_bytes: bytes(options.max_input),
+        module_bytes: bytes(options.max_module),
+        ..GatewayLimits::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(&error))?;
-    let host = Host::start(config).map_err(|error| Failure::internal(&error))?;
+    let host = Host::start(config).map_err(|error| match error {
+        HostError::State(error) => Failure::state(&error),
+        error => Failure::internal(&error),
+    })?;
     runtime.block_on(listen(options, host, limits))
 }
 

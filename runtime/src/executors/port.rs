@@ -20,8 +20,6 @@ use faasm_hostif::{CallId, Calls, ChainError, ChainedOutcome, Target};
 use faasm_sfi::pending::{Completer, Pending, pending};
 use faasm_state::Stamps;
 
-use ulid::Ulid;
-
 use super::shared::{Held, Shared, Task};
 use crate::call::{CallError, CallInfo, Entry, Finished, Outcome};
 use crate::function::Function;
@@ -60,6 +58,7 @@ enum Child {
 struct Settler {
     port: Arc<Port>,
     child: CallId,
+    info: CallInfo,
     outcome: ChainedOutcome,
 }
 
@@ -108,9 +107,13 @@ impl Port {
 }
 
 impl Settler {
-    fn note(&mut self, id: Ulid, finished: Finished) {
+    fn note(&mut self, finished: Finished) {
         // What it pushed is there, also if it failed.
-        self.outcome.stamps = finished.stamps.unwrap_or_default();
+        self.outcome.stamps = finished.stamps.clone().unwrap_or_default();
+        if let Some(shared) = self.port.shared.upgrade() {
+            shared.graphs.ended(&self.info, &finished);
+        }
+        let id = self.info.id;
         match finished.result {
             Ok(Outcome { return_code: return_value, output }) => {
                 (self.outcome.return_value, self.outcome.output) = (return_value, output);
@@ -145,15 +148,16 @@ impl Calls for Chain {
             let caller = tables.parents.get_mut(&parent).ok_or_else(draining)?;
             let (function, entry) = resolve(&shared, caller, target)?;
             let (begun, deadline) = (Instant::now(), caller.info.deadline);
-            let info =
-                CallInfo { id, number, parent: Some(caller.info.id), entry, begun, deadline };
+            let (parent, graph) = (Some(caller.info.id), caller.info.graph);
+            let info = CallInfo { id, number, parent, graph, entry, begun, deadline };
             caller.children.push(child);
             tables.children.insert(child, Child::Running(Vec::new()));
             (function, info)
         };
+        shared.graphs.begun(&info, function.name());
         let (reply, finished) = pending();
-        let mut settler = Settler { port: Arc::clone(&self.0), child, outcome: failed() };
-        drop(finished.map(move |finished| settler.note(id, finished)));
+        let mut settler = Settler { port: Arc::clone(&self.0), child, info, outcome: failed() };
+        drop(finished.map(move |finished| settler.note(finished)));
         shared.submit(Task { info, function, input, stamps: Some(stamps), reply });
         Ok(child)
     }

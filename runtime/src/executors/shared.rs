@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use faasm_hostif::{NetworkHost, Threads};
-use faasm_state::Stamps;
+use faasm_state::{GlobalTier, Stamps};
 use faasm_vm::Interrupt;
 
 use super::ExecutorLimits;
@@ -14,6 +14,7 @@ use crate::call::{CallError, CallInfo, Finished, Reply, Timings};
 use crate::directory::Directory;
 use crate::forge::Forge;
 use crate::function::{Binder, Function};
+use crate::graph::Graphs;
 use crate::invocation::InvocationIds;
 use crate::threads::ThreadPool;
 
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) forge: Forge,
     pub(crate) ids: InvocationIds,
+    /// Of calls that are recorded.
+    pub(crate) graphs: Graphs,
     /// Where guests' threads run.
     pub(crate) threads: Arc<dyn Threads>,
     pub(super) queue: Queue<Accepted>,
@@ -95,19 +98,21 @@ impl Shared {
     pub(crate) fn new(
         (executors, limits): (usize, ExecutorLimits),
         directory: Directory,
-        (forge, network): (Forge, NetworkHost),
+        (forge, network, global): (Forge, NetworkHost, Arc<dyn GlobalTier>),
         ids: InvocationIds,
     ) -> Arc<Self> {
         let queue_limits = QueueLimits { outside: limits.queued, chained: limits.queued_chained };
         Arc::new_cyclic(|shared| Self {
             binder: Binder::new(
                 Weak::clone(shared),
+                global,
                 (Arc::clone(forge.files()), network),
                 forge.origin(),
             ),
             directory,
             forge: forge.of(shared),
             ids,
+            graphs: Graphs::default(),
             threads: Arc::new(ThreadPool::new(limits.guest_threads)),
             queue: Queue::new(executors, queue_limits),
             limits,

@@ -17,6 +17,8 @@ use crate::call::{CallError, Finished, Outcome, Phase, Timings};
 use crate::duration;
 use crate::problem::{Problem, ProblemType};
 
+/// Asks for the call's graph to be recorded.
+const GRAPH: HeaderName = HeaderName::from_static("faas-graph");
 const TIMEOUT: HeaderName = HeaderName::from_static("faas-timeout");
 const INVOCATION: HeaderName = HeaderName::from_static("faas-invocation-id");
 const COLD: HeaderName = HeaderName::from_static("faas-cold");
@@ -37,10 +39,13 @@ pub(super) async fn invoke(
 ) -> Result<Response, Failure> {
     let begun = Instant::now();
     let name = name(&path)?;
-    let timeout = timeout(&headers)?;
+    let (timeout, recorded) = (timeout(&headers)?, recorded(&headers)?);
     let function = gateway.host.function(&name).ok_or_else(|| not_found(&gateway, &name))?;
     let (input, share) = body::read(&gateway, &headers, body, gateway.limits.input_bytes).await?;
-    let call = gateway.host.invoke(function, input.into(), timeout);
+    let call = match recorded {
+        false => gateway.host.invoke(function, input.into(), timeout),
+        true => gateway.host.invoke_recorded(function, input.into(), timeout),
+    };
     let deadline = tokio::time::Instant::from_std(call.info.deadline);
     let finished = tokio::time::timeout_at(deadline + GRACE, value(call.finished, share)).await;
     let finished = match finished {
@@ -59,6 +64,18 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
         Ok(timeout) => Ok(Some(timeout)),
         Err(error) => {
             Err(Failure::new(ProblemType::InvalidRequest, format!("faas-timeout: {error}")))
+        }
+    }
+}
+
+/// Whether the client wants the call recorded.
+fn recorded(headers: &HeaderMap) -> Result<bool, Failure> {
+    match headers.get(GRAPH).map(HeaderValue::as_bytes) {
+        None => Ok(false),
+        Some(b"record") => Ok(true),
+        Some(_) => {
+            let detail = format!("{GRAPH}: it says `record`, or is not there.");
+            Err(Failure::new(ProblemType::InvalidRequest, detail))
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn upload(
     let name = name(&path)?;
     let (wasm, _share) = body::read(&gateway, &headers, body, gateway.limits.module_bytes).await?;
     let lost = |_| Failure::new(ProblemType::Internal, "The upload was lost.");
-    let permit = Arc::clone(&gateway.uploads).acquire_owned().await.map_err(|_| lost(()))?;
+    let permit = gateway.uploads.turn(wasm.len()).await.map_err(|_| lost(()))?;
     let host = Arc::clone(&gateway.host);
     let upload = tokio::task::spawn_blocking(move || {
         let uploaded = host.upload_library(&name, &wasm);

@@ -78,3 +78,26 @@ fn changes_are_told_to_all_who_asked_before() {
     assert!(second.is_done() && third.is_done());
     assert!(!arbiter.next_change(&at).is_done());
 }
+
+#[test]
+fn a_pinned_lock_changes_hands_when_the_last_pin_is_gone() {
+    let (arbiter, at) = (Arbiter::default(), at());
+    let token = now(arbiter.lock(&at, Mode::Write, LONG));
+    let pins = [(); 2].map(|()| arbiter.pin(&at, token).unwrap());
+    let next = arbiter.lock(&at, Mode::Write, LONG);
+    arbiter.unlock(&at, token).unwrap();
+    assert!(matches!(arbiter.pin(&at, token), Err(GlobalError::Fenced)), "it was given up");
+    assert!(!next.is_done());
+    let [first, last] = pins;
+    drop(first);
+    assert!(!next.is_done());
+    drop(last);
+    let next = now(next);
+    let pin = arbiter.pin(&at, next).unwrap();
+    arbiter.unlock(&at, next).unwrap();
+    let third = arbiter.lock(&at, Mode::Read, LONG);
+    assert!(!third.is_done());
+    drop(pin);
+    arbiter.unlock(&at, now(third)).unwrap();
+    assert!(arbiter.leases.table().locks.is_empty());
+}

@@ -51,6 +51,17 @@ impl Patch {
         Ok(patch)
     }
 
+    /// Runs whose bytes are there already, one after the other in `bytes`; `None` unless the runs are ascending, apart,
+    /// not empty, inside the value, and have as many bytes.
+    #[must_use]
+    pub fn from_bytes(size: usize, runs: Vec<Range<usize>>, bytes: Vec<u8>) -> Option<Self> {
+        let whole = runs.iter().all(|run| !run.is_empty() && run.end <= size);
+        let fits = whole
+            && runs.is_sorted_by(|a, b| a.end <= b.start)
+            && runs.iter().map(Range::len).sum::<usize>() == bytes.len();
+        fits.then_some(Self { size, runs, bytes })
+    }
+
     /// The size of the whole value, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -82,6 +93,12 @@ impl Patch {
             *rest = after;
             Some((run.start, bytes))
         })
+    }
+
+    /// The runs' bytes, one after the other.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The buffer: the runs' bytes one after the other.

@@ -4,6 +4,7 @@
 #![allow(clippy::single_range_in_vec_init, reason = "a list of one range is what is meant")]
 
 mod concurrency;
+mod conformance;
 mod consistency;
 mod faults;
 mod hosts;

@@ -82,6 +82,20 @@ impl Server {
         self.send_with(Method::PUT, path, headers, body)
     }
 
+    /// Posts with these headers.
+    pub(crate) fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, Box<Reported>> {
+        self.send_with(Method::POST, path, headers, body)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, Box<Reported>> {
+        self.send(Method::GET, path, b"")
+    }
+
     /// What the server says of a function's manifest.
     pub(crate) fn manifest(&self, guest: &str) -> Value {
         let answer = self.send(Method::GET, &path(guest), b"").unwrap();

@@ -97,6 +97,22 @@ fn the_rust_sdk_keeps_its_promises() {
 }
 
 #[test]
+fn rust_has_the_threads_of_its_standard_library() {
+    let host = TestHost::start();
+    upload_built(&host, "rust", &["threads"]);
+    assert_checks(&host, "rust-threads", 14);
+    assert_checks(&host, "rust-threads", 14);
+    let error = host.error("rust-threads", b"panic");
+    assert!(
+        matches!(&error, CallError::Trapped { reason, .. } if reason == "unreachable"),
+        "{error:?}"
+    );
+    assert_eq!(host.outcome("rust-threads", b"exit").return_code, 9);
+    assert_checks(&host, "rust-threads", 14);
+    host.assert_nobody_is_left();
+}
+
+#[test]
 fn rust_counts_under_a_lock_that_chained_calls_share() {
     let host = TestHost::start();
     upload_built(&host, "rust", &["counter"]);

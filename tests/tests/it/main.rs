@@ -1,6 +1,7 @@
 //! The system's tests: a [`host::TestHost`] in this process, a gateway before it, and servers in processes of their own.
 #![forbid(unsafe_code)]
 
+mod behaviours;
 mod chaining;
 mod data_objects;
 mod files;
@@ -11,6 +12,7 @@ mod isolation;
 mod languages;
 mod libraries;
 mod limits;
+mod manifests;
 mod network;
 mod process;
 mod scripts;

@@ -52,7 +52,7 @@ pub(crate) fn guest(name: &str) -> String {
 pub(crate) struct Serve {
     child: Child,
     pub(crate) url: String,
-    data: tempfile::TempDir,
+    pub(crate) data: tempfile::TempDir,
 }
 
 impl Serve {
@@ -60,7 +60,7 @@ impl Serve {
         Self::with(&[])
     }
 
-    fn with(options: &[&str]) -> Self {
+    pub(crate) fn with(options: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let (child, url) = Self::spawn(data.path(), options);
         Self { child, url, data }
@@ -350,4 +350,53 @@ fn a_server_that_was_killed_starts_again_with_its_functions() {
     server.child.wait().unwrap();
     (server.child, server.url) = Serve::spawn(server.data.path(), &[]);
     assert_eq!(text(&server.faasm(&["invoke", "demo/echo", "-d", "again"]).stdout), "again");
+}
+
+/// With input: makes it the value `kept`, and pushes that. Without: its output is that value.
+const KEEPER: &str = r#"(module
+  (import "env" "__faasm_read_input" (func $input (param i32 i32) (result i32)))
+  (import "env" "__faasm_write_output" (func $output (param i32 i32)))
+  (import "env" "__faasm_write_state" (func $write (param i32 i32 i32)))
+  (import "env" "__faasm_push_state" (func $push (param i32)))
+  (import "env" "__faasm_read_state" (func $read (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "kept\00")
+  (func (export "main") (result i32) (local $len i32)
+    (local.set $len (call $input (i32.const 1024) (i32.const 1024)))
+    (if (local.get $len)
+      (then
+        (call $write (i32.const 0) (i32.const 1024) (local.get $len))
+        (call $push (i32.const 0)))
+      (else
+        (local.set $len (call $read (i32.const 0) (i32.const 1024) (i32.const 1024)))
+        (call $output (i32.const 1024) (local.get $len))))
+    (i32.const 0)))"#;
+
+#[test]
+fn state_is_there_after_the_server_was_killed() {
+    let mut server = Serve::start();
+    let module = server.data.path().join("keeper.wasm");
+    std::fs::write(&module, wat::parse_str(KEEPER).unwrap()).unwrap();
+    let uploaded = server.faasm(&["upload", "user/keeper", module.to_str().unwrap()]);
+    assert_eq!(code(&uploaded), 0, "{}", text(&uploaded.stderr));
+    let kept = server.faasm(&["invoke", "user/keeper", "-d", "still here"]);
+    assert_eq!(code(&kept), 0, "{}", text(&kept.stderr));
+
+    let second = Command::new(binary())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(server.data.path())
+        .output()
+        .unwrap();
+    assert_ne!(code(&second), 0);
+    let said = text(&second.stderr);
+    assert!(
+        said.contains("state is in use by another process: a state file has one server"),
+        "{said}"
+    );
+
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    server.restart();
+    let read = server.faasm(&["invoke", "user/keeper"]);
+    assert_eq!(text(&read.stdout), "still here", "{}", text(&read.stderr));
 }

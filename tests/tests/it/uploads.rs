@@ -46,6 +46,13 @@ fn unknown_imports_are_refused_by_name() {
 }
 
 #[test]
+fn a_module_that_takes_too_long_to_compile_is_refused() {
+    let host = TestHost::with(|config| config.compile_time = Duration::ZERO);
+    let text = explain(&refused(&host, &wasm("wordcount")));
+    assert!(text.contains("takes more than 0 seconds"), "{text}");
+}
+
+#[test]
 fn modules_that_cannot_be_initialised_are_refused() {
     let host = TestHost::with(|config| {
         config.memory_bytes = 16 << 20;

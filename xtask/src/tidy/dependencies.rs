@@ -24,6 +24,7 @@ const RESTRICTED: &[(&str, &[&str])] = &[
     ("tokio", &["faasm-runtime"]),
     ("axum", &["faasm-runtime"]),
     ("hyper", &["faasm-runtime"]),
+    ("redb", &["faasm-runtime"]),
     ("redis", &["faasm-runtime"]),
     ("object_store", &["faasm-runtime"]),
     ("wasmtime", &[]),
@@ -32,8 +33,14 @@ const RESTRICTED: &[(&str, &[&str])] = &[
 ];
 
 /// Packages outside the rooms, which may depend on anything but an engine.
-const OUTSIDE: &[&str] =
-    &["faasm-tests", "faasm-spec-tests", "faasm-benches", "faasm-compare", "xtask"];
+const OUTSIDE: &[&str] = &[
+    "faasm-tests",
+    "faasm-state-faults",
+    "faasm-spec-tests",
+    "faasm-benches",
+    "faasm-compare",
+    "xtask",
+];
 
 /// The one package that has the rival as a dev-dependency.
 const COMPARISON: &str = "faasm-compare";

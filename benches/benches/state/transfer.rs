@@ -1,0 +1,121 @@
+//! Pull and push over Redis, against a plain client in pipelines on the same server.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use faasm_benches::Bench;
+use faasm_state::{Limits, LocalTier, Op, StateError, Value};
+
+use super::redis::Server;
+
+const SIZES: [(&str, usize); 5] = [
+    ("4KiB", 4 << 10),
+    ("64KiB", 64 << 10),
+    ("1MiB", 1 << 20),
+    ("16MiB", 16 << 20),
+    ("256MiB", 256 << 20),
+];
+const LARGEST: usize = 256 << 20;
+const PLAIN: &str = "GETRANGE and SETRANGE in a pipeline";
+
+pub(crate) fn measure(bench: &mut Bench) -> Result<()> {
+    let server = Server::start()?;
+    let tier = server.tier()?;
+    // Over the same server: what one pushes the other pulls.
+    let [here, there] = [(); 2].map(|()| {
+        LocalTier::new(std::sync::Arc::clone(&tier), Limits::default()).namespace("bench")
+    });
+    let mut plain = server.client()?;
+    for (name, size) in SIZES {
+        let (ours, theirs) = (here.value(name.as_bytes(), size)?, vec![7_u8; size]);
+        let mut fetched = vec![0_u8; size];
+        fill(&ours, 7)?;
+        end(ours.push())?;
+        let mut byte = 0_u8;
+        let rounds = (LARGEST / size).clamp(3, 200);
+        let times = alternate(rounds, |mine| {
+            byte = byte.wrapping_add(1);
+            if mine {
+                fill(&ours, byte)?;
+                timed(|| end(ours.push()).map(drop))
+            } else {
+                timed(|| plain.set_ranges(name, &theirs))
+            }
+        })?;
+        bench.push(&format!("push/{name}"), PLAIN, times[0], times[1]);
+        let pulled = there.value(name.as_bytes(), size)?;
+        let times = alternate(rounds, |mine| {
+            if mine {
+                timed(|| end(pulled.pull()).map(drop))
+            } else {
+                timed(|| plain.get_ranges(name, &mut fetched))
+            }
+        })?;
+        bench.push(&format!("pull/{name}"), PLAIN, times[0], times[1]);
+        let mut last = [0];
+        pulled.read_local(size - 1, &mut last)?;
+        ensure!(last == [byte] || last == [byte.wrapping_sub(1)], "{last:?} was pulled");
+        ensure!(fetched == theirs, "the plain client lost something");
+    }
+    let large = here.value(b"256MiB", LARGEST)?;
+    let small = here.value(b"64KiB", 64 << 10)?;
+    one_page(bench, &large, &small)?;
+    limit(&server)
+}
+
+/// One flagged page of the largest value, against one of a small value.
+fn one_page(bench: &mut Bench, large: &Value, small: &Value) -> Result<()> {
+    let mut byte = 0_u8;
+    let times = alternate(200, |is_large| {
+        byte = byte.wrapping_add(1);
+        let value = if is_large { large } else { small };
+        let page = value.size() / 2 / 4096 * 4096;
+        value.write(page, &[byte; 4096])?;
+        timed(|| end(value.push_partial()).map(drop))
+    })?;
+    bench.push("push_one_page/256MiB", "one page of 64 KiB", times[0], times[1]);
+    Ok(())
+}
+
+/// What the server's own tool gets out of it, for comparison.
+fn limit(server: &Server) -> Result<()> {
+    let said = Command::new("redis-benchmark")
+        .args(["-p", &server.port.to_string(), "-t", "get,set", "-d", "262144", "-n", "4000"])
+        .args(["-P", "16", "-c", "4", "-q"])
+        .output()
+        .context("redis-benchmark cannot be started")?;
+    let said = String::from_utf8_lossy(&said.stdout).replace('\r', "\n");
+    for line in said.lines().filter(|line| line.contains("per second")) {
+        println!("  redis-benchmark, 256 KiB: {line}");
+    }
+    Ok(())
+}
+
+fn fill(value: &Value, byte: u8) -> Result<()> {
+    Ok(value.set(&vec![byte; value.size()])?)
+}
+
+fn end<T>(op: Op<T>) -> Result<T> {
+    op.block(None)?.map_err(|error: StateError| error.into())
+}
+
+fn timed(work: impl FnOnce() -> Result<()>) -> Result<f64> {
+    let begun = Instant::now();
+    work()?;
+    Ok(begun.elapsed().as_secs_f64() * 1e9)
+}
+
+/// Medians of both sides: ours with `true`.
+fn alternate(rounds: usize, mut side: impl FnMut(bool) -> Result<f64>) -> Result<[f64; 2]> {
+    let mut samples = [Vec::new(), Vec::new()];
+    for round in 0..rounds {
+        for mine in [round % 2 == 0, round % 2 != 0] {
+            samples[usize::from(!mine)].push(side(mine)?);
+        }
+    }
+    Ok(samples.map(|mut samples| {
+        samples.sort_by(f64::total_cmp);
+        samples[samples.len() / 2]
+    }))
+}

@@ -1,0 +1,816 @@
+//! The global tier in a Redis or Valkey server: standalone, behind sentinels, or a cluster.
+//!
+//! What scripts do at the server is in `scripts/`, where `address.lua` says how an address is kept; how they are had done
+//! is in [`store`]; what is too large for one of them in [`bulk`]; how waiting calls learn of changes in [`notices`].
+//!
+//! # Invariants
+//!
+//! 1. Everything that an operation sees or changes of an address, one script sees or changes, at one node. A large value
+//!    is read in many requests and one version, and is written at the moment in which one script says so.
+//! 2. A version is the server's time in microseconds, or one more than the last if that is not later; so is an epoch of a
+//!    lock. The last version stays a day after deletion. They grow over failovers and restarts as far as the servers'
+//!    clocks agree to within a day.
+//! 3. Leases end by the server's clock.
+//! 4. No command that blocks goes over a connection that others use.
+//! 5. A write is acknowledged when it is as durable as was asked; what is not known by the deadline is
+//!    [`GlobalError::Unknown`].
+//! 6. An address that has something is in its namespace's index. The index is at a node of its own, so the address is
+//!    put there before; it is taken out when there has been nothing for a while.
+
+mod bulk;
+mod check;
+mod error;
+mod link;
+mod names;
+mod notices;
+mod script;
+mod settings;
+mod store;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use faasm_sfi::pending::{Completer, pending};
+use faasm_state::{
+    Address, Combine, Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Key, Merge,
+    MergeError, Merged, Mode, Number, Patch, Stat, Token, Version, Wait, Written,
+};
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub use self::check::{Finding, RedisOpenError, Report, Severity};
+pub use self::error::StoreError;
+pub use self::settings::{Durability, RedisSettings, UrlError};
+
+use self::error::Fault;
+use self::link::Link;
+use self::script::{Args, Reply};
+use self::store::{Made, Request, Store, Via};
+
+/// The size of a chunk: large enough that a request for one is mostly its bytes, small enough that the server is soon
+/// done with it.
+const CHUNK: usize = 256 << 10;
+
+/// What one script reads or writes at most.
+const SMALL: usize = 512 << 10;
+
+/// How many runs one script reads or writes at most.
+const SMALL_RUNS: usize = 512;
+
+/// How many bytes of numbers one script merges at most: some milliseconds of the server's time.
+const SMALL_MERGE: usize = 64 << 10;
+
+/// The largest value: 16 GiB.
+const LARGEST: usize = 1 << 34;
+
+/// How often those who wait look though nothing was told.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// How long the server takes a waiter for a lock to be alive, and how often it says that it is.
+const ALIVE: Duration = Duration::from_secs(10);
+const SAY_ALIVE: Duration = Duration::from_secs(3);
+
+/// Answers from this size on are forgotten at the server as soon as they have come.
+const LARGE_ANSWER: usize = 1024;
+
+/// The tier. It ends its waiting operations when it is dropped.
+pub struct RedisTier {
+    store: Arc<Store>,
+    /// One union at a time is made here for an address, for two would only make one another begin anew.
+    unions: Arc<[Mutex<()>; 64]>,
+    runtime: Option<Runtime>,
+}
+
+impl RedisTier {
+    /// Connects and looks whether the server is as it must be.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisOpenError`].
+    pub fn open(settings: &RedisSettings) -> Result<Self, RedisOpenError> {
+        let tier = Self::unchecked(settings)?;
+        let report = tier.block(check::check(Arc::clone(&tier.store)))?;
+        report.findings.iter().filter(|finding| finding.severity == Severity::Warning).for_each(
+            |finding| tracing::warn!(store = %settings, advice = %finding.advice, "{}", finding.what),
+        );
+        match report.findings.into_iter().find(|finding| finding.severity == Severity::Error) {
+            Some(finding) => Err(RedisOpenError::Unfit(finding)),
+            None => Ok(tier),
+        }
+    }
+
+    /// Looks at the server's settings.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisOpenError`], if there is nothing to look at.
+    pub fn inspect(settings: &RedisSettings) -> Result<Report, RedisOpenError> {
+        let tier = Self::unchecked(settings)?;
+        tier.block(check::check(Arc::clone(&tier.store)))
+    }
+
+    fn unchecked(settings: &RedisSettings) -> Result<Self, RedisOpenError> {
+        let link = Link::new(settings).map_err(RedisOpenError::Settings)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("faasm-redis")
+            .enable_all()
+            .build()
+            .map_err(RedisOpenError::Threads)?;
+        let store = Arc::new(Store::new(settings, link));
+        runtime.spawn(notices::run(Arc::clone(&store)));
+        let unions = Arc::new(std::array::from_fn(|_| Mutex::new(())));
+        Ok(Self { store, unions, runtime: Some(runtime) })
+    }
+
+    fn block<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, RedisOpenError>> + Send + 'static,
+    ) -> Result<T, RedisOpenError> {
+        let (completer, waiting) = pending();
+        self.spawn(async move { completer.complete(work.await) });
+        waiting.block(None).unwrap_or(Err(RedisOpenError::Stopped))
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(work);
+        }
+    }
+
+    fn begin<T: Send + 'static, W>(&self, work: impl FnOnce(Arc<Store>) -> W) -> GlobalOp<T>
+    where
+        W: Future<Output = Result<T, GlobalError>> + Send + 'static,
+    {
+        let (completer, waiting) = pending();
+        let work = work(Arc::clone(&self.store));
+        self.spawn(async move { completer.complete(work.await) });
+        waiting
+    }
+
+    fn wait<T: Send + 'static, W>(
+        &self,
+        work: impl FnOnce(Arc<Store>, Completer<Result<T, GlobalError>>) -> W,
+    ) -> GlobalOp<T>
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let (completer, waiting) = pending();
+        self.spawn(work(Arc::clone(&self.store), completer));
+        waiting
+    }
+}
+
+impl Drop for RedisTier {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl std::fmt::Debug for RedisTier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisTier").field("settings", &self.store.settings).finish_non_exhaustive()
+    }
+}
+
+impl GlobalTier for RedisTier {
+    fn stat(&self, at: &Address) -> GlobalOp<Option<Stat>> {
+        let at = at.clone();
+        self.begin(|store| async move {
+            stat(&store, &at, false).await.map(|(stat, _)| stat).map_err(Fault::of_read)
+        })
+    }
+
+    fn get(&self, at: &Address, ranges: &[Range<usize>]) -> GlobalOp<Option<Fetched>> {
+        let (at, ranges) = (at.clone(), ranges.to_vec());
+        self.begin(|store| async move { get(&store, &at, &ranges).await.map_err(Fault::of_read) })
+    }
+
+    fn set(&self, at: &Address, bytes: Vec<u8>, when: Condition) -> GlobalOp<Written> {
+        let at = at.clone();
+        self.begin(|store| async move { set(&store, &at, bytes, when).await })
+    }
+
+    fn set_ranges(&self, at: &Address, patch: Patch, when: Condition) -> GlobalOp<Written> {
+        let at = at.clone();
+        self.begin(|store| async move { set_ranges(&store, &at, patch, when).await })
+    }
+
+    fn delete(&self, at: &Address, when: Condition) -> GlobalOp<bool> {
+        let at = at.clone();
+        self.begin(|store| async move {
+            let deadline = store.deadline(0);
+            let args = (&Args::new(), 0);
+            let made = store.change(&store.scripts.delete, &at, when, args, deadline).await?;
+            made.reply.number(1).map(|there| there == 1).map_err(odd)
+        })
+    }
+
+    fn merge(
+        &self,
+        at: &Address,
+        change: Merge,
+        when: Condition,
+        wanted: bool,
+    ) -> GlobalOp<Merged> {
+        let (at, unions) = (at.clone(), Arc::clone(&self.unions));
+        self.begin(|store| async move {
+            match change {
+                Merge::Numbers { .. } => merge_numbers(&store, &at, change, when, wanted).await,
+                Merge::Union(_) => {
+                    let mut hasher = DefaultHasher::new();
+                    at.hash(&mut hasher);
+                    let n = usize::try_from(hasher.finish() % 64).unwrap_or(0);
+                    let _alone = unions[n].lock().await;
+                    unite(&store, &at, &change, when, wanted).await
+                }
+            }
+        })
+    }
+
+    fn append(&self, at: &Address, element: Vec<u8>, under: Option<Token>) -> GlobalOp<usize> {
+        let at = at.clone();
+        self.begin(|store| async move {
+            let deadline = store.deadline(element.len());
+            store.have_indexed(&at, deadline).await?;
+            let (args, when) = (Args::new().bytes(&element), Condition::ALWAYS.under(under));
+            let args = (&args, element.len());
+            let made = store.change(&store.scripts.append, &at, when, args, deadline).await?;
+            made.reply.size(1).map_err(odd)
+        })
+    }
+
+    fn read_appended(&self, at: &Address, most: usize, max_bytes: usize) -> GlobalOp<Vec<Vec<u8>>> {
+        let at = at.clone();
+        self.begin(|store| async move {
+            let args = Args::new().number(clamp(most)).number(clamp(max_bytes));
+            let deadline = store.deadline(0);
+            let reply = store.ask_address(&store.scripts.elements, &at, &args, deadline).await;
+            reply.and_then(|reply| reply.list(1)).map_err(Fault::of_read)
+        })
+    }
+
+    fn take_appended(
+        &self,
+        at: &Address,
+        most: usize,
+        max_bytes: usize,
+        wait: Wait,
+        under: Option<Token>,
+    ) -> GlobalOp<Vec<Vec<u8>>> {
+        let take = Take { at: at.clone(), most, max_bytes, wait, under };
+        self.wait(|store, completer| async move { take.run(&store, completer).await })
+    }
+
+    fn clear_appended(&self, at: &Address, under: Option<Token>) -> GlobalOp<()> {
+        let at = at.clone();
+        self.begin(|store| async move {
+            let (deadline, when) = (store.deadline(0), Condition::ALWAYS.under(under));
+            let args = (&Args::new(), 0);
+            store.change(&store.scripts.clear, &at, when, args, deadline).await.map(drop)
+        })
+    }
+
+    fn watch(&self, at: &Address, seen: Version) -> GlobalOp<Option<Stat>> {
+        let at = at.clone();
+        self.wait(|store, completer| async move { watch(&store, &at, seen, completer).await })
+    }
+
+    fn list(
+        &self,
+        namespace: &str,
+        prefix: &[u8],
+        after: Option<&Key>,
+        most: usize,
+    ) -> GlobalOp<Vec<Entry>> {
+        let listing = Listing {
+            namespace: Arc::from(namespace),
+            prefix: prefix.to_vec(),
+            after: after.map(|after| after.as_bytes().to_vec()),
+            most,
+        };
+        self.begin(|store| async move { listing.run(&store).await.map_err(Fault::of_read) })
+    }
+
+    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
+        let at = at.clone();
+        self.wait(|store, completer| async move { lock(&store, &at, mode, lease, completer).await })
+    }
+
+    fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {
+        let at = at.clone();
+        self.begin(|store| async move {
+            let args = Args::new().number(token.epoch).number(token.nonce).number(micros(lease));
+            let deadline = store.deadline(0);
+            let key = store.stem(&at) + "m";
+            let via = Via::Durably(&key);
+            let reply = store.ask(via, (&store.scripts.renew, &key), &args, deadline).await;
+            let reply = reply.map_err(|fault| fault.of_change(false, 0, 0))?;
+            if reply.word() == b"ok" { Ok(()) } else { Err(GlobalError::Fenced) }
+        })
+    }
+
+    fn unlock(&self, at: &Address, token: Token) -> GlobalOp<()> {
+        let at = at.clone();
+        self.begin(|store| async move {
+            let (deadline, when) = (store.deadline(0), Condition::ALWAYS.under(Some(token)));
+            let args = (&Args::new(), 0);
+            store.change(&store.scripts.unlock, &at, when, args, deadline).await.map(drop)
+        })
+    }
+}
+
+/// An answer to a change that no script of ours gives: it may have been made.
+fn odd(fault: Fault) -> GlobalError {
+    fault.of_change(true, 0, 0)
+}
+
+/// As large as the scripts' numbers, which are doubles, may be.
+fn clamp(number: usize) -> usize {
+    number.min(1 << 52)
+}
+
+/// A century is as good as never.
+fn micros(lease: Duration) -> u128 {
+    lease.as_micros().min(100 * 365 * 24 * 3_600_000_000)
+}
+
+async fn stat(store: &Store, at: &Address, waits: bool) -> Result<(Option<Stat>, usize), Fault> {
+    let (args, deadline) = (Args::new().flag(waits), store.deadline(0));
+    let reply = store.ask_address(&store.scripts.stat, at, &args, deadline).await?;
+    let appended = reply.size(3)?;
+    if reply.text(2)?.is_empty() {
+        return Ok((None, appended));
+    }
+    let stat = Stat { version: Version(reply.number(1)?), size: reply.size(2)? };
+    Ok((Some(stat), appended))
+}
+
+async fn get(
+    store: &Arc<Store>,
+    at: &Address,
+    ranges: &[Range<usize>],
+) -> Result<Option<Fetched>, Fault> {
+    let mut args = Args::new().number(SMALL);
+    if ranges.len() > SMALL_RUNS {
+        // Only to learn what there is.
+        args = Args::new().number(0).number(0).number(1_u64 << 52);
+    } else {
+        for range in ranges {
+            args = args.number(clamp(range.start)).number(clamp(range.end));
+        }
+    }
+    let reply = store.ask_address(&store.scripts.read, at, &args, store.deadline(0)).await?;
+    match reply.word() {
+        b"none" => return Ok(None),
+        b"ok" if ranges.len() <= SMALL_RUNS => {}
+        b"ok" | b"large" => return bulk::read(store, at, ranges, reply).await,
+        _ => return Err(Fault::odd(&reply)),
+    }
+    let (version, size) = (Version(reply.number(1)?), reply.size(2)?);
+    let clipped = ranges.iter().map(|range| range.start..range.end.min(size));
+    let runs: Vec<_> = clipped.filter(|run| !run.is_empty()).collect();
+    let bytes = reply.strings(4)?.concat();
+    let patch = Patch::from_bytes(size, runs, bytes);
+    let patch = patch.ok_or_else(|| Fault::odd(&"not the ranges that were asked for"))?;
+    Ok(Some(Fetched { version, patch }))
+}
+
+fn written(made: &Made) -> Result<Written, GlobalError> {
+    let versions = |reply: &Reply| {
+        Ok(Written { before: Version(reply.number(1)?), after: Version(reply.number(2)?) })
+    };
+    versions(&made.reply).map_err(odd)
+}
+
+fn fits(store: &Store, size: usize) -> Result<(), GlobalError> {
+    if size <= LARGEST {
+        return Ok(());
+    }
+    let capacity = match store.capacity.load(Ordering::Relaxed) {
+        0 => LARGEST,
+        capacity => capacity.min(LARGEST),
+    };
+    Err(GlobalError::Full { asked: size, capacity })
+}
+
+async fn set(
+    store: &Arc<Store>,
+    at: &Address,
+    bytes: Vec<u8>,
+    when: Condition,
+) -> Result<Written, GlobalError> {
+    let size = bytes.len();
+    fits(store, size)?;
+    let deadline = store.deadline(size);
+    store.have_indexed(at, deadline).await?;
+    if size <= SMALL {
+        let args = Args::new().text("set").number(size).number(CHUNK).number(0).bytes(&bytes);
+        let args = (&args, size);
+        return written(&store.change(&store.scripts.write, at, when, args, deadline).await?);
+    }
+    let parts = bulk::patch_parts(std::slice::from_ref(&(0..size)), Some(size), CHUNK);
+    let large = Large { kind: "set", size, parts, bytes: Arc::new(bytes), merge: Args::new() };
+    large.write(store, at, when, deadline).await.and_then(|(made, _)| written(&made))
+}
+
+async fn set_ranges(
+    store: &Arc<Store>,
+    at: &Address,
+    patch: Patch,
+    when: Condition,
+) -> Result<Written, GlobalError> {
+    let size = patch.runs().last().map_or(0, |run| run.end).max(patch.size());
+    fits(store, size)?;
+    let deadline = store.deadline(patch.len());
+    store.have_indexed(at, deadline).await?;
+    if patch.len() <= SMALL && patch.runs().len() <= SMALL_RUNS {
+        let head = Args::new().text("ranges").number(size).number(CHUNK);
+        let args =
+            patch.chunks().fold(head, |args, (offset, bytes)| args.number(offset).bytes(bytes));
+        let args = (&args, patch.len());
+        return written(&store.change(&store.scripts.write, at, when, args, deadline).await?);
+    }
+    let parts = bulk::patch_parts(patch.runs(), None, CHUNK);
+    let bytes = Arc::new(patch.into_bytes());
+    let large = Large { kind: "ranges", size, parts, bytes, merge: Args::new() };
+    large.write(store, at, when, deadline).await.and_then(|(made, _)| written(&made))
+}
+
+/// A write that is too large for one script.
+struct Large {
+    kind: &'static str,
+    size: usize,
+    parts: bulk::Parts,
+    bytes: Arc<Vec<u8>>,
+    merge: Args<'static>,
+}
+
+impl Large {
+    /// What the server said, and the write's name.
+    async fn write(
+        self,
+        store: &Arc<Store>,
+        at: &Address,
+        when: Condition,
+        deadline: Instant,
+    ) -> Result<(Made, String), GlobalError> {
+        let write = format!("{:016x}", store.nonce());
+        let (count, asked) = (self.parts.len(), self.bytes.len());
+        let args = Args::new().text(self.kind).number(self.size).number(CHUNK);
+        let args = args.text(write.clone()).number(count).and(&self.merge);
+        bulk::stage(store, at, &write, (self.parts, &self.bytes), deadline).await?;
+        let args = (&args, asked);
+        let made = match store.change(&store.scripts.commit, at, when, args, deadline).await {
+            Ok(made) => made,
+            Err(error) => {
+                // Where it may have happened, its parts are needed.
+                if !matches!(error, GlobalError::Unknown(_)) {
+                    bulk::unstage(store, at, &write, count).await;
+                }
+                return Err(error);
+            }
+        };
+        if made.reply.word() == b"ok" {
+            // It is written. Should this fail, whoever comes next does it.
+            let key = store.stem(at) + "m";
+            if let Err(fault) = store.help(&key, &write, store.deadline(asked)).await {
+                tracing::debug!(error = %fault.error, "a large write is left to be applied");
+            }
+        } else {
+            bulk::unstage(store, at, &write, count).await;
+        }
+        Ok((made, write))
+    }
+}
+
+async fn merge_numbers(
+    store: &Arc<Store>,
+    at: &Address,
+    change: Merge,
+    when: Condition,
+    wanted: bool,
+) -> Result<Merged, GlobalError> {
+    let Merge::Numbers { combine, number, offset, .. } = change else {
+        return Err(GlobalError::Unavailable("only numbers are merged by the server".into()));
+    };
+    // What is wrong whatever is there; it is told with the size of what is there.
+    if let Err(error) = change.check_numbers(0) {
+        let error = match error {
+            MergeError::Misplaced { len, .. } => misplaced(store, at, offset, len).await?,
+            other => other,
+        };
+        return Err(error.into());
+    }
+    let Merge::Numbers { bytes, .. } = change else { return Err(odd(Fault::odd(&"no numbers"))) };
+    let (len, size) = (bytes.len(), offset + bytes.len());
+    fits(store, size)?;
+    let deadline = store.deadline(len * 16);
+    store.have_indexed(at, deadline).await?;
+    let (kind, how) = (kind(number), how(combine));
+    let (made, result) = if len <= SMALL_MERGE {
+        let args = Args::new().number(CHUNK).text(kind).text(how).number(offset).bytes(&bytes);
+        let args = (&args.flag(wanted), len);
+        let made = store.change(&store.scripts.merge, at, when, args, deadline).await?;
+        if wanted && len >= LARGE_ANSWER {
+            store.forget(at, &made).await;
+        }
+        (made, None)
+    } else {
+        let parts = bulk::merge_parts(offset, len);
+        let count = parts.len();
+        let merge = Args::new().text(kind).text(how).number(offset).flag(wanted);
+        let large = Large { kind: "merge", size, parts, bytes: Arc::new(bytes), merge };
+        let (made, write) = large.write(store, at, when, deadline).await?;
+        let mut result = None;
+        if wanted && made.reply.word() == b"ok" {
+            let merged = bulk::merged(store, at, &write, count, store.deadline(len)).await;
+            bulk::unstage(store, at, &write, count).await;
+            result = Some(merged.map_err(odd)?);
+        }
+        (made, result)
+    };
+    if made.reply.word() == b"misplaced" {
+        let size = made.reply.size(1).map_err(odd)?;
+        return Err(MergeError::Misplaced { offset, len, size }.into());
+    }
+    let written = written(&made)?;
+    let result = match result {
+        None if wanted => Some(made.reply.strings(3).map_err(odd)?.concat()),
+        result => result,
+    };
+    Ok(Merged { written, result })
+}
+
+/// That numbers lie behind the end of all addresses.
+async fn misplaced(
+    store: &Store,
+    at: &Address,
+    offset: usize,
+    len: usize,
+) -> Result<MergeError, GlobalError> {
+    let (stat, _) = stat(store, at, false).await.map_err(Fault::of_read)?;
+    Ok(MergeError::Misplaced { offset, len, size: stat.map_or(0, |stat| stat.size) })
+}
+
+fn kind(number: Number) -> &'static str {
+    match number {
+        Number::I64 => "i",
+        Number::F32 => "f",
+        Number::F64 => "d",
+    }
+}
+
+fn how(combine: Combine) -> &'static str {
+    match combine {
+        Combine::Sum => "s",
+        Combine::Max => "x",
+        Combine::Min => "n",
+    }
+}
+
+/// Sets are united here, over the version that was read, as often as it takes: to find the place of a member the whole
+/// set must be walked through, which the server's other clients would wait for.
+async fn unite(
+    store: &Arc<Store>,
+    at: &Address,
+    change: &Merge,
+    when: Condition,
+    wanted: bool,
+) -> Result<Merged, GlobalError> {
+    let deadline = store.deadline(change.len());
+    loop {
+        let there = get(store, at, std::slice::from_ref(&(0..usize::MAX))).await;
+        let there = there.map_err(Fault::of_read)?;
+        let (found, mut set) = there.map_or((Version::ABSENT, Vec::new()), |fetched| {
+            (fetched.version, fetched.patch.into_bytes())
+        });
+        if let Some(wanted) = when.at.filter(|wanted| *wanted != found) {
+            return Err(GlobalError::Conflict { wanted, found });
+        }
+        change.apply(&mut set)?;
+        let result = wanted.then(|| set.clone());
+        let over = Condition { at: Some(found), ..when };
+        match self::set(store, at, set, over).await {
+            Ok(written) => return Ok(Merged { written, result }),
+            Err(GlobalError::Conflict { .. }) if when.at.is_none() && Instant::now() < deadline => {
+                let pause = Duration::from_micros(store.nonce() % 3_000);
+                tokio::time::sleep(pause).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+struct Take {
+    at: Address,
+    most: usize,
+    max_bytes: usize,
+    wait: Wait,
+    under: Option<Token>,
+}
+
+impl Take {
+    async fn run(self, store: &Store, completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>) {
+        let mut notice = None;
+        while completer.is_wanted() {
+            let waits = notice.is_some();
+            match self.once(store, waits).await {
+                Ok(Some(taken)) if completer.is_wanted() || taken.is_empty() => {
+                    return completer.complete(Ok(taken));
+                }
+                Ok(Some(taken)) => return self.give_back(store, taken).await,
+                Err(error) => return completer.complete(Err(error)),
+                Ok(None) if self.wait == Wait::Not => return completer.complete(Ok(Vec::new())),
+                Ok(None) => {}
+            }
+            match &mut notice {
+                None => {
+                    notice = Some(
+                        store.notices.listen(&channel(store, &self.at), store.link.patience).await,
+                    )
+                }
+                Some(notice) => notice.changed(LOOK).await,
+            }
+        }
+    }
+
+    /// What was taken, or that there is nothing.
+    async fn once(&self, store: &Store, waits: bool) -> Result<Option<Vec<Vec<u8>>>, GlobalError> {
+        let args = Args::new().number(clamp(self.most)).number(clamp(self.max_bytes)).flag(waits);
+        let (when, deadline) = (Condition::ALWAYS.under(self.under), store.deadline(0));
+        let args = (&args, 0);
+        let made = store.change(&store.scripts.take, &self.at, when, args, deadline).await?;
+        if made.reply.word() == b"empty" {
+            return Ok(None);
+        }
+        store.forget(&self.at, &made).await;
+        made.reply.list(1).map(Some).map_err(odd)
+    }
+
+    /// Nobody wants them any more.
+    async fn give_back(&self, store: &Store, taken: Vec<Vec<u8>>) {
+        let args = taken.iter().fold(Args::new(), |args, element| args.bytes(element));
+        let (args, deadline) = ((&args, 0), store.deadline(0));
+        let script = &store.scripts.give_back;
+        if let Err(error) = store.change(script, &self.at, Condition::ALWAYS, args, deadline).await
+        {
+            tracing::warn!(%error, at = %self.at, elements = taken.len(), "taken for a call that had ended, and lost");
+        }
+    }
+}
+
+/// On which changes at an address are told.
+fn channel(store: &Store, at: &Address) -> String {
+    store.stem(at) + "i"
+}
+
+async fn watch(
+    store: &Store,
+    at: &Address,
+    seen: Version,
+    completer: Completer<Result<Option<Stat>, GlobalError>>,
+) {
+    let mut notice = None;
+    while completer.is_wanted() {
+        match stat(store, at, notice.is_some()).await {
+            Ok((stat, _)) if stat.map_or(Version::ABSENT, |stat| stat.version) != seen => {
+                return completer.complete(Ok(stat));
+            }
+            Ok(_) => {}
+            Err(fault) => return completer.complete(Err(fault.of_read())),
+        }
+        match &mut notice {
+            None => {
+                notice = Some(store.notices.listen(&channel(store, at), store.link.patience).await)
+            }
+            Some(notice) => notice.changed(LOOK).await,
+        }
+    }
+}
+
+async fn lock(
+    store: &Store,
+    at: &Address,
+    mode: Mode,
+    lease: Duration,
+    completer: Completer<Result<Token, GlobalError>>,
+) {
+    let (nonce, key) = (store.nonce(), store.stem(at) + "m");
+    let word = if mode == Mode::Write { "w" } else { "r" };
+    let args = Args::new().text(word).number(nonce).number(micros(lease)).number(ALIVE.as_micros());
+    let mut notice = None;
+    while completer.is_wanted() {
+        let (via, deadline) = (Via::Durably(&key), store.deadline(0));
+        let asked = store.ask(via, (&store.scripts.lock, &key), &args, deadline).await;
+        let answer = asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?)));
+        let until = match answer {
+            Ok((true, epoch)) if completer.is_wanted() => {
+                return completer.complete(Ok(Token { epoch, nonce }));
+            }
+            Ok((true, _)) => break,
+            Ok((false, until)) => Duration::from_micros(until + 1_000).min(SAY_ALIVE),
+            Err(fault) => {
+                completer.complete(Err(fault.of_change(false, 0, 0)));
+                return leave(store, at, word, nonce).await;
+            }
+        };
+        match &mut notice {
+            None => {
+                notice = Some(store.notices.listen(&channel(store, at), store.link.patience).await)
+            }
+            Some(notice) => notice.changed(until).await,
+        }
+    }
+    leave(store, at, word, nonce).await;
+}
+
+/// Nobody waits for the lock any more. Should this not reach the server, the waiter is not taken to be alive for long, and
+/// a lock that it was given ends with its lease.
+async fn leave(store: &Store, at: &Address, mode: &'static str, nonce: u64) {
+    let args = Args::new().text(mode).number(nonce);
+    let (args, deadline) = ((&args, 0), store.deadline(0));
+    let _ = store.change(&store.scripts.leave, at, Condition::ALWAYS, args, deadline).await;
+}
+
+struct Listing {
+    namespace: Arc<str>,
+    prefix: Vec<u8>,
+    after: Option<Vec<u8>>,
+    most: usize,
+}
+
+impl Listing {
+    async fn run(mut self, store: &Arc<Store>) -> Result<Vec<Entry>, Fault> {
+        /// How many keys are looked at together.
+        const PAGE: usize = 128;
+        let mut entries = Vec::new();
+        while entries.len() < self.most {
+            let keys = self.page(store, PAGE).await?;
+            let more = keys.len() == PAGE;
+            self.after = keys.last().cloned();
+            let found = self.look(store, keys).await?;
+            entries.extend(found.into_iter().flatten());
+            if !more {
+                break;
+            }
+        }
+        entries.truncate(self.most);
+        Ok(entries)
+    }
+
+    /// The next keys that may have something.
+    async fn page(&self, store: &Store, most: usize) -> Result<Vec<Vec<u8>>, Fault> {
+        let bound = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
+        let from = match &self.after {
+            Some(after) if *after >= self.prefix => bound(b"(", after),
+            _ if self.prefix.is_empty() => b"-".to_vec(),
+            _ => bound(b"[", &self.prefix),
+        };
+        let to = names::after_prefix(&self.prefix);
+        let to = to.map_or_else(|| b"+".to_vec(), |after| bound(b"(", &after));
+        let key = names::index(&store.settings.prefix, &self.namespace);
+        let mut command = ::redis::cmd("ZRANGEBYLEX");
+        command.arg(key).arg(from).arg(to).arg("LIMIT").arg(0).arg(most);
+        let (via, request) = (Via::Lane(store.control()), Request::Command(&command));
+        match store.insist(via, &request, store.deadline(0)).await?.pop() {
+            Some(::redis::Value::Array(keys)) => keys.into_iter().map(script::string).collect(),
+            other => Err(Fault::odd(&other)),
+        }
+    }
+
+    /// What there is at these keys, in their order.
+    async fn look(
+        &self,
+        store: &Arc<Store>,
+        keys: Vec<Vec<u8>>,
+    ) -> Result<Vec<Option<Entry>>, Fault> {
+        let mut tasks = JoinSet::new();
+        let mut entries: Vec<Option<Entry>> = keys.iter().map(|_| None).collect();
+        for (n, key) in keys.iter().enumerate() {
+            let key = Key::new(key).map_err(|error| Fault::odd(&error))?;
+            let at = Address { namespace: Arc::clone(&self.namespace), key };
+            let store = Arc::clone(store);
+            tasks.spawn(async move {
+                let (stat, appended) = stat(&store, &at, false).await?;
+                if stat.is_none() && appended == 0 {
+                    store.unindex(&at).await;
+                    return Ok((n, None));
+                }
+                Ok((n, Some(Entry { key: at.key, stat, appended })))
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            let (n, entry) = done.map_err(|error| Fault::odd(&error))??;
+            entries[n] = entry;
+        }
+        Ok(entries)
+    }
+}

@@ -1,0 +1,478 @@
+//! Scripts run at the server, as often as it takes to know what became of them.
+//!
+//! # Protocol
+//!
+//! 1. Each change has a place and a number. A place has one change at a time, and its numbers grow. With the change, the
+//!    server keeps the number and the answer under the place, until the place's next change.
+//! 2. A change whose answer was lost is sent again as it was, with a mark. The server answers it as it did if it has made
+//!    it, and if it declines it keeps that too: the first sending cannot be made any more after the second was answered.
+//! 3. A change with a smaller number than the place's last one is not made: whatever the network held up.
+//! 4. What is not known at the deadline is [`GlobalError::Unknown`] if a try may have made it; else it was not made.
+//! 5. A large write that has begun to be what the value is is gone on with by whoever comes across it, in small steps.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ::redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
+use faasm_state::{Address, Condition, GlobalError, Version};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::error::{Fault, StoreError};
+use super::link::{Lane, Link, Wire};
+use super::names;
+use super::notices::Notices;
+use super::script::{Args, Reply, Script, Scripts};
+use super::settings::{Durability, RedisSettings};
+
+/// Connections on which a write and the wait for its durability follow one another.
+const EXCLUSIVE: usize = 8;
+
+/// How much of a large write is done in one step.
+const STEP: usize = 4 << 20;
+
+/// For how long an address that was put into the index is taken to be there; see `unindex`.
+const INDEXED: Duration = Duration::from_secs(300);
+
+/// How many addresses are remembered to be in the index.
+const MOST_INDEXED: usize = 1 << 16;
+
+/// The server, as the tier's operations use it.
+pub(super) struct Store {
+    pub(super) link: Link,
+    pub(super) settings: RedisSettings,
+    pub(super) scripts: Scripts,
+    pub(super) notices: Notices,
+    /// For small requests.
+    control: Lane,
+    /// For large values.
+    pub(super) bulk: Vec<Lane>,
+    /// How many requests of large values may be under way.
+    pub(super) bulk_permits: Arc<Semaphore>,
+    exclusive: Vec<tokio::sync::Mutex<Option<Wire>>>,
+    next_exclusive: AtomicUsize,
+    client: String,
+    last_number: AtomicU64,
+    places: Mutex<(u32, BinaryHeap<Reverse<u32>>)>,
+    indexed: Mutex<HashMap<Address, Instant>>,
+    /// What the server may hold; 0 is not known.
+    pub(super) capacity: AtomicUsize,
+    pub(super) has_waitaof: AtomicBool,
+    random: RandomState,
+}
+
+/// A change that was made: who made it.
+pub(super) struct Made {
+    pub(super) reply: Reply,
+    place: u32,
+    number: u64,
+}
+
+impl Store {
+    pub(super) fn new(settings: &RedisSettings, link: Link) -> Self {
+        let random = RandomState::new();
+        Self {
+            scripts: Scripts::new(),
+            notices: Notices::default(),
+            control: Lane::default(),
+            bulk: (0..settings.connections).map(|_| Lane::default()).collect(),
+            bulk_permits: Arc::new(Semaphore::new(settings.connections * 2)),
+            exclusive: (0..EXCLUSIVE).map(|_| tokio::sync::Mutex::default()).collect(),
+            next_exclusive: AtomicUsize::new(0),
+            client: format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1)),
+            last_number: AtomicU64::new(0),
+            places: Mutex::default(),
+            indexed: Mutex::default(),
+            capacity: AtomicUsize::new(0),
+            has_waitaof: AtomicBool::new(true),
+            random,
+            settings: settings.clone(),
+            link,
+        }
+    }
+
+    /// A number that nobody guesses and nobody has twice.
+    pub(super) fn nonce(&self) -> u64 {
+        self.random.hash_one((&self.client, self.last_number.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    pub(super) fn stem(&self, at: &Address) -> String {
+        names::stem(&self.settings.prefix, at)
+    }
+
+    /// The deadline of an operation that moves so many bytes: 4 MiB/s at least.
+    pub(super) fn deadline(&self, bytes: usize) -> Instant {
+        let moving = Duration::from_millis(u64::try_from(bytes >> 12).unwrap_or(u64::MAX >> 8));
+        Instant::now() + self.settings.timeout + moving
+    }
+
+    /// One try of a request over a lane: its answers.
+    pub(super) async fn once(
+        &self,
+        lane: &Lane,
+        request: &Request<'_>,
+    ) -> Result<Vec<Value>, Fault> {
+        let (number, mut wire) = match timeout(self.link.patience, lane.wire(&self.link)).await {
+            Ok(wire) => wire?,
+            Err(_) => return Err(Fault::timeout(self.link.patience, false)),
+        };
+        let fault = match timeout(self.link.patience, request.send(&mut wire)).await {
+            Ok(Ok(values)) => return Ok(values),
+            Ok(Err(error)) => Fault::answered(&error),
+            Err(_) => Fault::timeout(self.link.patience, true),
+        };
+        if fault.broken {
+            lane.broke(number).await;
+        }
+        Err(fault)
+    }
+
+    async fn attempt(&self, via: Via<'_>, request: &Request<'_>) -> Result<Vec<Value>, Fault> {
+        match via {
+            Via::Lane(lane) => self.once(lane, request).await,
+            Via::Durably(_) if self.settings.durability == Durability::Fast => {
+                self.once(&self.control, request).await
+            }
+            Via::Durably(key) => self.once_durably(key, request).await,
+        }
+    }
+
+    /// Tries until it is done, fails for good, or the deadline has come. Only for what may happen twice.
+    pub(super) async fn insist(
+        &self,
+        via: Via<'_>,
+        request: &Request<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Fault> {
+        let mut pause = Pause::default();
+        let mut unsure = false;
+        loop {
+            match self.attempt(via, request).await {
+                Ok(values) => return Ok(values),
+                Err(fault) => {
+                    unsure |= fault.unsure;
+                    if !fault.again || !pause.wait(deadline).await {
+                        return Err(Fault { unsure, ..fault });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has a script run that changes nothing, or nothing that it may not change twice, until it answers.
+    pub(super) async fn ask(
+        &self,
+        via: Via<'_>,
+        (script, key): (&Script, &str),
+        args: &Args<'_>,
+        deadline: Instant,
+    ) -> Result<Reply, Fault> {
+        Reply::new(self.insist(via, &Request::Script(script, key, args), deadline).await?)
+    }
+
+    pub(super) async fn ask_address(
+        &self,
+        script: &Script,
+        at: &Address,
+        args: &Args<'_>,
+        deadline: Instant,
+    ) -> Result<Reply, Fault> {
+        let key = self.stem(at) + "m";
+        loop {
+            let via = Via::Lane(&self.control);
+            let reply = self.ask(via, (script, &key), args, deadline).await?;
+            if reply.word() != b"pending" {
+                return Ok(reply);
+            }
+            self.help(&key, reply.text(1)?, deadline).await?;
+        }
+    }
+
+    /// Has a change made.
+    pub(super) async fn change(
+        &self,
+        script: &Script,
+        at: &Address,
+        when: Condition,
+        (args, asked): (&Args<'_>, usize),
+        deadline: Instant,
+    ) -> Result<Made, GlobalError> {
+        let key = self.stem(at) + "m";
+        let place = self.take_place();
+        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut unsure = false;
+        let mut pause = Pause::default();
+        let outcome = loop {
+            let args = self.head(place, (number, unsure), when).and(args);
+            let request = Request::Script(script, &key, &args);
+            let tried = self.attempt(Via::Durably(&key), &request).await;
+            match tried.and_then(Reply::new) {
+                Ok(reply) if reply.word() == b"pending" => {
+                    let helped = match reply.text(1) {
+                        Ok(write) => self.help(&key, write, deadline).await,
+                        Err(fault) => Err(fault),
+                    };
+                    if let Err(fault) = helped {
+                        break Err(Fault { unsure, ..fault });
+                    }
+                }
+                Ok(reply) => break Ok(reply),
+                Err(fault) => {
+                    unsure |= fault.unsure;
+                    if !fault.again || !pause.wait(deadline).await {
+                        break Err(Fault { unsure, ..fault });
+                    }
+                }
+            }
+        };
+        self.give_place(place);
+        let capacity = self.capacity.load(Ordering::Relaxed);
+        let reply = outcome.map_err(|fault| fault.of_change(unsure, asked, capacity))?;
+        let made = Made { reply, place, number };
+        let odd = |fault: Fault| fault.of_change(true, asked, capacity);
+        match made.reply.word() {
+            b"fenced" => Err(GlobalError::Fenced),
+            b"conflict" => Err(GlobalError::Conflict {
+                wanted: when.at.unwrap_or(Version::ABSENT),
+                found: Version(made.reply.number(1).map_err(odd)?),
+            }),
+            b"stale" => Err(odd(Fault::odd(&"stale"))),
+            b"chunk" => {
+                let size = made.reply.size(1).map_err(odd)?;
+                Err(GlobalError::Unavailable(Box::new(StoreError::ChunkSize(size))))
+            }
+            b"lost" => Err(GlobalError::Unavailable(Box::new(StoreError::PartsLost))),
+            _ => Ok(made),
+        }
+    }
+
+    fn head(&self, place: u32, (number, again): (u64, bool), when: Condition) -> Args<'static> {
+        let token = when.under;
+        let text = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
+        Args::new()
+            .text(self.client.clone())
+            .number(place)
+            .text(format!("{number}{}", if again { "+" } else { "" }))
+            .text(text(when.at.map(|version| version.0)))
+            .text(text(token.map(|token| token.epoch)))
+            .text(text(token.map(|token| token.nonce)))
+    }
+
+    /// One try of a change, and of having it as durable as was asked.
+    async fn once_durably(&self, key: &str, request: &Request<'_>) -> Result<Vec<Value>, Fault> {
+        let n = self.next_exclusive.fetch_add(1, Ordering::Relaxed) % EXCLUSIVE;
+        let patience = self.link.patience;
+        let Ok(mut slot) = timeout(patience, self.exclusive[n].lock()).await else {
+            return Err(Fault::timeout(patience, false));
+        };
+        let mut wire = match slot.take() {
+            Some(wire) => wire,
+            None => self.link.connect().await?,
+        };
+        let values = match timeout(patience, request.send(&mut wire)).await {
+            Ok(Ok(values)) => values,
+            Ok(Err(error)) => {
+                let fault = Fault::answered(&error);
+                if !fault.broken {
+                    *slot = Some(wire);
+                }
+                return Err(fault);
+            }
+            Err(_) => return Err(Fault::timeout(patience, true)),
+        };
+        if says_ok(&values) {
+            self.settle(&mut wire, key).await?;
+        }
+        *slot = Some(wire);
+        Ok(values)
+    }
+
+    /// Waits until what this connection wrote last is as durable as was asked.
+    async fn settle(&self, wire: &mut Wire, key: &str) -> Result<(), Fault> {
+        let patience = self.link.patience;
+        let millis = u64::try_from(patience.as_millis() / 2).unwrap_or(1_000).max(1);
+        let mut command = Cmd::new();
+        let hint = match self.settings.durability {
+            Durability::Fast => return Ok(()),
+            Durability::Disk if !self.waits_for_disk() => return Ok(()),
+            Durability::Disk => {
+                command.arg("WAITAOF").arg(1).arg(0).arg(millis);
+                "did the server's disk stop?"
+            }
+            Durability::Replicated => {
+                command.arg("WAIT").arg(1).arg(millis);
+                "are the replicas running and connected?"
+            }
+        };
+        let found = match timeout(patience, wire.send_to(command, key)).await {
+            Ok(Ok(Value::Int(found))) => found,
+            Ok(Ok(Value::Array(counts))) => match counts.first() {
+                Some(Value::Int(found)) => *found,
+                _ => return Err(Fault::odd(&counts)),
+            },
+            Ok(Ok(other)) => return Err(Fault::odd(&other)),
+            Ok(Err(error)) => return Err(Fault { unsure: true, ..Fault::answered(&error) }),
+            Err(_) => return Err(Fault::timeout(patience, true)),
+        };
+        if found >= 1 { Ok(()) } else { Err(Fault::not_durable(found, 1, hint)) }
+    }
+
+    /// Whether the server has `WAITAOF`; if not, it answers no write before it is on disk, which was checked.
+    fn waits_for_disk(&self) -> bool {
+        self.has_waitaof.load(Ordering::Relaxed)
+    }
+
+    /// Goes on with a large write until it is done.
+    pub(super) async fn help(
+        &self,
+        key: &str,
+        write: &str,
+        deadline: Instant,
+    ) -> Result<(), Fault> {
+        let args = Args::new().text(write).number(STEP);
+        loop {
+            let via = Via::Lane(&self.control);
+            let script = (&self.scripts.apply, key);
+            let reply = self.ask(via, script, &args, deadline).await?;
+            if reply.word() == b"done" {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The answer of a change need not be kept: it is large.
+    pub(super) async fn forget(&self, at: &Address, made: &Made) {
+        let args = Args::new().text(self.client.clone()).number(made.place).number(made.number);
+        let key = self.stem(at) + "m";
+        // It is forgotten anyway with the place's next change.
+        let request = Request::Script(&self.scripts.forget, &key, &args);
+        let _ = self.once(&self.control, &request).await;
+    }
+
+    /// Has the address in its namespace's index, before there is something at it.
+    pub(super) async fn have_indexed(
+        &self,
+        at: &Address,
+        deadline: Instant,
+    ) -> Result<(), GlobalError> {
+        let known = self.indexed().get(at).is_some_and(|since| since.elapsed() < INDEXED);
+        if known {
+            return Ok(());
+        }
+        let key = names::index(&self.settings.prefix, &at.namespace);
+        let args = Args::new().bytes(at.key.as_bytes());
+        let before = Instant::now();
+        let via = Via::Durably(&key);
+        let indexed = self.ask(via, (&self.scripts.index, &key), &args, deadline).await;
+        let capacity = self.capacity.load(Ordering::Relaxed);
+        // The value itself was not written.
+        indexed.map_err(|fault| Fault { unsure: false, ..fault }.of_change(false, 0, capacity))?;
+        let mut indexed = self.indexed();
+        if indexed.len() >= MOST_INDEXED {
+            indexed.clear();
+        }
+        indexed.insert(at.clone(), before);
+        Ok(())
+    }
+
+    /// Has an address out of the index at which there is nothing, if nobody was about to write for a while.
+    pub(super) async fn unindex(&self, at: &Address) {
+        let key = names::index(&self.settings.prefix, &at.namespace);
+        let micros = INDEXED.as_micros() * 2;
+        let args = Args::new().bytes(at.key.as_bytes()).number(micros);
+        // The next listing comes across it again.
+        let request = Request::Script(&self.scripts.unindex, &key, &args);
+        let _ = self.once(&self.control, &request).await;
+    }
+
+    pub(super) fn control(&self) -> &Lane {
+        &self.control
+    }
+
+    fn indexed(&self) -> std::sync::MutexGuard<'_, HashMap<Address, Instant>> {
+        self.indexed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lowest place that has no change, so that there are few.
+    fn take_place(&self) -> u32 {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Reverse(place)) = places.1.pop() {
+            return place;
+        }
+        places.0 += 1;
+        places.0 - 1
+    }
+
+    fn give_place(&self, place: u32) {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).1.push(Reverse(place));
+    }
+}
+
+/// How a request goes.
+#[derive(Clone, Copy)]
+pub(super) enum Via<'a> {
+    /// Over this connection.
+    Lane(&'a Lane),
+    /// With the wait for its durability, at the node that has this key.
+    Durably(&'a str),
+}
+
+/// What is asked of the server.
+pub(super) enum Request<'a> {
+    /// A script, with its key and what it is told.
+    Script(&'a Script, &'a str, &'a Args<'a>),
+    Command(&'a Cmd),
+    /// Commands that may be done in part.
+    Pipeline(&'a Pipeline),
+}
+
+impl Request<'_> {
+    async fn send(&self, wire: &mut Wire) -> RedisResult<Vec<Value>> {
+        match self {
+            Self::Script(script, key, args) => {
+                let value = wire.send(&script.command(false, key, args)).await;
+                // By its hash; a server that does not know it is sent the text.
+                let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
+                Ok(vec![match value {
+                    Err(error) if error.kind() == unknown => {
+                        wire.send(&script.command(true, key, args)).await?
+                    }
+                    answered => answered?,
+                }])
+            }
+            Self::Command(command) => Ok(vec![wire.send(command).await?]),
+            Self::Pipeline(pipeline) => wire.send_all(pipeline, pipeline.len()).await,
+        }
+    }
+}
+
+/// Whether a script answered that it did what it should.
+fn says_ok(values: &[Value]) -> bool {
+    let [Value::Array(parts)] = values else {
+        return false;
+    };
+    matches!(parts.first(), Some(Value::BulkString(word)) if word == b"ok")
+}
+
+/// Between two tries: longer each time.
+#[derive(Default)]
+struct Pause {
+    tries: u32,
+}
+
+impl Pause {
+    /// Whether there is time for another try; after the pause.
+    async fn wait(&mut self, deadline: Instant) -> bool {
+        let pause = Duration::from_millis(5 << self.tries.min(6));
+        self.tries += 1;
+        if Instant::now() + pause >= deadline {
+            return false;
+        }
+        sleep(pause).await;
+        true
+    }
+}

@@ -1,0 +1,23 @@
+//! The Redis adapter on real servers, which these tests start on free ports: `redis-server` must be installed.
+//!
+//! With a `valkey-server` beside it, the suite is run on that too.
+
+#![forbid(unsafe_code)]
+
+mod faults;
+mod proxy;
+mod servers;
+mod topologies;
+
+use faasm_state_conformance::conformance;
+
+use crate::servers::{Server, subject};
+
+// Each check on a server of its own.
+conformance!(|| {
+    let server = Server::start(&[]);
+    let subject = subject(&server.url(""));
+    // It is killed when the test's process ends.
+    servers::keep(server);
+    subject
+});

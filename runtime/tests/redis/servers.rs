@@ -1,0 +1,221 @@
+//! Servers that are started for one test and killed after it.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use faasm_runtime::tiers::{RedisSettings, RedisTier};
+use faasm_state_conformance::Subject;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// A server, and its folder.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    folder: TempDir,
+    command: Vec<String>,
+    engine: &'static str,
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Server {
+    /// Starts `redis-server` with these options, and waits until it answers.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        Self::start_engine("redis-server", options)
+    }
+
+    pub(crate) fn start_engine(engine: &'static str, options: &[&str]) -> Self {
+        // Somebody else may take the port first.
+        (0..20).find_map(|_| Self::try_start(engine, free_port(), options)).unwrap_or_else(|| {
+            panic!("no {engine} starts: is it installed? (Debian: redis-server)")
+        })
+    }
+
+    fn try_start(engine: &'static str, port: u16, options: &[&str]) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().to_str().unwrap().to_owned();
+        let fixed = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", &dir];
+        let quiet = ["--save", "", "--loglevel", "notice", "--repl-diskless-sync-delay", "0"];
+        let command = fixed.iter().chain(&quiet).chain(options);
+        let command: Vec<String> = command.map(|&option| option.replace("DIR", &dir)).collect();
+        let child = spawn(engine, &command, folder.path())?;
+        let mut server = Self { child, port, folder, command, engine };
+        server.wait_until_it_answers().then_some(server)
+    }
+
+    /// With TLS alone there is no plain port to ask.
+    fn wait_until_it_answers(&mut self) -> bool {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(30) {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            if answers(self.port) || self.command.iter().any(|option| option == "--tls-port") {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
+    pub(crate) fn url(&self, rest: &str) -> String {
+        format!("redis://127.0.0.1:{}{rest}", self.port)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The same server, over the same files.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(self.engine, &self.command, self.folder.path()).unwrap();
+        assert!(self.wait_until_it_answers(), "{}", self.log());
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// What the server says to a command.
+    pub(crate) fn ask(&self, command: &str) -> String {
+        ask(self.port, command).unwrap()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(engine: &str, options: &[String], folder: &Path) -> Option<Child> {
+    let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    let mut command = Command::new(engine);
+    command.args(options).current_dir(folder).stdin(Stdio::null());
+    command.stdout(log.try_clone().unwrap()).stderr(log).spawn().ok()
+}
+
+/// What `redis-cli` prints of the answer to a command.
+pub(crate) fn ask(port: u16, command: &str) -> Option<String> {
+    let port = port.to_string();
+    let mut client = Command::new("redis-cli");
+    client.args(["-h", "127.0.0.1", "-p", &port]).args(command.split(' '));
+    let done = client.stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let done = done.expect("redis-cli is installed");
+    done.status.success().then(|| String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+pub(crate) fn answers(port: u16) -> bool {
+    ask(port, "PING").is_some_and(|answer| answer.starts_with("PONG"))
+}
+
+/// Waits for what must happen.
+pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !happened() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub(crate) fn tier(url: &str) -> RedisTier {
+    let settings: RedisSettings = url.parse().unwrap();
+    RedisTier::open(&settings).unwrap_or_else(|error| {
+        panic!("{url}: {error}: {:?}", std::error::Error::source(&error).map(ToString::to_string))
+    })
+}
+
+/// Two handles, as two hosts have them.
+pub(crate) fn subject(url: &str) -> Subject {
+    Subject::of_two(Arc::new(tier(url)), Arc::new(tier(url)))
+}
+
+/// Has something live as long as the test's process.
+pub(crate) fn keep(server: Server) {
+    static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+    KEPT.lock().unwrap().push(Kept::new(server));
+}
+
+/// A static is not dropped: a shell ends the server when this process has gone.
+struct Kept {
+    _server: Server,
+}
+
+impl Kept {
+    fn new(server: Server) -> Self {
+        let (parent, child) = (std::process::id(), server.child.id());
+        let folder = server.folder().display().to_string();
+        let wait = format!(
+            "while kill -0 {parent} 2>/dev/null; do sleep 0.2; done; kill -9 {child}; rm -rf '{folder}'"
+        );
+        let _ = Command::new("sh")
+            .args(["-c", &wait])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self { _server: server }
+    }
+}
+
+/// A certificate authority, and a certificate for 127.0.0.1: their files.
+pub(crate) fn certificates(folder: &Path) -> [PathBuf; 3] {
+    let [ca, ca_key, cert, key, request, extra] =
+        ["ca.pem", "ca.key", "cert.pem", "cert.key", "cert.csr", "cert.ext"]
+            .map(|name| folder.join(name));
+    let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
+    fs::write(&extra, "subjectAltName=IP:127.0.0.1,DNS:localhost\n").unwrap();
+    let openssl = |arguments: &[&str]| {
+        let done = Command::new("openssl").args(arguments).output().expect("openssl is installed");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let (ca_text, ca_key_text) = (text(&ca), text(&ca_key));
+    let mut authority = vec!["req", "-x509", "-days", "30", "-subj", "/CN=test"];
+    authority.extend(curve);
+    authority.extend(["-keyout", &ca_key_text, "-out", &ca_text]);
+    openssl(&authority);
+    let (key_text, request_text) = (text(&key), text(&request));
+    let mut asked = vec!["req", "-subj", "/CN=localhost"];
+    asked.extend(curve);
+    asked.extend(["-keyout", &key_text, "-out", &request_text]);
+    openssl(&asked);
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        &request_text,
+        "-CA",
+        &ca_text,
+        "-CAkey",
+        &ca_key_text,
+        "-CAcreateserial",
+        "-days",
+        "30",
+        "-extfile",
+        &text(&extra),
+        "-out",
+        &text(&cert),
+    ]);
+    [ca, cert, key]
+}

@@ -1,0 +1,97 @@
+//! Elements: each is taken once, in order, or still there.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Violation, may_have_happened};
+use crate::history::{Event, Op, Outcome};
+
+pub(super) fn check(events: &[&Event]) -> Result<(), Violation> {
+    let mut possible: HashMap<u64, &Event> = HashMap::new();
+    let mut missing: HashSet<u64> = HashSet::new();
+    for event in events.iter().filter(|event| matches!(event.op, Op::Append { .. })) {
+        if matches!(event.outcome, Outcome::Appended(_)) {
+            missing.insert(event.id);
+        }
+        if matches!(event.outcome, Outcome::Appended(_)) || may_have_happened(event) {
+            possible.insert(event.id, event);
+        }
+    }
+    let mut takes: Vec<(&Event, &[u64])> = Vec::new();
+    for event in events.iter().copied() {
+        let Outcome::Elements(elements) = &event.outcome else { continue };
+        order(event, elements, &possible)?;
+        if matches!(event.op, Op::Take { .. }) {
+            takes.push((event, elements));
+        }
+    }
+    let last = events.iter().copied().filter(|event| matches!(event.op, Op::ReadList));
+    let last = last.max_by_key(|event| event.invoked);
+    let Some((last, Outcome::Elements(rest))) = last.map(|last| (last, &last.outcome)) else {
+        return Err(Violation("the list was not read in the end".into()));
+    };
+    takes.sort_by_key(|(event, _)| event.ended);
+    let mut gone: HashMap<u64, &Event> = HashMap::new();
+    for (event, elements) in takes.iter().copied().chain([(last, &rest[..])]) {
+        for id in elements {
+            if let Some(other) = gone.insert(*id, event) {
+                return Err(Violation(format!("{id:x} was taken twice: {other:?} {event:?}")));
+            }
+            missing.remove(id);
+        }
+    }
+    first_come(&takes, &possible)?;
+    let most = |event: &&Event| if let Op::Take { most, .. } = event.op { most } else { 0 };
+    let lost: usize = events.iter().filter(|it| may_have_happened(it)).map(|it| most(it)).sum();
+    if missing.len() > lost {
+        return Err(Violation(format!(
+            "acknowledged, never taken and not there any more: {missing:x?}; {lost} can have been taken unseen"
+        )));
+    }
+    Ok(())
+}
+
+/// All were appended, and none before one that had been appended before it.
+fn order(
+    event: &Event,
+    elements: &[u64],
+    possible: &HashMap<u64, &Event>,
+) -> Result<(), Violation> {
+    let mut appended = Vec::new();
+    for id in elements {
+        match possible.get(id) {
+            Some(append) => appended.push(*append),
+            None => {
+                return Err(Violation(format!("nobody can have appended {id:x}: {event:?}")));
+            }
+        }
+    }
+    for (index, late) in appended.iter().enumerate() {
+        if let Some(early) = appended[..index].iter().find(|early| ended(late) < early.invoked) {
+            return Err(Violation(format!("{early:?} is before {late:?} in {event:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// When it had happened at the latest.
+fn ended(append: &Event) -> u64 {
+    if may_have_happened(append) { u64::MAX } else { append.ended }
+}
+
+/// Nothing that was there before something else is taken after it.
+fn first_come(
+    takes: &[(&Event, &[u64])],
+    possible: &HashMap<u64, &Event>,
+) -> Result<(), Violation> {
+    for (index, (late, last)) in takes.iter().enumerate() {
+        for (early, first) in takes[..index].iter().filter(|(it, _)| it.ended < late.invoked) {
+            for (old, new) in last.iter().flat_map(|old| first.iter().map(move |new| (old, new))) {
+                if ended(possible[old]) < possible[new].invoked {
+                    let wrong = format!("{new:x} overtook {old:x}: {early:?} {late:?}");
+                    return Err(Violation(wrong));
+                }
+            }
+        }
+    }
+    Ok(())
+}

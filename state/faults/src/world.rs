@@ -1,0 +1,74 @@
+//! Tiers, and what goes wrong with them.
+
+mod file;
+pub(crate) mod memory;
+mod proxy;
+mod redis;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::history::{Event, Time};
+
+pub(crate) use file::{ChildOptions, child};
+
+/// A tier and its faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum World {
+    /// The tier in memory: leases that end, and operations that are given up.
+    Memory,
+    /// The tier in a file: its process is killed and stopped.
+    File,
+    /// A Redis server: it is killed, stopped and full, and connections to it are cut, lose answers, or lead nowhere.
+    Redis,
+}
+
+/// What a run is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) world: World,
+    pub(crate) seed: u64,
+}
+
+/// What a run has shown.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) events: Vec<Event>,
+    /// Clients that were killed, and when.
+    pub(crate) deaths: HashMap<u64, Time>,
+    /// What was done to the tier, for those who look at a failure.
+    pub(crate) faults: Vec<String>,
+}
+
+impl World {
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::File, Self::Redis];
+}
+
+impl Run {
+    pub(crate) fn perform(&self) -> Result<History> {
+        match self.world {
+            World::Memory => memory::run(self.seed),
+            World::File => file::run(self.seed),
+            World::Redis => redis::run(self.seed),
+        }
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::File => "file",
+            Self::Redis => "redis",
+        })
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with seed {}", self.world, self.seed)
+    }
+}
