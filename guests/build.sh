@@ -32,7 +32,7 @@ build_sdk() {
     done
     llvm-ar-22 rcs "$chain/sdk/libfaasm.a" "$chain/sdk/calls.o" "$chain/sdk/state.o" \
         "$chain/sdk/dl.o" "$chain/sdk/mman.o" "$chain/sdk/ffi.o" "$chain/sdk/posix.o" \
-        "$chain/sdk/net.o" "$chain/sdk/netdb.o" "$chain/sdk/ddo.o"
+        "$chain/sdk/net.o" "$chain/sdk/netdb.o" "$chain/sdk/ddo.o" "$chain/sdk/ddo_shared.o"
 }
 
 # What includes the SDK's headers is a function; the rest are plain WASI programs, some of them with sockets.

@@ -19,7 +19,7 @@ build="$source/builddir/wasi"
 native=$("$here/../cpython/native.sh")
 # Modules of our own, and what the build found out about the machine.
 rm -f "$out"/own/*.py
-cp "$here/faasm.py" "$build/$(cat "$build/pybuilddir.txt")"/_sysconfigdata_*.py "$out/own/"
+cp "$here/faasm.py" "$here/faasm_ddo.py" "$build/$(cat "$build/pybuilddir.txt")"/_sysconfigdata_*.py "$out/own/"
 "$native" -I -S -X utf8 "$here/freeze.py" "$source/Lib" "$out/own" "$out"
 
 target_flags=(--target=wasm32-wasip1 --sysroot="$sysroot" -resource-dir "$sysroot" --no-wasm-opt)
@@ -28,7 +28,7 @@ clang-22 "${target_flags[@]}" -c "$out/library.s" -o "$out/library.o"
 clang-22 "${target_flags[@]}" -O3 -msimd128 -Wall -Wextra -Wno-unused-command-line-argument \
     -ffile-prefix-map="$here"=guests/python -ffile-prefix-map="$out"=guests/python \
     -I "$source/Include" -I "$build" -I "$here" -I "$here/../c/include" -nostartfiles \
-    "$here/runtime.c" "$here/_faasm.c" "$out/library.c" "$out/library.o" "$here"/../c/lib/*.c "$build/memory.o" \
+    "$here/runtime.c" "$here/_faasm.c" "$here/_faasm_ddo.c" "$out/library.c" "$out/library.o" "$here"/../c/lib/*.c "$build/memory.o" \
     "$build/libpython3.11.a" "$build/Modules/_decimal/libmpdec/libmpdec.a" "$build/Modules/expat/libexpat.a" \
     -ldl -lwasi-emulated-signal -lwasi-emulated-getpid -lwasi-emulated-process-clocks -lpthread -lm \
     -Wl,--export=malloc -Wl,--export=free -Wl,--export-table \

@@ -72,7 +72,8 @@ static int start_interpreter(void)
 {
     PyConfig config;
     PyImport_FrozenModules = faasm_library;
-    if (PyImport_AppendInittab("_faasm", init_faasm) != 0) {
+    if (PyImport_AppendInittab("_faasm", init_faasm) != 0 ||
+        PyImport_AppendInittab("_faasm_ddo", init_faasm_ddo) != 0) {
         return 1;
     }
     PyConfig_InitIsolatedConfig(&config);

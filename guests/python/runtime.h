@@ -6,6 +6,7 @@
 
 /* Makes the module `_faasm`. */
 PyObject* init_faasm(void);
+PyObject* init_faasm_ddo(void);
 
 /* The entry of a chained call of a Python function of the same file. */
 int run_chained(void);

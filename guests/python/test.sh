@@ -60,6 +60,41 @@ expect "[0, 2, 4, 6, 8, b'io.py:\\x00other', b'0<1<2<3', b'before', 1, 'ValueErr
 
 expect 'hello 42 data' 0 call demo/store
 
+# Data objects: what this language writes, C++ reads, and the other way round.
+"$faasm" upload demo/objects "$here/../c/build/data-objects.wasm" > "$work/said"
+objects='i32 100 323350
+i64 10 -49478023249920
+f32 7 21
+f64 50000 1249975000
+matrix 3 5: 1 11 21 2 12 22 3 13 23
+sparse 6 4 6: 0/0=3 5/0=-4 2/2=16 1/3=2 3/3=6 4/3=8
+counter 5
+atomic 9
+dict one 31 zwei 00ff
+list 6669727374 - 7468697264
+queue 6669727374 - 7468697264'
+for pair in data_objects:data_objects data_objects:objects objects:data_objects; do
+    expect '' 0 call "demo/${pair%:*}" -d 'write key'
+    expect "$objects" 0 call "demo/${pair#*:}" -d 'read key'
+done
+expect '' 0 call demo/data_objects -d 'async key 5 -1.5'
+# But for the queue, which was read.
+changed=${objects/1249975000/1249974992}
+expect "${changed%queue*}queue" 0 call demo/objects -d 'read key'
+expect 10 0 call demo/data_objects -d 'add count 10'
+expect 20 0 call demo/data_objects -d 'swap count 10'
+expect 1 0 call demo/data_objects -d 'update names one'
+expect 2 0 call demo/objects -d 'update names one'
+expect 1 0 call demo/objects -d 'push queue hello'
+expect hello 0 call demo/data_objects -d 'pop queue'
+
+# The paper's Listing 1 does what one thread does.
+"$faasm" upload demo/sgd "$here/examples/sgd.py" > "$work/said"
+"$faasm" upload demo/sgd-cpp "$here/../c/build/sgd.wasm" > "$work/said"
+expect '' 0 call demo/sgd -d 'make python 500 1000 3'
+expect '' 0 call demo/sgd-cpp -d 'make cpp 500 1000 3'
+expect "$(call demo/sgd-cpp -d 'train cpp 1 3')" 0 call demo/sgd -d 'train python 1 3'
+
 first=$(call demo/library)
 second=$(call demo/library)
 expect '1 14dbb070 True 0.1428571428571428571428571429' 0 echo "${first% * *}"

@@ -47,5 +47,25 @@ export declare function unlockStateRead(key: usize): void;
 export declare function lockStateWrite(key: usize): void;
 @external("env", "__faasm_unlock_state_write")
 export declare function unlockStateWrite(key: usize): void;
+@external("env", "__faasm_state_version")
+export declare function stateVersion(key: usize): i64;
+@external("env", "__faasm_state_write_if")
+export declare function stateWriteIf(key: usize, data: usize, len: usize, version: i64): i64;
+@external("env", "__faasm_state_merge")
+export declare function stateMerge(key: usize, kind: u32, offset: usize, data: usize, len: usize, wanted: u32): i64;
+@external("env", "__faasm_state_map")
+export declare function stateMap(key: usize, total: usize, offset: usize, len: usize, access: u32): usize;
+@external("env", "__faasm_state_watch")
+export declare function stateWatch(key: usize, version: i64, timeout: i32): i64;
+@external("env", "__faasm_state_list")
+export declare function stateList(prefix: usize, prefixLen: usize, after: usize, afterLen: usize, buffer: usize, len: usize): i32;
+@external("env", "__faasm_state_delete")
+export declare function stateDelete(key: usize): u32;
+@external("env", "__faasm_state_append")
+export declare function stateAppend(key: usize, data: usize, len: usize): u32;
+@external("env", "__faasm_state_appended")
+export declare function stateAppended(key: usize): u32;
+@external("env", "__faasm_state_take")
+export declare function stateTake(key: usize, buffer: usize, len: usize, timeout: i32): i32;
 @external("wasi_snapshot_preview1", "fd_write")
 export declare function fdWrite(fd: u32, parts: usize, n: usize, written: usize): u32;

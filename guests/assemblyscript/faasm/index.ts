@@ -5,5 +5,10 @@ import "./abort";
 
 export * from "./call";
 export * from "./chain";
+export * from "./collections";
+export * from "./integers";
+export * from "./matrix";
 export * from "./print";
+export * from "./sparse";
 export * from "./state";
+export * from "./vector";

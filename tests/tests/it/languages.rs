@@ -20,7 +20,7 @@ fn upload_built(host: &TestHost, language: &str, names: &[&str]) {
 }
 
 /// Runs a program of named checks: all that it has hold, and it has so many.
-fn assert_checks(host: &TestHost, program: &str, count: usize) {
+pub(crate) fn assert_checks(host: &TestHost, program: &str, count: usize) {
     let said = host.text(program, "");
     let good = said.lines().filter(|line| line.starts_with("ok ")).count();
     assert_eq!((good, said.lines().count()), (count, count), "{program}: {said}");

@@ -3,6 +3,7 @@
 
 mod behaviours;
 mod chaining;
+mod data_objects;
 mod files;
 mod functions;
 mod gateway;

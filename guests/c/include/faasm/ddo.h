@@ -26,8 +26,8 @@ size_t faasmArraySize(const char* key, size_t width);
 void* faasmArrayMap(const char* key, size_t width, size_t size);
 
 /* Maps the elements from `begin` to `end` (which is not one of them) of an array
- * that has `size`, and so fetches no more than the pieces that they lie in. NULL
- * where there are not so many. */
+ * that has `size`, to be read, and so fetches no more than the pieces that they
+ * lie in. NULL where there are not so many. */
 void* faasmArrayMapPart(const char* key,
                         size_t width,
                         size_t size,
@@ -120,6 +120,79 @@ int faasmWriteSparse(const char* key,
                      const int32_t* outer,
                      const int32_t* rows,
                      const void* values);
+
+/* ---- Counters, integers, barriers: values of 8 bytes in the global tier ---- */
+
+/* Adds to the integer of 64 bits under the key, which begins at 0; the sum. */
+int64_t faasmIntAdd(const char* key, int64_t addend);
+
+/* The integer as it is in the global tier now. */
+int64_t faasmIntGet(const char* key);
+
+void faasmIntSet(const char* key, int64_t value);
+
+/* Sets it to `desired` if it is `expected`; 1 if it was. */
+int faasmIntCompareAndSwap(const char* key, int64_t expected, int64_t desired);
+
+/* Waits until `n` calls have come here since the barrier was last open; 0, or -1
+ * where the key is too long or `n` is 0. Which of them this one was (from 0). */
+int64_t faasmBarrierWait(const char* key, uint32_t n);
+
+/* ---- Lists and queues: the list of a key, in the global tier ---- */
+
+/* Bytes that the library has allocated, for the caller to free; NULL and 0 where
+ * there is nothing. */
+struct FaasmBytes {
+    uint8_t* data;
+    size_t len;
+};
+
+/* Adds an element to the end; the new length. */
+uint32_t faasmListAppend(const char* key, const void* data, size_t len);
+
+uint32_t faasmListSize(const char* key);
+
+/* The elements from the first to the one before `end`, as they lie there: the
+ * length of each (32 bits) before its bytes. How many there are in *n. */
+struct FaasmBytes faasmListRead(const char* key, uint32_t end, uint32_t* n);
+
+/* Adds to a queue; its new length. */
+uint32_t faasmQueuePush(const char* key, const void* data, size_t len);
+
+/* Takes the first element out of a queue, having waited for one for so many
+ * milliseconds, or until there is one (-1): 1, or 0 if there was none. */
+int faasmQueuePop(const char* key, int timeout, struct FaasmBytes* element);
+
+uint32_t faasmQueueSize(const char* key);
+
+/* ---- Dictionaries: a value for each entry, under KEY/NAME ---- */
+
+/* 1 if there is such an entry; its bytes. -1 where the name is empty or too long. */
+int faasmDictGet(const char* key, const char* name, struct FaasmBytes* value);
+
+/* The same, and the entry's version for faasmDictSetIf: 0 where there is none. */
+int faasmDictGetVersion(const char* key,
+                        const char* name,
+                        struct FaasmBytes* value,
+                        int64_t* version);
+
+/* 0, or -1 where the name is empty or too long. */
+int faasmDictSet(const char* key, const char* name, const void* data, size_t len);
+
+/* Sets the entry if it is at this version still, 0 saying that there is none: 1
+ * if it was. */
+int faasmDictSetIf(const char* key,
+                   const char* name,
+                   const void* data,
+                   size_t len,
+                   int64_t version);
+
+/* 1 if there was such an entry. */
+int faasmDictRemove(const char* key, const char* name);
+
+/* The names that come after `after` ("": from the first), in the order of their
+ * bytes, each with a NUL behind it: some of them, none if those were all. */
+struct FaasmBytes faasmDictNames(const char* key, const char* after);
 
 #ifdef __cplusplus
 }

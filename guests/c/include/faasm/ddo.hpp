@@ -4,6 +4,8 @@
 #ifndef FAASM_DDO_HPP
 #define FAASM_DDO_HPP
 
+#include <faasm/ddo/collections.hpp>
+#include <faasm/ddo/integers.hpp>
 #include <faasm/ddo/matrix.hpp>
 #include <faasm/ddo/sparse.hpp>
 #include <faasm/ddo/vector.hpp>

@@ -16,6 +16,7 @@
 
 mod call;
 mod chain;
+pub mod ddo;
 mod error;
 mod init;
 mod lock;

@@ -61,6 +61,46 @@ unsafe extern "C" {
     pub(crate) fn __faasm_unlock_state_read(key: *const c_char);
     pub(crate) fn __faasm_lock_state_write(key: *const c_char);
     pub(crate) fn __faasm_unlock_state_write(key: *const c_char);
+    pub(crate) fn __faasm_state_version(key: *const c_char) -> i64;
+    pub(crate) fn __faasm_state_write_if(
+        key: *const c_char,
+        data: *const u8,
+        len: usize,
+        version: i64,
+    ) -> i64;
+    pub(crate) fn __faasm_state_merge(
+        key: *const c_char,
+        kind: u32,
+        offset: usize,
+        data: *mut u8,
+        len: usize,
+        wanted: u32,
+    ) -> i64;
+    pub(crate) fn __faasm_state_map(
+        key: *const c_char,
+        total: usize,
+        offset: usize,
+        len: usize,
+        access: u32,
+    ) -> *mut u8;
+    pub(crate) fn __faasm_state_watch(key: *const c_char, version: i64, timeout: i32) -> i64;
+    pub(crate) fn __faasm_state_list(
+        prefix: *const u8,
+        prefix_len: usize,
+        after: *const u8,
+        after_len: usize,
+        buffer: *mut u8,
+        len: usize,
+    ) -> i32;
+    pub(crate) fn __faasm_state_delete(key: *const c_char) -> u32;
+    pub(crate) fn __faasm_state_append(key: *const c_char, data: *const u8, len: usize) -> u32;
+    pub(crate) fn __faasm_state_appended(key: *const c_char) -> u32;
+    pub(crate) fn __faasm_state_take(
+        key: *const c_char,
+        buffer: *mut u8,
+        len: usize,
+        timeout: i32,
+    ) -> i32;
 }
 
 unsafe extern "C" {

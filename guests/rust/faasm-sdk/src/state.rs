@@ -59,6 +59,15 @@ impl State {
         Self::mapped(key, size, part, memory)
     }
 
+    /// Maps a part to be read only: what is written there all the same is not pushed.
+    pub(crate) fn open_to_read(key: &str, size: usize, part: Range<usize>) -> Result<Self> {
+        let key = checked(key, part.len())?;
+        // SAFETY: the key ends with NUL.
+        let memory =
+            unsafe { raw::__faasm_state_map(key.as_ptr(), size, part.start, part.len(), 0) };
+        Self::mapped(key, size, part, memory)
+    }
+
     fn mapped(key: CString, total: usize, part: Range<usize>, memory: *mut u8) -> Result<Self> {
         let memory = NonNull::new(memory).ok_or_else(|| Error::new("the value is not mapped"))?;
         let written = RefCell::default();
@@ -130,6 +139,17 @@ impl State {
             drop(written);
             self.mark_written();
         }
+    }
+
+    /// Tells the host that these elements of the mapped part were written.
+    pub(crate) fn mark<T: Plain>(&self, elements: Range<usize>) {
+        if elements.is_empty() {
+            return;
+        }
+        let (start, len) = (elements.start * size_of::<T>(), elements.len() * size_of::<T>());
+        let (key, offset) = (self.key.as_ptr(), self.offset + start);
+        // SAFETY: the key ends with NUL.
+        unsafe { raw::__faasm_flag_state_offset_dirty(key, self.total, offset, len) };
     }
 
     fn mark_written(&self) {

@@ -76,10 +76,15 @@ impl<'a, T: Plain> View<'a, T> {
     ///
     /// If there are not so many.
     pub fn set(&self, index: usize, value: T) {
+        self.set_unnoted(index, value);
+        self.state.note(self.place(index..index + 1).cast(), size_of::<T>());
+    }
+
+    /// Writes the value at `index`; who does so keeps a note of it.
+    pub(crate) fn set_unnoted(&self, index: usize, value: T) {
         let place = self.place(index..index + 1);
         // SAFETY: as in `get`; no reference points there.
         unsafe { place.write_volatile(value) };
-        self.state.note(place.cast(), size_of::<T>());
     }
 
     /// Copies values out, from `start` on.

@@ -1,0 +1,169 @@
+//! Distributed data objects: the same ones in every language, and the paper's Listing 1 over them.
+
+mod reference;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use faasm_runtime::call::Finished;
+use faasm_sfi::pending::Pending;
+
+use crate::host::{TestHost, end, name, root};
+use crate::languages::assert_checks;
+use reference::{Shape, learn};
+
+/// The function `data-objects` in each language.
+const LANGUAGES: [&str; 3] = ["c", "rust", "assemblyscript"];
+
+/// What each says of the objects that each has made.
+const SAID: &str = "\
+i32 100 323350
+i64 10 -49478023249920
+f32 7 21
+f64 50000 1249975000
+matrix 3 5: 1 11 21 2 12 22 3 13 23
+sparse 6 4 6: 0/0=3 5/0=-4 2/2=16 1/3=2 3/3=6 4/3=8
+counter 5
+atomic 9
+dict one 31 zwei 00ff
+list 6669727374 - 7468697264
+queue 6669727374 - 7468697264
+";
+
+fn host() -> TestHost {
+    let host = TestHost::start();
+    for language in LANGUAGES {
+        let path = root().join(format!("guests/{language}/build/data-objects.wasm"));
+        let wasm = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let uploaded = host.host.upload(&name(language), &wasm);
+        uploaded.unwrap_or_else(|error| panic!("{language}: {error:?}"));
+    }
+    host
+}
+
+/// Begins this call in each language, so many times.
+fn begin_all(host: &TestHost, times: usize, input: &str) -> Vec<Pending<Finished>> {
+    let languages = LANGUAGES.into_iter().cycle().take(LANGUAGES.len() * times);
+    languages.map(|language| host.begin(language, input.as_bytes(), None)).collect()
+}
+
+/// The output of a call that must succeed.
+fn said(finished: Pending<Finished>) -> String {
+    let outcome = end(finished).result.unwrap();
+    let text = String::from_utf8(outcome.output).unwrap();
+    assert_eq!(outcome.return_code, 0, "{text}");
+    text
+}
+
+fn numbers(calls: Vec<Pending<Finished>>) -> Vec<i64> {
+    calls.into_iter().map(|call| said(call).parse().unwrap()).collect()
+}
+
+#[test]
+fn what_one_language_writes_every_other_reads() {
+    let host = host();
+    for writer in LANGUAGES {
+        for reader in LANGUAGES {
+            host.text(writer, &format!("write {writer}"));
+            assert_eq!(host.text(reader, &format!("read {writer}")), SAID, "{writer} to {reader}");
+        }
+    }
+    host.assert_nobody_is_left();
+}
+
+/// In C, what is refused too.
+#[test]
+fn objects_in_c_keep_their_promises() {
+    let host = TestHost::having(&["ddo"]);
+    assert_checks(&host, "ddo", 7);
+    host.assert_nobody_is_left();
+}
+
+#[test]
+fn an_asynchronous_vector_sends_what_it_wrote() {
+    let host = host();
+    host.text("c", "write key");
+    // Elements that were 2.5, 3 and 3.5.
+    for (i, language) in LANGUAGES.into_iter().enumerate() {
+        host.text(language, &format!("async key {} -1.5", i + 5));
+    }
+    let changed = SAID.replace("1249975000", &(1_249_975_000 - 8 - 9 - 10).to_string());
+    assert_eq!(host.text("rust", "read key"), changed);
+}
+
+#[test]
+fn counters_lose_nothing() {
+    let host = host();
+    numbers(begin_all(&host, 3, "add counter 50"));
+    for language in LANGUAGES {
+        assert_eq!(host.text(language, "add counter 0"), "450");
+    }
+    numbers(begin_all(&host, 2, "swap atomic 20"));
+    assert_eq!(host.text("c", "swap atomic 0"), "120");
+    // They are one kind of value.
+    assert_eq!(host.text("rust", "add atomic 1"), "121");
+}
+
+#[test]
+fn calls_wait_for_one_another_at_a_barrier() {
+    let host = host();
+    // More than there are executors: those that wait are suspended.
+    for _round in 0..2 {
+        let which: BTreeSet<i64> =
+            numbers(begin_all(&host, 3, "barrier gate 9")).into_iter().collect();
+        assert_eq!(which, (0..9).collect());
+    }
+    // One that finds itself alone waits for the other.
+    let first = host.begin("c", b"barrier pair 2", None);
+    assert_eq!((host.text("rust", "barrier pair 2"), said(first)), ("1".into(), "0".into()));
+    host.assert_nobody_is_left();
+}
+
+#[test]
+fn elements_of_a_queue_go_to_one_taker_each() {
+    let host = host();
+    let takers = begin_all(&host, 2, "pop queue");
+    for (i, language) in LANGUAGES.into_iter().cycle().take(takers.len()).enumerate() {
+        host.text(language, &format!("push queue element-{i}"));
+    }
+    let taken: BTreeSet<String> = takers.into_iter().map(said).collect();
+    assert_eq!(taken, (0..6).map(|i| format!("element-{i}")).collect());
+    // Larger than what is tried first.
+    let large = "x".repeat(20_000);
+    for language in LANGUAGES {
+        assert_eq!(host.text(language, &format!("push queue {large}")), "1");
+        assert_eq!(host.text(language, "pop queue"), large);
+    }
+}
+
+#[test]
+fn entries_of_a_dictionary_change_one_after_the_other() {
+    let host = host();
+    let lens: BTreeSet<i64> =
+        numbers(begin_all(&host, 4, "update dict name")).into_iter().collect();
+    assert_eq!(lens, (1..=12).collect());
+    assert_eq!(host.text("rust", "update dict other"), "1");
+}
+
+#[test]
+fn listing_1_learns_what_one_thread_does() {
+    let host = TestHost::having(&["sgd"]);
+    let shape = Shape { examples: 1500, features: 3000, seed: 7 };
+    let Shape { examples, features, seed } = shape;
+    for key in ["alone", "shared"] {
+        host.text("sgd", &format!("make {key} {examples} {features} {seed}"));
+    }
+    let losses = learn(shape, 8);
+    let expected: String =
+        (1..).zip(&losses).map(|(n, loss)| format!("epoch {n} {loss}\n")).collect();
+    // One worker does the same steps in the same order.
+    assert_eq!(host.text("sgd", "train alone 1 8"), expected);
+    // Several step over one another's, and come to the same.
+    let trained = host.text("sgd", "train shared 4 8");
+    assert_eq!(trained.lines().count(), 8, "{trained}");
+    let last = host.text("sgd", "loss shared");
+    let loss: f64 = last.split(' ').nth(1).unwrap().parse().unwrap();
+    let reference = losses.last().unwrap().loss;
+    assert!((loss - reference).abs() <= 0.05 * reference, "{trained}{reference}");
+    host.assert_nobody_is_left();
+}
