@@ -50,7 +50,7 @@ pub fn compile(module: &Validated<'_>, options: &CompileOptions) -> Result<Vec<u
     let units = plan(env.info);
     let job = Job::new(&env, module);
     let codes = job.run(&units, options.threads)?;
-    let text = text::assemble(&env, codes, |name| label(env.info, name))?;
+    let text = text::assemble(&env, codes, |name| label(&env, units.len(), name))?;
     let tables = tables(module, &units, &text.ranges);
     let symbols = &job.symbols;
     let functions = functions(env.info, &text);
@@ -100,14 +100,19 @@ fn entry_types(info: &ModuleInfo) -> Vec<u32> {
     types
 }
 
-/// The position in the plan of what code calls by name.
-fn label(info: &ModuleInfo, name: &UserExternalName) -> Option<usize> {
+/// The position in the text of what code names: in the plan, of so many units, or a constant table behind them.
+fn label(env: &Env<'_>, n_units: usize, name: &UserExternalName) -> Option<usize> {
+    let info = env.info;
     let imported = info.imported.functions as usize;
     match name.namespace {
         namespace::FUNCTION => (name.index as usize).checked_sub(imported),
         namespace::BUILTIN => {
             let stub = symbols::builtins().position(|builtin| builtin as u32 == name.index)?;
             Some(info.functions.len() - imported + stub)
+        }
+        namespace::TABLE => {
+            let before = &env.constant_tables[..name.index as usize];
+            Some(n_units + before.iter().flatten().count())
         }
         _ => None,
     }
@@ -196,7 +201,8 @@ impl<'a> Job<'a> {
         };
         count(&self.n_values, worker.context.func.dfg.num_values(), Limit::ModuleValues)?;
         let code = worker.generate(self.env, || self.symbols.of(unit))?;
-        count(&self.n_bytes, code.bytes.len(), Limit::CodeBytes)?;
+        let parts = code.parts.iter().map(|part| part.bytes.len()).sum::<usize>();
+        count(&self.n_bytes, code.bytes.len() + parts, Limit::CodeBytes)?;
         Ok(code)
     }
 

@@ -6,6 +6,7 @@ use faasm_abi::layout::{ContextLayout, ContextTooLarge};
 use faasm_abi::module::{ModuleInfo, Shape};
 use faasm_abi::types::{FuncType, SubType, ValType};
 
+use crate::constant_table::{ConstantTable, type_numbers};
 use crate::isa;
 use crate::limits::{Clock, Limits};
 use crate::options::{CompileOptions, RelaxedSimd};
@@ -17,6 +18,10 @@ pub(crate) mod namespace {
     pub(crate) const FUNCTION: u32 = 0;
     /// Builtin stubs, by number.
     pub(crate) const BUILTIN: u32 = 1;
+    /// Copies of constant tables, by table index.
+    pub(crate) const TABLE: u32 = 2;
+    /// Parts of the function itself, by position.
+    pub(crate) const PART: u32 = 3;
 }
 
 /// The module, its layout and its target.
@@ -31,6 +36,10 @@ pub(crate) struct Env<'a> {
     pub(crate) signatures: Vec<Signature>,
     /// For each table, whether it holds functions of the same instance only.
     pub(crate) closed_tables: &'a [bool],
+    /// The number of each plain type, for constant tables.
+    pub(crate) type_numbers: Vec<Option<u32>>,
+    /// The tables that have a copy in the text, by table index.
+    pub(crate) constant_tables: Vec<Option<&'a ConstantTable>>,
     /// Of all functions, by position in the module.
     pub(crate) hints: &'a [Hint],
     /// What relaxed vector operators may use, unless they are to be deterministic.
@@ -67,6 +76,11 @@ impl<'a> Env<'a> {
         options: &'a CompileOptions,
     ) -> Result<Self, ContextTooLarge> {
         let info = module.info();
+        let type_numbers = type_numbers(info);
+        let constant = module
+            .constant_tables()
+            .iter()
+            .map(|table| table.as_ref().filter(|table| table.is_plain(info, &type_numbers)));
         Ok(Self {
             info,
             layout: ContextLayout::of(info)?,
@@ -75,6 +89,8 @@ impl<'a> Env<'a> {
             plain,
             signatures: info.types.iter().map(signature_of).collect(),
             closed_tables: module.closed_tables(),
+            constant_tables: constant.collect(),
+            type_numbers,
             relaxed: Relaxed::of(isa, options.relaxed_simd),
             lines: false,
             limits: &options.limits,
@@ -99,9 +115,18 @@ fn signature_of(ty: &SubType) -> Signature {
 /// The signature of a function type in compiled code: the `Tail` convention, and only what WebAssembly passes.
 pub(crate) fn signature(ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
-    signature.params.extend(ty.params.iter().map(|&ty| AbiParam::new(ir_type(ty))));
-    signature.returns.extend(ty.results.iter().map(|&ty| AbiParam::new(ir_type(ty))));
+    signature.params.extend(ty.params.iter().map(|&ty| AbiParam::new(passed_type(ty))));
+    signature.returns.extend(ty.results.iter().map(|&ty| AbiParam::new(passed_type(ty))));
     signature
+}
+
+/// The IR's type for what calls pass and return: an integer of 32 bits is zero-extended, so that it can be an index of
+/// a memory as it is.
+pub(crate) const fn passed_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => types::I64,
+        other => ir_type(other),
+    }
 }
 
 /// The IR's type for a WebAssembly type.

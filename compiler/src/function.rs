@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 
 use cranelift_codegen::ir::{ExternalName, Function, UserExternalName};
 use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
+use cranelift_codegen::settings::OptLevel;
 use cranelift_codegen::{
     CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
     binemit, timing,
@@ -19,6 +20,7 @@ use faasm_abi::trap::TrapSite;
 use crate::env::Env;
 use crate::error::CompileError;
 use crate::limits::Clock;
+use crate::split::{Split, split};
 use crate::translate::{self, Scratch};
 
 /// What unwinds out of the code generator when the time is over: it offers no other way out.
@@ -55,6 +57,8 @@ pub(crate) struct Code {
     /// Of a function: from which operators its code came.
     pub(crate) lines: Vec<Line>,
     pub(crate) unwind: Option<CfaUnwindInfo>,
+    /// What follows it and belongs to it.
+    pub(crate) parts: Vec<Code>,
 }
 
 /// A call of other code of the object.
@@ -89,10 +93,42 @@ impl Worker {
         env: &Env<'_>,
         name: impl Fn() -> String,
     ) -> Result<Code, CompileError> {
+        let parts = self.split(env, &name)?;
+        let mut code = self.code(env, &name)?;
+        for part in parts {
+            self.context.clear();
+            self.context.func = part;
+            code.parts.push(self.code(env, &name)?);
+        }
+        self.context.clear();
+        Ok(code)
+    }
+
+    /// Leaves the trunk of the function in `self.context`, if it can be split; its parts.
+    fn split(
+        &mut self,
+        env: &Env<'_>,
+        name: impl Fn() -> String,
+    ) -> Result<Vec<Function>, CompileError> {
+        let func = &self.context.func;
+        if env.isa.flags().opt_level() == OptLevel::None || is_unusual(func) {
+            return Ok(Vec::new());
+        }
+        self.optimized(env, name)?;
+        let Some(Split { trunk, parts }) = split(&self.context.func) else {
+            return Ok(Vec::new());
+        };
+        self.context.clear();
+        self.context.func = trunk;
+        Ok(parts)
+    }
+
+    /// The code of what is in `self.context`.
+    fn code(&mut self, env: &Env<'_>, name: impl Fn() -> String) -> Result<Code, CompileError> {
         let compiled = self.machine_code(env, &name)?;
         let fail = |reason: String| CompileError::Codegen { function: name(), reason };
         let names = self.context.func.params.user_named_funcs();
-        let code = Code {
+        Ok(Code {
             bytes: compiled.buffer.data().to_vec(),
             calls: compiled
                 .buffer
@@ -106,9 +142,8 @@ impl Worker {
             handlers: handlers(&compiled),
             lines: lines(&compiled),
             unwind: unwind(env, &compiled).map_err(fail)?,
-        };
-        self.context.clear();
-        Ok(code)
+            parts: Vec::new(),
+        })
     }
 
     fn machine_code(
@@ -130,12 +165,14 @@ impl Worker {
         env: &Env<'_>,
         name: impl Fn() -> String,
     ) -> Result<String, CompileError> {
-        let optimized = self.context.optimize(env.isa, &mut self.control);
-        optimized.map_err(|error| CompileError::Codegen {
-            function: name(),
-            reason: error.to_string(),
-        })?;
+        self.optimized(env, name)?;
         Ok(self.context.func.display().to_string())
+    }
+
+    fn optimized(&mut self, env: &Env<'_>, name: impl Fn() -> String) -> Result<(), CompileError> {
+        let optimized = self.context.optimize(env.isa, &mut self.control);
+        optimized
+            .map_err(|error| CompileError::Codegen { function: name(), reason: error.to_string() })
     }
 
     /// Compiles what is in `self.context` and shows the machine code.
@@ -144,12 +181,22 @@ impl Worker {
         env: &Env<'_>,
         name: impl Fn() -> String,
     ) -> Result<String, CompileError> {
-        self.context.set_disasm(true);
-        let compiled = self.machine_code(env, name);
-        self.context.set_disasm(false);
-        let text = compiled?.vcode.unwrap_or_default();
-        let lines = text.lines().filter(|line| !line.starts_with("  unwind "));
-        Ok(lines.collect::<Vec<_>>().join("\n"))
+        let mut text = Vec::new();
+        let mut rest = self.split(env, &name)?.into_iter();
+        loop {
+            self.context.set_disasm(true);
+            let compiled = self.machine_code(env, &name);
+            self.context.set_disasm(false);
+            let code = compiled?.vcode.unwrap_or_default();
+            text.extend(
+                code.lines().filter(|line| !line.starts_with("  unwind ")).map(str::to_owned),
+            );
+            let Some(part) = rest.next() else { break };
+            self.context.clear();
+            self.context.func = part;
+            text.push("part:".to_owned());
+        }
+        Ok(text.join("\n"))
     }
 }
 

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod compile;
+mod constant_table;
 mod debug;
 mod disassemble;
 mod env;
@@ -21,6 +22,7 @@ mod limits;
 mod listing;
 mod object;
 mod options;
+mod split;
 mod stubs;
 mod symbols;
 mod tables;

@@ -22,12 +22,13 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use faasm_abi::builtin::Builtin;
 use faasm_abi::layout::header;
 use faasm_abi::trap::TrapCode;
+use faasm_abi::types::ValType;
 
 pub(crate) use builtin::builtin;
 pub(crate) use entry::entry;
 pub(crate) use host::{array, native};
 
-use crate::env::Env;
+use crate::env::{Env, ir_type};
 use crate::translate::user_trap;
 
 /// Builds one stub.
@@ -71,6 +72,28 @@ impl<'f> Stub<'f> {
         match self.builder.func.dfg.value_type(bits) {
             types::I32 => self.builder.ins().uextend(types::I64, bits),
             _ => bits,
+        }
+    }
+
+    /// Loads what calls pass of a value of type `ty` from a cell of which only its own bits are known.
+    fn load_passed(
+        &mut self,
+        ty: ValType,
+        flags: MemFlagsData,
+        values: Value,
+        offset: i32,
+    ) -> Value {
+        match ty {
+            ValType::I32 => self.builder.ins().uload32(flags, values, offset),
+            _ => self.builder.ins().load(ir_type(ty), flags, values, offset),
+        }
+    }
+
+    /// A value of type `ty` out of what calls pass of it.
+    fn cut(&mut self, passed: Value, ty: ValType) -> Value {
+        match ty {
+            ValType::I32 => self.builder.ins().ireduce(types::I32, passed),
+            _ => passed,
         }
     }
 

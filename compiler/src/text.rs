@@ -1,5 +1,8 @@
 //! The text section: all code in its place, with its calls resolved.
 
+use std::iter;
+use std::mem::replace;
+
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::UserExternalName;
 use cranelift_codegen::isa::unwind::CfaUnwindInfo;
@@ -11,17 +14,22 @@ use faasm_abi::stack_map::StackMap;
 use faasm_abi::trap::TrapSite;
 use target_lexicon::Architecture;
 
-use crate::env::Env;
+use crate::constant_table::ROW_LOG2;
+use crate::env::{Env, namespace};
 use crate::error::CompileError;
 use crate::function::Code;
 
 /// Every piece of code begins at a multiple of this.
 const ALIGNMENT: u32 = 16;
 
+/// So does a constant table: a row is in one line of the cache.
+const TABLE_ALIGNMENT: u32 = 64;
+
 /// A direct call reaches 2 GiB.
 const MAX_TEXT: u64 = (1 << 31) - 1;
 
 /// The text section and what is known of each place in it.
+#[derive(Default)]
 pub(crate) struct Text {
     /// Whole pages.
     pub(crate) bytes: Vec<u8>,
@@ -42,43 +50,112 @@ pub(crate) fn assemble(
     codes: Vec<Code>,
     label: impl Fn(&UserExternalName) -> Option<usize>,
 ) -> Result<Text, CompileError> {
-    let total: u64 = codes.iter().map(|code| code.bytes.len() as u64 + u64::from(ALIGNMENT)).sum();
-    if total > MAX_TEXT {
+    let tables = || env.constant_tables.iter().flatten();
+    let pieces = || codes.iter().flat_map(|code| iter::once(code).chain(&code.parts));
+    let code_bytes = pieces().map(|code| code.bytes.len() as u64 + u64::from(ALIGNMENT));
+    let table_bytes = tables().map(|table| (table.len() as u64 + 1) << ROW_LOG2);
+    if code_bytes.chain(table_bytes).sum::<u64>() > MAX_TEXT {
         return Err(CompileError::TextTooLarge);
     }
+    // Labels count pieces: a unit's is that of its first.
+    let n_pieces = pieces().count();
+    let firsts: Vec<usize> = codes
+        .iter()
+        .scan(0, |next, code| Some(replace(next, *next + 1 + code.parts.len())))
+        .collect();
+    let place_of = |name: &UserExternalName, unit: usize| match name.namespace {
+        namespace::PART => Some(firsts[unit] + 1 + name.index as usize),
+        _ => label(name)
+            .map(|at| firsts.get(at).copied().unwrap_or_else(|| at - codes.len() + n_pieces)),
+    };
     let control = &mut ControlPlane::default();
-    let mut builder = env.isa.text_section_builder(codes.len());
-    let (mut ranges, mut traps, mut unwind) = (Vec::new(), Vec::new(), Vec::new());
-    let mut stack_maps = Vec::new();
-    let mut handlers = Vec::new();
-    let mut lines = Vec::with_capacity(codes.len());
-    for code in codes {
-        let at = builder.append(true, &code.bytes, ALIGNMENT, control);
-        let offset = u32::try_from(at).map_err(|_| CompileError::TextTooLarge)?;
-        let length = u32::try_from(code.bytes.len()).map_err(|_| CompileError::TextTooLarge)?;
-        ranges.push(CodeRange { offset, length });
-        for call in &code.calls {
-            let target = label(&call.target).ok_or_else(|| unresolved(call.kind))?;
-            if !builder.resolve_reloc(at + u64::from(call.offset), call.kind, call.addend, target) {
-                return Err(unresolved(call.kind));
+    let mut builder = env.isa.text_section_builder(n_pieces + tables().count());
+    let mut far = Vec::new();
+    let mut text = Text::default();
+    let mut labels: Vec<u32> = Vec::with_capacity(n_pieces);
+    for (unit, code) in codes.iter().enumerate() {
+        let mut range = CodeRange::default();
+        let mut lines = Vec::new();
+        for piece in iter::once(code).chain(&code.parts) {
+            let at = builder.append(true, &piece.bytes, ALIGNMENT, control);
+            let offset = u32::try_from(at).map_err(|_| CompileError::TextTooLarge)?;
+            let length =
+                u32::try_from(piece.bytes.len()).map_err(|_| CompileError::TextTooLarge)?;
+            if lines.is_empty() && range.length == 0 {
+                range.offset = offset;
             }
+            range.length = offset - range.offset + length;
+            labels.push(offset);
+            for call in &piece.calls {
+                let target = place_of(&call.target, unit).ok_or_else(|| unresolved(call.kind))?;
+                let place = at + u64::from(call.offset);
+                if is_of_pages(call.kind) {
+                    far.push((place, call.kind, target));
+                } else if !builder.resolve_reloc(place, call.kind, call.addend, target) {
+                    return Err(unresolved(call.kind));
+                }
+            }
+            let from = offset - range.offset;
+            lines.extend(piece.lines.iter().map(|line| Line { code: from + line.code, ..*line }));
+            text.add_sites(piece, offset);
         }
-        traps.extend(
-            code.traps.iter().map(|site| TrapSite { offset: offset + site.offset, ..*site }),
-        );
-        let placed = |map: StackMap| StackMap { offset: offset + map.offset, ..map };
-        stack_maps.extend(code.stack_maps.into_iter().map(placed));
-        handlers.extend(code.handlers.iter().map(|site| HandlerSite {
+        text.ranges.push(range);
+        text.lines.push(lines);
+    }
+    for table in tables() {
+        let size = (table.len() + 1) << ROW_LOG2;
+        // Rows have distances from where they are: the place is known when they are there.
+        let at = builder.append(true, &vec![0; size], TABLE_ALIGNMENT, control);
+        let offset = u32::try_from(at).map_err(|_| CompileError::TextTooLarge)?;
+        builder.write(at, &table.rows(env.info, &env.type_numbers, &text.ranges, offset));
+        labels.push(offset);
+    }
+    let mut bytes = builder.finish(control);
+    for (place, kind, target) in far {
+        relocate_page(&mut bytes, place, kind, labels[target]).ok_or_else(|| unresolved(kind))?;
+    }
+    bytes.resize(bytes.len().next_multiple_of(TEXT_PAGE as usize), filler(env));
+    text.bytes = bytes;
+    Ok(text)
+}
+
+impl Text {
+    /// Adds what is known of places in a piece of code that begins at `offset`.
+    fn add_sites(&mut self, code: &Code, offset: u32) {
+        let traps = code.traps.iter();
+        self.traps.extend(traps.map(|site| TrapSite { offset: offset + site.offset, ..*site }));
+        let maps = code.stack_maps.iter().cloned();
+        self.stack_maps.extend(maps.map(|map| StackMap { offset: offset + map.offset, ..map }));
+        self.handlers.extend(code.handlers.iter().map(|site| HandlerSite {
             ret: offset + site.ret,
             landing: offset + site.landing,
             ..*site
         }));
-        lines.push(code.lines);
-        unwind.extend(code.unwind.map(|info| (offset, info)));
+        self.unwind.extend(code.unwind.clone().map(|info| (offset, info)));
     }
-    let mut bytes = builder.finish(control);
-    bytes.resize(bytes.len().next_multiple_of(TEXT_PAGE as usize), filler(env));
-    Ok(Text { bytes, ranges, traps, stack_maps, handlers, lines, unwind })
+}
+
+/// Whether a relocation is of an address in two parts, its page and what is beyond: the text begins at a page, so both
+/// are known from offsets.
+fn is_of_pages(kind: Reloc) -> bool {
+    matches!(kind, Reloc::Aarch64AdrPrelPgHi21 | Reloc::Aarch64AddAbsLo12Nc)
+}
+
+/// Puts a part of the address of `target` into the instruction at `place` (Arm Architecture Reference Manual, C6.2,
+/// `ADRP` and `ADD (immediate)`).
+fn relocate_page(text: &mut [u8], place: u64, kind: Reloc, target: u32) -> Option<()> {
+    let at = usize::try_from(place).ok()?;
+    let bytes: &mut [u8; 4] = text.get_mut(at..at + 4)?.try_into().ok()?;
+    let instruction = u32::from_le_bytes(*bytes);
+    let field = match kind {
+        Reloc::Aarch64AdrPrelPgHi21 => {
+            let pages = (target >> 12).wrapping_sub(u32::try_from(place >> 12).ok()?);
+            (pages & 3) << 29 | (pages >> 2 & 0x7_ffff) << 5
+        }
+        _ => (target & 0xfff) << 10,
+    };
+    *bytes = (instruction | field).to_le_bytes();
+    Some(())
 }
 
 /// What fills the last page: bytes that trap when they are run.

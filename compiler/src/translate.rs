@@ -86,6 +86,10 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     region: Option<(ir::Inst, Option<Value>)>,
     functions: HashMap<(u32, u32), ir::FuncRef>,
     signatures: HashMap<u32, ir::SigRef>,
+    /// The names of constant tables' copies.
+    constant_copies: HashMap<u32, ir::GlobalValue>,
+    /// Values of 32 bits and the zero-extended ones that they were cut from.
+    wide: HashMap<Value, Value>,
     /// The function's own type.
     ty: &'f FuncType,
     /// Arguments of branches so far.
@@ -143,6 +147,8 @@ fn translate_with(
         region: None,
         functions: HashMap::new(),
         signatures: HashMap::new(),
+        constant_copies: HashMap::new(),
+        wide: HashMap::new(),
         ty,
         n_args: 0,
         hints: &env.hints[env.hints.partition_point(|hint| hint.position < body.range().start)..],
@@ -170,6 +176,7 @@ impl FuncTranslator<'_, '_> {
         for (at, &param) in ty.params.iter().enumerate() {
             let variable = self.variable(param);
             let value = self.builder.block_params(entry)[at];
+            let value = self.received(value, param);
             self.builder.def_var(variable, value);
         }
         self.declare_locals(body)?;

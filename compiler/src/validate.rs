@@ -18,6 +18,7 @@ use faasm_abi::module::ModuleInfo;
 use faasm_abi::tables::SegmentRow;
 use wasmparser::{FunctionBody, Parser, Payload, ValidPayload, Validator};
 
+use crate::constant_table::ConstantTable;
 use crate::debug::GuestDwarf;
 use crate::error::ValidateError;
 use crate::limits::{Limit, LimitExceeded, Limits};
@@ -36,6 +37,7 @@ pub struct Validated<'a> {
     segments: Vec<SegmentRow>,
     data: Vec<&'a [u8]>,
     closed_tables: Vec<bool>,
+    constant_tables: Vec<Option<ConstantTable>>,
     dwarf: GuestDwarf<'a>,
     hints: Vec<Hint>,
 }
@@ -63,6 +65,11 @@ impl<'a> Validated<'a> {
     /// writes to it.
     pub(crate) fn closed_tables(&self) -> &[bool] {
         &self.closed_tables
+    }
+
+    /// For each table, its elements, if they are known and stay what they are.
+    pub(crate) fn constant_tables(&self) -> &[Option<ConstantTable>] {
+        &self.constant_tables
     }
 
     /// The debugging information.
@@ -133,8 +140,19 @@ pub fn validate_with<'a>(wasm: &'a [u8], limits: &Limits) -> Result<Validated<'a
     let hints = hints.place(info.imported.functions, &bodies);
     let tables = tables::uses(&info, &bodies).map_err(features::refuse)?;
     info.growable_tables = tables::growable(&info, &tables);
-    let closed_tables = tables.iter().map(|table| !table.shared && !table.foreign).collect();
-    Ok(Validated { info, names, bodies, segments, data, closed_tables, dwarf, hints })
+    let constant_tables = tables::constant(&info, &tables);
+    let closed_tables = tables.iter().map(tables::TableUse::is_closed).collect();
+    Ok(Validated {
+        info,
+        names,
+        bodies,
+        segments,
+        data,
+        closed_tables,
+        constant_tables,
+        dwarf,
+        hints,
+    })
 }
 
 /// Checks how many items a section says it has.

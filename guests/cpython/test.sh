@@ -10,7 +10,7 @@ python="$root/target/guests/cpython"
 "$here/build.sh"
 cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p faasm-runtime
 "$root/target/release/faasm" run "$python/python.wasm" \
-    --dir "$python/Lib::/usr/local/lib/python3.11" --dir "$here::/mnt" \
+    --dir "$python/Lib::/usr/local/lib/python3.13" --dir "$here::/mnt" \
     -- /mnt/example.py > "$python/example.out"
 diff "$here/example.out" "$python/example.out"
 cat "$python/example.out"

@@ -13,7 +13,7 @@ import sys
 
 # Packages that need what a function does not have: a screen, another process, a package manager.
 LEFT_OUT = {
-    "__phello__", "curses", "dbm", "distutils", "ensurepip", "idlelib", "lib2to3", "msilib", "pydoc_data", "sqlite3",
+    "__phello__", "_pyrepl", "curses", "dbm", "ensurepip", "idlelib", "pydoc_data", "sqlite3",
     "test", "tests", "tkinter", "turtledemo", "venv", "wsgiref", "xmlrpc", "site-packages", "__pycache__",
     "lib-dynload", "config", "multiprocessing", "ctypes",
 }  # fmt: skip
@@ -38,7 +38,7 @@ def main(library, extra, out):
         for name, path, is_package in modules(root):
             shown = f"/usr/local/lib/python/{path.relative_to(root)}"
             code = marshal.dumps(compile(path.read_bytes(), shown, "exec", dont_inherit=True))
-            table.append(f'    {{ "{name}", faasm_code + {len(blob)}, {len(code)}, {int(is_package)}, NULL }},')
+            table.append(f'    {{ "{name}", faasm_code + {len(blob)}, {len(code)}, {int(is_package)} }},')
             blob += code
     out = pathlib.Path(out)
     (out / "library.bin").write_bytes(blob)
@@ -47,7 +47,7 @@ def main(library, extra, out):
         "/* library.bin */\n"
         "extern const unsigned char faasm_code[];\n\n"
         "const struct _frozen faasm_library[] = {\n" + "\n".join(table) + "\n"
-        "    { NULL, NULL, 0, 0, NULL },\n};\n"
+        "    { NULL, NULL, 0, 0 },\n};\n"
     )
     (out / "library.s").write_text(
         '    .section .rodata.faasm_code,"",@\n'

@@ -45,7 +45,7 @@ const _: () = assert!(HEADER_BYTES == 72 && SNAPSHOT_PAGE == 4096, "the page abo
 const _: () = assert!(ROW_DIGEST + 32 == ROW_BYTES && WINDOW_PAGES == 64, "as the format says");
 const _: () = assert!(WINDOW_BYTES == 256 << 10 && chunk::HEADER == 8, "as the format says");
 // The description has layouts in it: another format of objects has others. Then the golden files must be new.
-const _: () = assert!(FORMAT == 3, "snapshots are of contexts of this format");
+const _: () = assert!(FORMAT == 4, "snapshots are of contexts of this format");
 
 /// Why a manifest is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -31,7 +31,7 @@ use faasm_vm::{
 use crate::entry::{Entry, EntryError, after_restore, entries, initialisers, main_entry};
 use crate::manifest::{About, HostImport};
 
-/// The table that compilers of C and Rust put their function pointers in.
+/// The table that compilers of C and Rust put their function pointers in, if it is exported; else it is table 0.
 const POINTERS: &str = "__indirect_function_table";
 
 /// What the host says about what it has for a store: whether a store that is born from its capture could do without it.
@@ -273,7 +273,7 @@ impl Proto {
         self.after_restore
     }
 
-    /// The entry that a guest's function pointer names: the element `index` of the module's exported table, in a store
+    /// The entry that a guest's function pointer names: the element `index` of its table of pointers, in a store
     /// that was born from here and has not run.
     ///
     /// # Errors
@@ -293,10 +293,12 @@ impl Proto {
         store: &Store<T>,
         index: u32,
     ) -> Option<Result<Val, AccessError>> {
-        match self.instance.export(store, POINTERS)? {
-            Extern::Table(table) => Some(table.get(store, index.into())),
-            _ => None,
-        }
+        let table = match self.instance.export(store, POINTERS) {
+            Some(Extern::Table(table)) => table,
+            // Of a module with one table, which is not for others.
+            _ => self.instance.first_table(store)?,
+        };
+        Some(table.get(store, index.into()))
     }
 }
 

@@ -33,6 +33,21 @@ impl Instance {
         item(core, record, export.item)
     }
 
+    /// Table 0, whether it is exported or not: C's function pointers are indices of it. `None` also when the instance is
+    /// of another store.
+    #[must_use]
+    pub fn first_table(&self, store: &impl AsStore) -> Option<Table> {
+        let core = store.core_ptr().core();
+        let record = self.record(core)?;
+        if record.module.info().tables.is_empty() {
+            return None;
+        }
+        match item(core, record, ExportItem::Table(0))? {
+            Extern::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
     /// The exported function with this name.
     #[must_use]
     pub fn func(&self, store: &impl AsStore, name: &str) -> Option<Func> {

@@ -2,7 +2,8 @@
 //!
 //! # Compiled functions
 //!
-//! Compiled functions follow Cranelift's `Tail` convention with the module's parameters and results only.
+//! Compiled functions follow Cranelift's `Tail` convention with the module's parameters and results only; an `i32` is
+//! passed and returned zero-extended to 64 bits, and the callee and the caller rely on it: it may be a memory's index.
 //! The context pointer is in the pinned register (x86-64 `r15`, aarch64 `x21`); a compiled function leaves there
 //! what it found.
 //! A *foreign* call (an import, an indirect call, `call_ref`) sets the callee's context and restores its own after.

@@ -32,7 +32,7 @@ use crate::module::ModuleInfo;
 pub use crate::seal::{Digest, SEAL_BYTES, SealError, SealKey};
 
 /// Version of the format; an object of another version is refused.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// Section of the description: [`FORMAT`] as a `u32`, then [`ObjectInfo`] in postcard's encoding.
 pub const INFO_SECTION: &str = ".faasm.info";

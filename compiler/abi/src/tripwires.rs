@@ -21,7 +21,7 @@ macro_rules! holds {
 
 // The file.
 holds! {
-    FORMAT == 3;
+    FORMAT == 4;
     TEXT_PAGE == 4096;
     SECTION_ALIGNMENT == 16;
     SEAL_BYTES == 8 + 8 + 32 + 32;

@@ -5,7 +5,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use faasm_abi::types::FuncType;
 
 use super::{Stub, system_signature};
-use crate::env::{Env, ir_type, signature};
+use crate::env::{Env, signature};
 use crate::stubs::host::cell;
 
 /// `fn(context, code, values)`: calls `code` with the parameters in `values` and leaves its results there.
@@ -24,7 +24,7 @@ pub(crate) fn entry(
     stub.builder.ins().set_pinned_reg(context);
     let mut args = Vec::with_capacity(ty.params.len());
     for (at, &param) in ty.params.iter().enumerate() {
-        args.push(stub.builder.ins().load(ir_type(param), flags, values, cell(at)));
+        args.push(stub.load_passed(param, flags, values, cell(at)));
     }
     let results = stub.call_host(code, signature(ty), &args);
     for (at, &result) in results.iter().enumerate() {

@@ -63,7 +63,7 @@ pub(crate) fn array(
     stub.raise_if(status[0]);
     let mut results = Vec::with_capacity(ty.results.len());
     for (at, &result) in ty.results.iter().enumerate() {
-        results.push(stub.builder.ins().load(ir_type(result), flags, values, cell(at)));
+        results.push(stub.load_passed(result, flags, values, cell(at)));
     }
     stub.builder.ins().return_(&results);
     stub.finish(env);
@@ -79,7 +79,9 @@ pub(crate) fn native(
     let mut stub = Stub::new(func, scratch, signature(ty));
     let host = import(&mut stub, env, function);
     let mut args = vec![host.environment, host.context];
-    args.extend_from_slice(&stub.params);
+    for (at, &ty) in ty.params.iter().enumerate() {
+        args.push(stub.cut(stub.params[at], ty));
+    }
     let params = [types::I64; 2].into_iter().chain(ty.params.iter().map(|&ty| ir_type(ty)));
     let convention = system_signature(params, &[types::I64, types::I64]);
     let returned = stub.call_host(host.code, convention, &args);
@@ -92,7 +94,11 @@ pub(crate) fn native(
 /// A result out of the word that a native host function returns.
 fn from_word(stub: &mut Stub<'_>, word: Value, ty: ValType) -> Value {
     match ir_type(ty) {
-        types::I32 => stub.builder.ins().ireduce(types::I32, word),
+        types::I32 => {
+            // The upper bits are whatever the host left there.
+            let low = stub.builder.ins().ireduce(types::I32, word);
+            if ty == ValType::I32 { stub.widened(low) } else { low }
+        }
         types::F32 => {
             let bits = stub.builder.ins().ireduce(types::I32, word);
             stub.builder.ins().bitcast(types::F32, MemFlagsData::new(), bits)

@@ -17,8 +17,8 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, SigRef, Signature,
-    UserExternalName, Value, types,
+    ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder, InstructionData,
+    MemFlagsData, Opcode, SigRef, Signature, UserExternalName, Value, types,
 };
 use faasm_abi::builtin::Builtin;
 use faasm_abi::layout::{funcref, header, imported_function};
@@ -27,12 +27,21 @@ use faasm_abi::trap::TrapCode;
 use super::exception::Callee;
 use super::table::Element;
 use super::{FuncTranslator, user_trap};
+use crate::constant_table::{self, ConstantTable};
 use crate::env::{Env, namespace};
 
 /// Code, and the context with which to call it.
 struct Foreign {
     code: Value,
     context: Value,
+}
+
+/// What a table holds.
+enum Callable {
+    /// Code of this instance.
+    Own(Value),
+    /// Code of any instance.
+    Foreign(Foreign),
 }
 
 /// `call`.
@@ -53,19 +62,17 @@ pub(super) fn return_call(f: &mut FuncTranslator<'_, '_>, function: u32) {
         let foreign = f.imported_function(function);
         return f.foreign_return_call(ty, &foreign);
     };
-    let args = f.args_from(ty);
+    let args = f.pass_args(ty);
     f.builder.ins().return_call(callee, &f.stack[args..]);
     f.reachable = false;
 }
 
 /// `call_indirect`.
 pub(super) fn call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32) {
-    let descriptor = f.table_function(ty, table);
-    if !f.env.closed_tables[table as usize] {
-        let foreign = f.resolve(descriptor);
-        return f.foreign_call(ty, &foreign);
-    }
-    let code = f.code_of(descriptor);
+    let code = match f.indirect_callee(ty, table) {
+        Callable::Own(code) => code,
+        Callable::Foreign(foreign) => return f.foreign_call(ty, &foreign),
+    };
     let signature = f.signature_ref(ty);
     f.call_on_stack(ty, Callee::Indirect(signature, code));
     f.forget_context();
@@ -73,14 +80,12 @@ pub(super) fn call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32)
 
 /// `return_call_indirect`.
 pub(super) fn return_call_indirect(f: &mut FuncTranslator<'_, '_>, ty: u32, table: u32) {
-    let descriptor = f.table_function(ty, table);
-    if !f.env.closed_tables[table as usize] {
-        let foreign = f.resolve(descriptor);
-        return f.foreign_return_call(ty, &foreign);
-    }
-    let code = f.code_of(descriptor);
+    let code = match f.indirect_callee(ty, table) {
+        Callable::Own(code) => code,
+        Callable::Foreign(foreign) => return f.foreign_return_call(ty, &foreign),
+    };
     let signature = f.signature_ref(ty);
-    let args = f.args_from(ty);
+    let args = f.pass_args(ty);
     f.builder.ins().return_call_indirect(signature, code, &f.stack[args..]);
     f.reachable = false;
 }
@@ -148,6 +153,98 @@ impl FuncTranslator<'_, '_> {
         }
     }
 
+    /// Pops an index and yields the function there; traps unless it is one of type `ty`.
+    fn indirect_callee(&mut self, ty: u32, table: u32) -> Callable {
+        let index = table as usize;
+        if let Some(constant) = self.env.constant_tables[index]
+            && let Some(number) = self.env.type_numbers[ty as usize]
+        {
+            return Callable::Own(self.constant_callee(constant, number, table));
+        }
+        let descriptor = self.table_function(ty, table);
+        if self.env.closed_tables[index] {
+            return Callable::Own(self.code_of(descriptor));
+        }
+        Callable::Foreign(self.resolve(descriptor))
+    }
+
+    /// The same by the table's copy in the text, whose functions' types have numbers.
+    fn constant_callee(&mut self, constant: &ConstantTable, number: u32, table: u32) -> Value {
+        let index = self.pop();
+        let range = self.range(index);
+        let index = self.extend_index(index);
+        let copy = self.constant_copy(table);
+        let rows = u64::try_from(constant.len()).unwrap_or(u64::MAX);
+        let row = if range.1 < rows {
+            index
+        } else {
+            let rows = self.builder.ins().iconst(types::I64, rows.cast_signed());
+            let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, rows);
+            self.builder.ins().select_spectre_guard(beyond, rows, index)
+        };
+        let distance = self.builder.ins().ishl_imm_u(row, constant_table::ROW_LOG2);
+        let row = self.builder.ins().iadd(copy, distance);
+        let flags = MemFlagsData::trusted().with_readonly();
+        if !constant.are_all(range, number, self.env.info, &self.env.type_numbers) {
+            let actual = self.builder.ins().load(types::I32, flags, row, constant_table::TYPE);
+            let fits = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(number));
+            self.trap_unless(fits, |f| {
+                let length = f.table_length(table);
+                let beyond = f.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
+                f.builder.ins().trapnz(beyond, user_trap(TrapCode::UndefinedElement));
+                let distance = f.builder.ins().load(types::I32, flags, row, 0);
+                f.builder.ins().trapz(distance, user_trap(TrapCode::UninitializedElement));
+                None
+            });
+        }
+        let distance = self.builder.ins().sload32(flags, row, 0);
+        self.builder.ins().iadd(copy, distance)
+    }
+
+    /// The least and the greatest number that an operand can be, as far as it is seen where it is computed: a masked
+    /// number, and one from the first of a row of functions on.
+    fn range(&self, operand: Value) -> (u64, u64) {
+        let dfg = &self.builder.func.dfg;
+        let unknown = (0, u64::MAX);
+        let Some(inst) = dfg.value_def(operand).inst() else { return unknown };
+        match dfg.insts[inst] {
+            InstructionData::Binary { opcode: Opcode::Band, args } => {
+                let masks = args.iter().filter_map(|&arg| self.constant(arg));
+                masks.min().map_or(unknown, |mask| (0, mask))
+            }
+            InstructionData::Binary { opcode: Opcode::Iadd, args } => {
+                let [one, other] = args;
+                let sides = [(one, other), (other, one)].into_iter();
+                let mut sides = sides.filter_map(|(a, b)| Some((a, self.constant(b)?)));
+                let Some((masked, first)) = sides.next() else { return unknown };
+                let masks = |value| {
+                    let inst = dfg.value_def(value).inst()?;
+                    let InstructionData::Binary { opcode: Opcode::Band, args } = dfg.insts[inst]
+                    else {
+                        return None;
+                    };
+                    args.iter().filter_map(|&arg| self.constant(arg)).min()
+                };
+                let last = masks(masked).and_then(|mask| mask.checked_add(first));
+                let last = last.filter(|&last| u32::try_from(last).is_ok());
+                last.map_or(unknown, |last| (first, last))
+            }
+            _ => unknown,
+        }
+    }
+
+    /// The address of a constant table's copy.
+    fn constant_copy(&mut self, table: u32) -> Value {
+        let func = &mut self.builder.func;
+        let copy = *self.constant_copies.entry(table).or_insert_with(|| {
+            let name = UserExternalName { namespace: namespace::TABLE, index: table };
+            let name = ExternalName::user(func.declare_imported_user_function(name));
+            let (offset, colocated, tls) = (0.into(), true, false);
+            func.create_global_value(GlobalValueData::Symbol { name, offset, colocated, tls })
+        });
+        self.builder.ins().symbol_value(types::I64, copy)
+    }
+
     /// Pops an index and yields the descriptor of the function there; traps unless it is one of type `ty`.
     fn table_function(&mut self, ty: u32, table: u32) -> Value {
         let index = self.pop();
@@ -205,15 +302,22 @@ impl FuncTranslator<'_, '_> {
         reference: Value,
         fits_after_all: impl FnOnce(&mut Self) -> Option<Value>,
     ) {
+        self.trap_unless(fits, |f| {
+            f.builder.ins().trapnz(element.beyond, user_trap(TrapCode::UndefinedElement));
+            f.builder.ins().trapz(reference, user_trap(TrapCode::UninitializedElement));
+            fits_after_all(f)
+        });
+    }
+
+    /// Traps unless `fits`, or what `otherwise` finds out on the cold path, says that the type is right.
+    fn trap_unless(&mut self, fits: Value, otherwise: impl FnOnce(&mut Self) -> Option<Value>) {
         let cold = self.builder.create_block();
         let next = self.builder.create_block();
         self.builder.set_cold_block(cold);
         self.builder.ins().brif(fits, next, &[], cold, &[]);
         self.fall_into(cold);
-        self.builder.ins().trapnz(element.beyond, user_trap(TrapCode::UndefinedElement));
-        self.builder.ins().trapz(reference, user_trap(TrapCode::UninitializedElement));
         let mismatch = user_trap(TrapCode::IndirectCallTypeMismatch);
-        if let Some(fits) = fits_after_all(self) {
+        if let Some(fits) = otherwise(self) {
             self.builder.ins().trapz(fits, mismatch);
             self.builder.ins().jump(next, &[]);
         } else {
@@ -242,6 +346,15 @@ impl FuncTranslator<'_, '_> {
         self.stack.len() - self.env.func_type(ty).params.len()
     }
 
+    /// Makes the operands of a call what it passes; where on the operand stack they begin.
+    pub(super) fn pass_args(&mut self, ty: u32) -> usize {
+        let from = self.args_from(ty);
+        for (at, &ty) in (from..).zip(&self.env.func_type(ty).params) {
+            self.stack[at] = self.passed(self.stack[at], ty);
+        }
+        from
+    }
+
     /// Calls with the callee's context and restores the own.
     fn foreign_call(&mut self, ty: u32, foreign: &Foreign) {
         let own = self.context_to_keep();
@@ -254,6 +367,7 @@ impl FuncTranslator<'_, '_> {
 
     fn foreign_return_call(&mut self, ty: u32, foreign: &Foreign) {
         let own = self.context();
+        let args = self.pass_args(ty);
         let same = self.builder.ins().icmp(IntCC::Equal, foreign.context, own);
         let tail = self.builder.create_block();
         let other = self.builder.create_block();
@@ -261,7 +375,6 @@ impl FuncTranslator<'_, '_> {
         self.builder.ins().brif(same, tail, &[], other, &[]);
         self.fall_into(tail);
         let signature = self.signature_ref(ty);
-        let args = self.args_from(ty);
         self.builder.ins().return_call_indirect(signature, foreign.code, &self.stack[args..]);
         self.fall_into(other);
         // No `try_table` of this function covers it, as it stands for a tail call.

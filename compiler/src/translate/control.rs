@@ -441,7 +441,11 @@ impl FuncTranslator<'_, '_> {
 
     fn return_top(&mut self, n: usize) {
         let from = self.stack.len() - n;
-        self.builder.ins().return_(&self.stack[from..]);
+        let mut values = self.stack[from..].to_vec();
+        for (value, &ty) in values.iter_mut().zip(&self.ty.results) {
+            *value = self.passed(*value, ty);
+        }
+        self.builder.ins().return_(&values);
     }
 
     /// Goes on in `block`, which several places may branch to, with its parameters on the operand stack.

@@ -30,6 +30,7 @@ use wasmparser::{Catch, TryTable};
 
 use super::gc::Sign;
 use super::{FuncTranslator, control, user_trap};
+use crate::env::passed_type;
 
 /// A `try_table` that is open.
 pub(super) struct Try {
@@ -118,7 +119,7 @@ impl FuncTranslator<'_, '_> {
         if let Some(landing) = self.landing_pad() {
             return self.covered_call(ty, callee, landing);
         }
-        let args = self.args_from(ty);
+        let args = self.pass_args(ty);
         let call = match callee {
             Callee::Direct(function) => self.builder.ins().call(function, &self.stack[args..]),
             Callee::Indirect(signature, code) => {
@@ -127,21 +128,21 @@ impl FuncTranslator<'_, '_> {
         };
         self.stack.truncate(args);
         self.stack.extend_from_slice(self.builder.inst_results(call));
-        for (at, &ty) in self.env.func_type(ty).results.iter().enumerate() {
-            self.declare(self.stack[args + at], ty);
-        }
+        self.receive_results(ty, args);
     }
 
     /// The same with an exit to `landing`.
     fn covered_call(&mut self, ty: u32, callee: Callee, landing: Block) {
-        let args = self.args_from(ty);
+        let args = self.pass_args(ty);
         let signature = match callee {
             Callee::Direct(function) => self.builder.func.dfg.ext_funcs[function].signature,
             Callee::Indirect(signature, _) => signature,
         };
         let next = self.builder.create_block();
         let results = &self.env.func_type(ty).results;
-        self.append_params(next, results);
+        for &result in results {
+            self.builder.append_block_param(next, passed_type(result));
+        }
         let returned: Vec<_> = (0..).take(results.len()).map(BlockArg::TryCallRet).collect();
         let dfg = &mut self.builder.func.dfg;
         let normal = dfg.block_call(next, &returned);
@@ -161,6 +162,15 @@ impl FuncTranslator<'_, '_> {
         self.fall_into(next);
         self.stack.truncate(args);
         self.stack.extend_from_slice(self.builder.block_params(next));
+        self.receive_results(ty, args);
+    }
+
+    /// Makes what a call has returned, from the operand stack's element `from` on, the type's results.
+    fn receive_results(&mut self, ty: u32, from: usize) {
+        for (at, &ty) in (from..).zip(&self.env.func_type(ty).results) {
+            self.stack[at] = self.received(self.stack[at], ty);
+            self.declare(self.stack[at], ty);
+        }
     }
 
     /// The own context to keep over a call: one that is kept anyway, if there is one.

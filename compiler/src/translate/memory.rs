@@ -7,6 +7,7 @@
 //!   wherever its index points, the address is in the memory, its reservation or its guard.
 //! * All other accesses are compared with the length before they are made.
 
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, types,
@@ -15,7 +16,7 @@ use faasm_abi::builtin::Builtin;
 use faasm_abi::layout::{MEMORY_GUARD, Place, imported_memory, memory, shared_memory};
 use faasm_abi::module::Shape;
 use faasm_abi::trap::TrapCode;
-use faasm_abi::types::MemoryType;
+use faasm_abi::types::{MemoryType, ValType};
 use wasmparser::{MemArg, MemArgTarget};
 
 use super::{FuncTranslator, Region, user_trap};
@@ -100,8 +101,56 @@ impl FuncTranslator<'_, '_> {
     pub(super) fn extend_index(&mut self, index: Value) -> Value {
         match self.builder.func.dfg.value_type(index) {
             types::I64 => index,
-            _ => self.builder.ins().uextend(types::I64, index),
+            _ => match self.widened(index) {
+                Some(wide) => wide,
+                None => self.builder.ins().uextend(types::I64, index),
+            },
         }
+    }
+
+    /// A 32-bit value as the zero-extended one of 64 bits that it was cut from, if it was.
+    ///
+    /// The code generator does not know which instructions clear the upper bits, and would copy what is there already:
+    /// most pointers that are followed have been loaded, passed or returned, and are also used as numbers.
+    fn widened(&mut self, value: Value) -> Option<Value> {
+        if let Some(&wide) = self.wide.get(&value) {
+            return Some(wide);
+        }
+        let dfg = &self.builder.func.dfg;
+        let inst = dfg.value_def(value).inst()?;
+        let InstructionData::Load { opcode: Opcode::Load, arg, flags, offset } = dfg.insts[inst]
+        else {
+            return None;
+        };
+        let flags = dfg.mem_flags[flags];
+        if flags.trap_code() != Some(OUT_OF_BOUNDS) {
+            return None;
+        }
+        // From now on the load itself zero-extends.
+        let place = self.builder.func.srcloc(inst);
+        let mut cursor = FuncCursor::new(self.builder.func).at_inst(inst).with_srcloc(place);
+        let wide = cursor.ins().uload32(flags, arg, offset);
+        self.builder.func.replace(inst).ireduce(types::I32, wide);
+        self.wide.insert(value, wide);
+        Some(wide)
+    }
+
+    /// A value of type `ty` as calls pass it.
+    pub(super) fn passed(&mut self, value: Value, ty: ValType) -> Value {
+        match ty {
+            ValType::I32 => self.extend_index(value),
+            _ => value,
+        }
+    }
+
+    /// A value of type `ty` that a call has passed.
+    pub(super) fn received(&mut self, passed: Value, ty: ValType) -> Value {
+        if ty != ValType::I32 {
+            return passed;
+        }
+        let value = self.builder.ins().ireduce(types::I32, passed);
+        self.wide.insert(value, passed);
+        value
     }
 
     /// Static offsets beyond the reach of an instruction are added to the address.

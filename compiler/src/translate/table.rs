@@ -37,7 +37,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// The length as a 64-bit number.
-    fn table_length(&mut self, table: u32) -> Value {
+    pub(super) fn table_length(&mut self, table: u32) -> Value {
         if let Some(length) = self.fixed_length(table) {
             return self.builder.ins().iconst(types::I64, length.cast_signed());
         }

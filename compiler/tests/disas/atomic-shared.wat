@@ -25,12 +25,12 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movl %edi, %esi
-;;=   testq $0x3, %rsi
+;;=   testq $0x3, %rdi
 ;;=   jnz #trap=user13
-;;=   movq    %r15, %rdi
-;;=   addq -0x10(%rdi), %rdi
-;;=   movl 8(%rdi, %rsi), %eax
+;;=   movq    %r15, %rsi
+;;=   addq -0x10(%rsi), %rsi
+;;=   movl 8(%rsi, %rdi), %edi
+;;=   movl %edi, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -40,7 +40,6 @@
 ;;= block0:
 ;;=   movq    %r15, %rsi
 ;;=   addq -0x10(%rsi), %rsi
-;;=   movl %edi, %edi
 ;;=   movzbq (%rsi, %rdi), %rsi
 ;;=   movzbq %sil, %rax
 ;;=   movq %rbp, %rsp
@@ -50,13 +49,13 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movl %edi, %esi
-;;=   leaq 2(%rsi), %rdi
-;;=   testq $0x3, %rdi
+;;=   leaq 2(%rdi), %rsi
+;;=   testq $0x3, %rsi
 ;;=   jnz #trap=user13
-;;=   movq    %r15, %rdi
-;;=   addq -0x10(%rdi), %rdi
-;;=   movl 2(%rdi, %rsi), %eax
+;;=   movq    %r15, %r8
+;;=   addq -0x10(%r8), %r8
+;;=   movl 2(%r8, %rdi), %r8d
+;;=   movl %r8d, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -64,7 +63,6 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movl %edi, %edi
 ;;=   testq $0x7, %rdi
 ;;=   jnz #trap=user13
 ;;=   movq    %r15, %r8
@@ -78,13 +76,12 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movq %rsi, %rax
-;;=   movl %edi, %esi
-;;=   testq $0x3, %rsi
+;;=   testq $0x3, %rdi
 ;;=   jnz #trap=user13
-;;=   movq    %r15, %rdi
-;;=   addq -0x10(%rdi), %rdi
-;;=   lock xaddl %eax, (%rdi, %rsi)
+;;=   movq    %r15, %r8
+;;=   addq -0x10(%r8), %r8
+;;=   lock xaddl %esi, (%r8, %rdi)
+;;=   movl %esi, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -92,7 +89,6 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movl %edi, %edi
 ;;=   testq $0x3, %rdi
 ;;=   jnz #trap=user13
 ;;=   movq    %r15, %r8
@@ -105,14 +101,13 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movl %edi, %r8d
-;;=   testq $0x1, %r8
+;;=   testq $0x1, %rdi
 ;;=   jnz #trap=user13
-;;=   movq    %r15, %r9
-;;=   addq -0x10(%r9), %r9
+;;=   movq    %r15, %r8
+;;=   addq -0x10(%r8), %r8
 ;;=   negw %si
-;;=   lock xaddw %si, (%r9, %r8)
-;;=   movzwl %si, %eax
+;;=   lock xaddw %si, (%r8, %rdi)
+;;=   movzwq %si, %rax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -120,7 +115,6 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movl %edi, %edi
 ;;=   testq $0x7, %rdi
 ;;=   jnz #trap=user13
 ;;=   movq    %r15, %r8
@@ -133,7 +127,6 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movl %edi, %edi
 ;;=   testq $0x3, %rdi
 ;;=   jnz #trap=user13
 ;;=   movq    %r15, %r8
@@ -147,13 +140,11 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movq %rdi, %rax
-;;=   movq    %r15, %rdi
-;;=   addq -0x10(%rdi), %rdi
-;;=   movl %eax, %r8d
+;;=   movq    %r15, %r8
+;;=   addq -0x10(%r8), %r8
 ;;=   movq %rsi, %rax
-;;=   lock cmpxchgb %dl, (%rdi, %r8) ;; implicit: %al
-;;=   movzbl %al, %eax
+;;=   lock cmpxchgb %dl, (%r8, %rdi) ;; implicit: %al
+;;=   movzbq %al, %rax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -171,15 +162,14 @@
 ;;= block0:
 ;;=   movq %rdi, %rax
 ;;=   movq %rsi, %rcx
-;;=   movq %rdx, %r8
 ;;=   uninit  %rdi
 ;;=   xorq %rdi, %rdi
-;;=   movl %eax, %r9d
-;;=   leaq 0x10(%r9), %rsi
+;;=   leaq 0x10(%rax), %rsi
 ;;=   movq %rcx, %rax
-;;=   movl %eax, %edx
-;;=   movq %r8, %rcx
+;;=   movq %rdx, %rcx
+;;=   movq %rax, %rdx
 ;;=   call    User(userextname0)
+;;=   movl %eax, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -187,13 +177,13 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movq %rsi, %rax
-;;=   movq %rdi, %r10
+;;=   movq %rdi, %r9
 ;;=   uninit  %rdi
 ;;=   xorq %rdi, %rdi
-;;=   movl %r10d, %esi
-;;=   movl %eax, %edx
+;;=   movq %rsi, %rdx
+;;=   movq %r9, %rsi
 ;;=   call    User(userextname0)
+;;=   movl %eax, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -203,8 +193,9 @@
 ;;= block0:
 ;;=   movq    %r15, %rsi
 ;;=   movq -8(%rsi), %rdi
-;;=   movq 8(%rsi, %rdi), %rax
-;;=   shrq $0x10, %rax
+;;=   movq 8(%rsi, %rdi), %rsi
+;;=   shrq $0x10, %rsi
+;;=   movl %esi, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -214,7 +205,6 @@
 ;;= block0:
 ;;=   movq    %r15, %rsi
 ;;=   movq -8(%rsi), %r8
-;;=   movl %edi, %edi
 ;;=   leaq 0x7ffffff4(%rdi), %r9
 ;;=   cmpq 8(%rsi, %r8), %r9
 ;;=   jnbe #trap=user2

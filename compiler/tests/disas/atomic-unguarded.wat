@@ -34,15 +34,16 @@
 ;;=   testq $0x3, %rdi
 ;;=   jnz #trap=user13
 ;;=   movq    %r15, %r8
-;;=   movq -0x70(%r8), %r10
-;;=   movq %rdi, %r11
-;;=   addq $0x4, %r11
+;;=   movq -0x70(%r8), %r11
+;;=   movq %rdi, %rax
+;;=   addq $0x4, %rax
 ;;=   jb #trap=user2
-;;=   cmpq %r10, %r11
+;;=   cmpq %r11, %rax
 ;;=   jnbe #trap=user2
 ;;=   addq -0x78(%r8), %r8
 ;;=   movl $0x7, %edx
 ;;=   atomically { 32_bits_at_[%r9] Or= %r10; %rax = old_value_at_[%r9]; %r11, %rflags = trash }
+;;=   movl %eax, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -57,6 +58,7 @@
 ;;=   xorq %rdi, %rdi
 ;;=   movl $0x1, %edx
 ;;=   call    User(userextname0)
+;;=   movl %eax, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq

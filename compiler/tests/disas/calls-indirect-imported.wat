@@ -15,16 +15,15 @@
 ;;=   movq -0x60(%rbx), %rax
 ;;=   movq 8(%rbx, %rax), %rcx
 ;;=   movq -0x68(%rbx), %r8
-;;=   movl %esi, %edx
-;;=   leaq -0x40(%rbx), %rsi
+;;=   leaq -0x40(%rbx), %rdx
 ;;=   leaq (%rbx, %r8), %rax
-;;=   leaq (%rax, %rdx, 4), %r8
-;;=   cmpq %rcx, %rdx
-;;=   cmovaeq %rsi, %r8
-;;=   movl (%r8), %esi
+;;=   leaq (%rax, %rsi, 4), %r8
+;;=   cmpq %rcx, %rsi
+;;=   cmovaeq %rdx, %r8
+;;=   movl (%r8), %edx
 ;;=   movq -0x28(%rbx), %rax
 ;;=   leaq (%rbx, %rax), %r8
-;;=   movl %esi, %r9d
+;;=   movl %edx, %r9d
 ;;=   shlq $0x4, %r9
 ;;=   movl 8(%r8, %r9), %r10d
 ;;=   movl -0x70(%rbx), %eax
@@ -46,8 +45,8 @@
 ;;=   popq %rbp
 ;;=   retq
 ;;= block1:
-;;=   cmpq %rcx, %rdx
+;;=   cmpq %rcx, %rsi
 ;;=   jnb #trap=user4
-;;=   testl %esi, %esi
+;;=   testl %edx, %edx
 ;;=   jz #trap=user5
 ;;=   ud2

@@ -14,23 +14,22 @@
 ;;=   movq %rbx, (%rsp)
 ;;= block0:
 ;;=   movq    %r15, %rbx
-;;=   movl %esi, %ecx
-;;=   leaq -0x40(%rbx), %rdx
-;;=   leaq -0xc8(%rbx, %rcx, 4), %rsi
-;;=   cmpq $0x8, %rcx
-;;=   cmovaeq %rdx, %rsi
-;;=   movl (%rsi), %edx
+;;=   leaq -0x40(%rbx), %rcx
+;;=   leaq -0xc8(%rbx, %rsi, 4), %rdx
+;;=   cmpq $0x8, %rsi
+;;=   cmovaeq %rcx, %rdx
+;;=   movl (%rdx), %ecx
 ;;=   movq -0x28(%rbx), %rax
-;;=   leaq (%rbx, %rax), %rsi
-;;=   movl %edx, %r8d
+;;=   leaq (%rbx, %rax), %rdx
+;;=   movl %ecx, %r8d
 ;;=   shlq $0x4, %r8
-;;=   movl 8(%rsi, %r8), %r9d
+;;=   movl 8(%rdx, %r8), %r9d
 ;;=   movl -0xa0(%rbx), %eax
 ;;=   cmpl %eax, %r9d
 ;;=   jz      label2; j label1
 ;;= block2:
-;;=   movq (%rsi, %r8), %rcx
-;;=   movslq 0xc(%rsi, %r8), %rdx
+;;=   movq (%rdx, %r8), %rcx
+;;=   movslq 0xc(%rdx, %r8), %rdx
 ;;=   movq %rbx, %rsi
 ;;=   addq -0x30(%rbx), %rsi
 ;;=   shlq $0xc, %rdx
@@ -44,8 +43,8 @@
 ;;=   popq %rbp
 ;;=   retq
 ;;= block1:
-;;=   cmpq $0x8, %rcx
+;;=   cmpq $0x8, %rsi
 ;;=   jnb #trap=user4
-;;=   testl %edx, %edx
+;;=   testl %ecx, %ecx
 ;;=   jz #trap=user5
 ;;=   ud2

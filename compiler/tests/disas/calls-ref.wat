@@ -43,20 +43,19 @@
 ;;=   movq %rbx, (%rsp)
 ;;=   movq %r12, 8(%rsp)
 ;;= block0:
-;;=   movq    %r15, %rdx
-;;=   movl %edi, %ecx
-;;=   leaq -0x40(%rdx), %rax
-;;=   leaq -0x80(%rdx, %rcx, 4), %rsi
-;;=   cmpq $0x2, %rcx
-;;=   cmovaeq %rax, %rsi
-;;=   movl (%rsi), %esi
-;;=   movq -0x28(%rdx), %rax
-;;=   leaq (%rdx, %rax), %r12
-;;=   movl %esi, %ebx
+;;=   movq    %r15, %rcx
+;;=   leaq -0x40(%rcx), %rax
+;;=   leaq -0x80(%rcx, %rdi, 4), %rdx
+;;=   cmpq $0x2, %rdi
+;;=   cmovaeq %rax, %rdx
+;;=   movl (%rdx), %edx
+;;=   movq -0x28(%rcx), %rax
+;;=   leaq (%rcx, %rax), %r12
+;;=   movl %edx, %ebx
 ;;=   shlq $0x4, %rbx
-;;=   movl 8(%r12, %rbx), %edi
-;;=   movl -0x74(%rdx), %edx
-;;=   cmpl %edx, %edi
+;;=   movl 8(%r12, %rbx), %esi
+;;=   movl -0x74(%rcx), %ecx
+;;=   cmpl %ecx, %esi
 ;;=   jz      label1; j label2
 ;;= block1:
 ;;=   jmp     label3
@@ -70,12 +69,12 @@
 ;;=   popq %rbp
 ;;=   retq
 ;;= block2:
-;;=   cmpq $0x2, %rcx
+;;=   cmpq $0x2, %rdi
 ;;=   jnb #trap=user4
-;;=   testl %esi, %esi
+;;=   testl %edx, %edx
 ;;=   jz #trap=user5
-;;=   movl %edi, %edi
-;;=   movl %edx, %esi
+;;=   movl %esi, %edi
+;;=   movl %ecx, %esi
 ;;=   call    User(userextname0)
 ;;=   testq %rax, %rax
 ;;=   jz #trap=user6

@@ -17,7 +17,7 @@
       (throw_ref (ref.null exn)))))
 
 ;;= wasm[1]::f:
-;;= function u0:0(i32) -> i32 tail {
+;;= function u0:0(i64) -> i32 tail {
 ;;=     region0 = 5 "heap control"
 ;;=     region1 = 4 "objects"
 ;;=     sig0 = () tail
@@ -26,133 +26,134 @@
 ;;=     fn0 = colocated u1:12 sig1
 ;;=     fn1 = colocated u1:22 sig2
 ;;=
-;;= block0(v0: i32):
-;;=     v1 = get_pinned_reg.i64
-;;=     v2 = load.i64 notrap aligned readonly can_move v1-128
-;;=     v3 = load.i64 notrap aligned readonly can_move v1-120
-;;=     v4 = iadd v1, v3
-;;=     set_pinned_reg v4
-;;=     try_call_indirect v2(), sig0, block3, [ default: block2(exn0, exn1) ]
+;;= block0(v0: i64):
+;;=     v1 = ireduce.i32 v0
+;;=     v2 = get_pinned_reg.i64
+;;=     v3 = load.i64 notrap aligned readonly can_move v2-128
+;;=     v4 = load.i64 notrap aligned readonly can_move v2-120
+;;=     v5 = iadd v2, v4
+;;=     set_pinned_reg v5
+;;=     try_call_indirect v3(), sig0, block3, [ default: block2(exn0, exn1) ]
 ;;=
 ;;= block3:
-;;=     set_pinned_reg.i64 v1
-;;=     brif.i32 v0, block4, block5
+;;=     set_pinned_reg.i64 v2
+;;=     brif.i32 v1, block4, block5
 ;;=
 ;;= block4:
-;;=     v8 = get_pinned_reg.i64
-;;=     v9 = load.i32 notrap aligned readonly can_move v8-152
-;;=     v10 = iconst.i32 -2147483648
-;;=     v11 = bor v9, v10  ; v10 = -2147483648
-;;=     v12 = iconst.i64 16
-;;=     v13 = uextend.i64 v11
-;;=     v14 = load.i64 notrap aligned readonly can_move v8-80
-;;=     v15 = iadd v8, v14
-;;=     v16 = uload32 notrap aligned region0 v15+4096
-;;=     v17 = uload32 notrap aligned region0 v15+4100
-;;=     v18 = iadd v16, v12  ; v12 = 16
-;;=     v19 = icmp ule v18, v17
-;;=     brif v19, block6, block7
+;;=     v9 = get_pinned_reg.i64
+;;=     v10 = load.i32 notrap aligned readonly can_move v9-152
+;;=     v11 = iconst.i32 -2147483648
+;;=     v12 = bor v10, v11  ; v11 = -2147483648
+;;=     v13 = iconst.i64 16
+;;=     v14 = uextend.i64 v12
+;;=     v15 = load.i64 notrap aligned readonly can_move v9-80
+;;=     v16 = iadd v9, v15
+;;=     v17 = uload32 notrap aligned region0 v16+4096
+;;=     v18 = uload32 notrap aligned region0 v16+4100
+;;=     v19 = iadd v17, v13  ; v13 = 16
+;;=     v20 = icmp ule v19, v18
+;;=     brif v20, block6, block7
 ;;=
 ;;= block6:
-;;=     istore32.i64 notrap aligned region0 v18, v15+4096
-;;=     v21 = ireduce.i32 v16
-;;=     v22 = load.i64 notrap aligned readonly can_move v8-80
-;;=     v23 = iadd.i64 v8, v22
-;;=     v24 = uextend.i64 v21
-;;=     v25 = iadd v23, v24
-;;=     store.i64 notrap region1 v13, v25
-;;=     jump block8(v21)
+;;=     istore32.i64 notrap aligned region0 v19, v16+4096
+;;=     v22 = ireduce.i32 v17
+;;=     v23 = load.i64 notrap aligned readonly can_move v9-80
+;;=     v24 = iadd.i64 v9, v23
+;;=     v25 = uextend.i64 v22
+;;=     v26 = iadd v24, v25
+;;=     store.i64 notrap region1 v14, v26
+;;=     jump block8(v22)
 ;;=
 ;;= block7 cold:
-;;=     v26 = call fn0(v13, v12)  ; v12 = 16
-;;=     v27 = ireduce.i32 v26
-;;=     jump block8(v27)
+;;=     v27 = call fn0(v14, v13)  ; v13 = 16
+;;=     v28 = ireduce.i32 v27
+;;=     jump block8(v28)
 ;;=
-;;= block8(v20: i32):
-;;=     v28 = get_pinned_reg.i64
-;;=     v29 = load.i64 notrap aligned readonly can_move v28-80
-;;=     v30 = iadd v28, v29
-;;=     v31 = uextend.i64 v20
-;;=     v32 = iadd v30, v31
-;;=     store.i32 notrap region1 v0, v32+8
-;;=     jump block1(v20)
+;;= block8(v21: i32):
+;;=     v29 = get_pinned_reg.i64
+;;=     v30 = load.i64 notrap aligned readonly can_move v29-80
+;;=     v31 = iadd v29, v30
+;;=     v32 = uextend.i64 v21
+;;=     v33 = iadd v31, v32
+;;=     store.i32 notrap region1 v1, v33+8
+;;=     jump block1(v21)
 ;;=
 ;;= block5:
 ;;=     jump block9
 ;;=
 ;;= block9:
-;;=     v33 = get_pinned_reg.i64
-;;=     v34 = load.i32 notrap aligned readonly can_move v33-148
-;;=     v35 = iconst.i32 -2147483648
-;;=     v36 = bor v34, v35  ; v35 = -2147483648
-;;=     v37 = iconst.i64 8
-;;=     v38 = uextend.i64 v36
-;;=     v39 = load.i64 notrap aligned readonly can_move v33-80
-;;=     v40 = iadd v33, v39
-;;=     v41 = uload32 notrap aligned region0 v40+4096
-;;=     v42 = uload32 notrap aligned region0 v40+4100
-;;=     v43 = iadd v41, v37  ; v37 = 8
-;;=     v44 = icmp ule v43, v42
-;;=     brif v44, block10, block11
+;;=     v34 = get_pinned_reg.i64
+;;=     v35 = load.i32 notrap aligned readonly can_move v34-148
+;;=     v36 = iconst.i32 -2147483648
+;;=     v37 = bor v35, v36  ; v36 = -2147483648
+;;=     v38 = iconst.i64 8
+;;=     v39 = uextend.i64 v37
+;;=     v40 = load.i64 notrap aligned readonly can_move v34-80
+;;=     v41 = iadd v34, v40
+;;=     v42 = uload32 notrap aligned region0 v41+4096
+;;=     v43 = uload32 notrap aligned region0 v41+4100
+;;=     v44 = iadd v42, v38  ; v38 = 8
+;;=     v45 = icmp ule v44, v43
+;;=     brif v45, block10, block11
 ;;=
 ;;= block10:
-;;=     istore32.i64 notrap aligned region0 v43, v40+4096
-;;=     v46 = ireduce.i32 v41
-;;=     v47 = load.i64 notrap aligned readonly can_move v33-80
-;;=     v48 = iadd.i64 v33, v47
-;;=     v49 = uextend.i64 v46
-;;=     v50 = iadd v48, v49
-;;=     store.i64 notrap region1 v38, v50
-;;=     jump block12(v46)
+;;=     istore32.i64 notrap aligned region0 v44, v41+4096
+;;=     v47 = ireduce.i32 v42
+;;=     v48 = load.i64 notrap aligned readonly can_move v34-80
+;;=     v49 = iadd.i64 v34, v48
+;;=     v50 = uextend.i64 v47
+;;=     v51 = iadd v49, v50
+;;=     store.i64 notrap region1 v39, v51
+;;=     jump block12(v47)
 ;;=
 ;;= block11 cold:
-;;=     v51 = call fn0(v38, v37)  ; v37 = 8
-;;=     v52 = ireduce.i32 v51
-;;=     jump block12(v52)
+;;=     v52 = call fn0(v39, v38)  ; v38 = 8
+;;=     v53 = ireduce.i32 v52
+;;=     jump block12(v53)
 ;;=
-;;= block12(v45: i32):
-;;=     v53 = get_pinned_reg.i64
-;;=     v54 = load.i64 notrap aligned readonly can_move v53-80
-;;=     v55 = iadd v53, v54
-;;=     v56 = uextend.i64 v45
-;;=     v57 = iadd v55, v56
-;;=     jump block1(v45)
+;;= block12(v46: i32):
+;;=     v54 = get_pinned_reg.i64
+;;=     v55 = load.i64 notrap aligned readonly can_move v54-80
+;;=     v56 = iadd v54, v55
+;;=     v57 = uextend.i64 v46
+;;=     v58 = iadd v56, v57
+;;=     jump block1(v46)
 ;;=
-;;= block2(v6: i64, v7: i64) cold:
-;;=     set_pinned_reg.i64 v1
-;;=     v58 = ireduce.i32 v6
-;;=     jump block1(v58)
+;;= block2(v7: i64, v8: i64) cold:
+;;=     set_pinned_reg.i64 v2
+;;=     v59 = ireduce.i32 v7
+;;=     jump block1(v59)
 ;;=
-;;= block1(v5: i32) cold:
-;;=     v59 = get_pinned_reg.i64
-;;=     v60 = load.i32 notrap aligned readonly can_move v59-152
-;;=     v61 = iconst.i32 -2147483648
-;;=     v62 = bor v60, v61  ; v61 = -2147483648
-;;=     v63 = load.i64 notrap aligned readonly can_move v59-80
-;;=     v64 = iadd v59, v63
-;;=     v65 = uextend.i64 v5
-;;=     v66 = iadd v64, v65
-;;=     v67 = load.i32 notrap region1 v66
-;;=     v68 = icmp eq v67, v62
-;;=     brif v68, block13, block14
+;;= block1(v6: i32) cold:
+;;=     v60 = get_pinned_reg.i64
+;;=     v61 = load.i32 notrap aligned readonly can_move v60-152
+;;=     v62 = iconst.i32 -2147483648
+;;=     v63 = bor v61, v62  ; v62 = -2147483648
+;;=     v64 = load.i64 notrap aligned readonly can_move v60-80
+;;=     v65 = iadd v60, v64
+;;=     v66 = uextend.i64 v6
+;;=     v67 = iadd v65, v66
+;;=     v68 = load.i32 notrap region1 v67
+;;=     v69 = icmp eq v68, v63
+;;=     brif v69, block13, block14
 ;;=
 ;;= block13:
-;;=     v69 = load.i32 notrap region1 v66+8
-;;=     jump block15(v69)
+;;=     v70 = load.i32 notrap region1 v67+8
+;;=     jump block15(v70)
 ;;=
 ;;= block14 cold:
-;;=     jump block16(v5)
+;;=     jump block16(v6)
 ;;=
-;;= block16(v71: i32) cold:
-;;=     jump block17(v71)
+;;= block16(v72: i32) cold:
+;;=     jump block17(v72)
 ;;=
-;;= block15(v70: i32):
-;;=     v73 = iconst.i32 0
-;;=     trapz v73, user22  ; v73 = 0
-;;=     v74 = uextend.i64 v73  ; v73 = 0
-;;=     v75 = call fn1(v74)
+;;= block15(v71: i32):
+;;=     v74 = iconst.i32 0
+;;=     trapz v74, user22  ; v74 = 0
+;;=     v75 = uextend.i64 v74  ; v74 = 0
+;;=     v76 = call fn1(v75)
 ;;=     trap user1
 ;;=
-;;= block17(v72: i32):
-;;=     return v72
+;;= block17(v73: i32):
+;;=     return v73
 ;;= }

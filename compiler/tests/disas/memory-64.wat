@@ -8,7 +8,7 @@
   (func $grow (param i64) (result i64) (memory.grow (local.get 0))))
 
 ;;= wasm[0]::load:
-;;= function u0:0(i64) -> i32 tail {
+;;= function u0:0(i64) -> i64 tail {
 ;;=     region0 = 0 "context"
 ;;=     region1 = 6 "memory"
 ;;=
@@ -22,8 +22,8 @@
 ;;=     v6 = load.i64 notrap aligned readonly can_move v1-16
 ;;=     v7 = iadd v1, v6
 ;;=     v8 = iadd v7, v0
-;;=     v9 = load.i32 user2 little region1 v8+8
-;;=     return v9
+;;=     v10 = uload32 user2 little region1 v8+8
+;;=     return v10
 ;;= }
 ;;= wasm[1]::store_far:
 ;;= function u0:0(i64, i64) tail {

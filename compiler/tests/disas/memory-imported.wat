@@ -39,8 +39,9 @@
 ;;= block0:
 ;;=   movq    %r15, %rsi
 ;;=   movq -0x60(%rsi), %rdi
-;;=   movq 8(%rsi, %rdi), %rax
-;;=   shrq $0x10, %rax
+;;=   movq 8(%rsi, %rdi), %rsi
+;;=   shrq $0x10, %rsi
+;;=   movl %esi, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq

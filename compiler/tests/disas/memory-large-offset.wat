@@ -13,7 +13,6 @@
 ;;=   movq %rsp, %rbp
 ;;= block0:
 ;;=   movq    %r15, %rsi
-;;=   movl %edi, %edi
 ;;=   movl 0x1fffffc(%rsi, %rdi), %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
@@ -23,7 +22,6 @@
 ;;=   movq %rsp, %rbp
 ;;= block0:
 ;;=   movq    %r15, %rsi
-;;=   movl %edi, %edi
 ;;=   leaq 0x2000001(%rdi), %r8
 ;;=   cmpq -8(%rsi), %r8
 ;;=   jnbe #trap=user2
@@ -36,14 +34,13 @@
 ;;=   movq %rsp, %rbp
 ;;= block0:
 ;;=   movq    %r15, %r8
-;;=   movl %edi, %r9d
-;;=   movabsq $0x100000003, %r10
-;;=   leaq (%r9, %r10), %r10
-;;=   cmpq -8(%r8), %r10
+;;=   movabsq $0x100000003, %r9
+;;=   leaq (%rdi, %r9), %r9
+;;=   cmpq -8(%r8), %r9
 ;;=   jnbe #trap=user2
-;;=   leaq (%r8, %r9), %r10
-;;=   movl $0xffffffff, %r11d
-;;=   movl (%r10, %r11), %eax
+;;=   leaq (%r8, %rdi), %r9
+;;=   movl $0xffffffff, %r10d
+;;=   movl (%r9, %r10), %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq

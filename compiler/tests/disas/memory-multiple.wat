@@ -12,7 +12,6 @@
 ;;=   movq    %r15, %rsi
 ;;=   movq %rsi, %r8
 ;;=   addq -0x68(%rsi), %r8
-;;=   movl %edi, %edi
 ;;=   movl (%r8, %rdi), %r8d
 ;;=   movl %r8d, (%rsi, %rdi)
 ;;=   movq %rbp, %rsp
@@ -22,9 +21,10 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movq    %r15, %rdx
-;;=   movq -0x60(%rdx), %rax
-;;=   shrq $0x10, %rax
+;;=   movq    %r15, %rsi
+;;=   movq -0x60(%rsi), %rdx
+;;=   shrq $0x10, %rdx
+;;=   movl %edx, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq

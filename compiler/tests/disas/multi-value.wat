@@ -26,7 +26,7 @@
 ;;= block0:
 ;;=   movq %rdi, %r13
 ;;=   uninit  %rax
-;;=   xorl %eax, %eax
+;;=   xorq %rax, %rax
 ;;=   movl $0x1, %ecx
 ;;=   movl $0x2, %edx
 ;;=   movl $0x3, %esi
@@ -37,8 +37,8 @@
 ;;=   movl $0x8, %r11d
 ;;=   movl $0x9, %r12d
 ;;=   movq %r13, %rbx
-;;=   movl %r11d, (%rbx)
-;;=   movl %r12d, 8(%rbx)
+;;=   movq %r11, (%rbx)
+;;=   movq %r12, 8(%rbx)
 ;;=   movq (%rsp), %rbx
 ;;=   movq 8(%rsp), %r12
 ;;=   movq 0x10(%rsp), %r13

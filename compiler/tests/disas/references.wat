@@ -16,12 +16,12 @@
 ;;=     return v3
 ;;= }
 ;;= wasm[1]::second:
-;;= function u0:0(i32) -> i32 tail {
+;;= function u0:0(i32) -> i64 tail {
 ;;= block0(v0: i32):
 ;;=     v1 = iconst.i32 0
 ;;=     v2 = icmp eq v0, v1  ; v1 = 0
-;;=     v3 = uextend.i32 v2
-;;=     return v3
+;;=     v5 = uextend.i64 v2
+;;=     return v5
 ;;= }
 ;;= wasm[2]::null:
 ;;= function u0:0() -> i32 tail {

@@ -782,7 +782,7 @@
 ;;=   movq -0x68(%rsi), %rdi
 ;;=   leaq <offset:1>+(%rsp), %rdx
 ;;=   movq %r8, %rcx
-;;=   movl %ecx, <offset:1>+(%rsp)
+;;=   movq %rcx, <offset:1>+(%rsp)
 ;;=   movsd %xmm0, <offset:1>+0x10(%rsp)
 ;;=   call    *%rax
 ;;=   testq %rax, %rax
@@ -904,8 +904,7 @@
 ;;=   call    *%rsi
 ;;=   movq %r12, %rdx
 ;;=   movsd %xmm0, (%rdx)
-;;=   movl %eax, %r9d
-;;=   movq %r9, 0x10(%rdx)
+;;=   movq %rax, 0x10(%rdx)
 ;;=   movq (%rsp), %r12
 ;;=   addq $0x10, %rsp
 ;;=   movq %rbp, %rsp

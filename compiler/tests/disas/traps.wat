@@ -20,6 +20,7 @@
 ;;=   testl %esi, %esi
 ;;=   jz #trap=int_divz
 ;;=   idivl %esi ;; implicit: %eax, %edx, trap=252
+;;=   movl %eax, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -39,7 +40,8 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   cvt_float64_to_sint32_seq %xmm0, %eax, %rsi, %xmm3
+;;=   cvt_float64_to_sint32_seq %xmm0, %edi, %rsi, %xmm4
+;;=   movl %edi, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
@@ -47,7 +49,8 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   cvt_float64_to_sint32_sat_seq %xmm0, %eax, %rsi, %xmm3
+;;=   cvt_float64_to_sint32_sat_seq %xmm0, %edi, %rsi, %xmm4
+;;=   movl %edi, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq

@@ -78,7 +78,17 @@ pub(crate) fn check(bytes: &[u8], module: &ModuleInfo) {
     }
     check_handlers(section(&file, HANDLERS_SECTION), &units);
     let unwind = file.section_by_name(".eh_frame").unwrap();
-    assert_eq!(unwind.relocations().count(), units.len(), "all code can be unwound");
+    let unwound: Vec<i64> = unwind.relocations().map(|(_, code)| code.addend()).collect();
+    for unit in &units {
+        assert!(unwound.contains(&unit.offset.into()), "all code can be unwound: {unit:?}");
+    }
+    // A function's parts have entries of their own.
+    for code in unwound {
+        let inside = |unit: &CodeRange| {
+            (i64::from(unit.offset)..i64::from(unit.offset + unit.length)).contains(&code)
+        };
+        assert!(units.iter().any(inside), "an entry outside of all code: {code:#x}");
+    }
 }
 
 /// Each landing pad is in the function whose call it covers.

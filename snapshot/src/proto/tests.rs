@@ -127,19 +127,24 @@ fn what_newborns_run_first_is_known_and_has_the_type_of_an_entry() {
 
 #[test]
 fn pointers_name_elements_of_the_right_type_only() {
-    let proto = make(
-        "(module (table (export \"__indirect_function_table\") 4 funcref)
-           (elem (i32.const 1) $good $bad)
-           (func $good (export \"main\") (result i32) i32.const 5)
-           (func $bad (param i32)))",
-    )
-    .unwrap();
-    let mut store = proto.birth(0u32).unwrap();
-    let entry = proto.pointer(&store, 1).unwrap();
-    assert_eq!(Entry::return_code(entry.func().call(&mut store, &[])).unwrap(), 5);
-    for index in [0, 2, 3, 4, u32::MAX] {
-        assert!(matches!(proto.pointer(&store, index), Err(EntryError::Type(_))), "{index}");
+    for export in ["(export \"__indirect_function_table\")", ""] {
+        let module = format!(
+            "(module (table {export} 4 funcref)
+               (elem (i32.const 1) $good $bad)
+               (func $good (export \"main\") (result i32) i32.const 5)
+               (func $bad (param i32)))"
+        );
+        let proto = make(&module).unwrap();
+        let mut store = proto.birth(0u32).unwrap();
+        let entry = proto.pointer(&store, 1).unwrap();
+        assert_eq!(Entry::return_code(entry.func().call(&mut store, &[])).unwrap(), 5);
+        for index in [0, 2, 3, 4, u32::MAX] {
+            assert!(matches!(proto.pointer(&store, index), Err(EntryError::Type(_))), "{index}");
+        }
     }
+    let none = make("(module (func (export \"main\") (result i32) i32.const 5))").unwrap();
+    let store = none.birth(0u32).unwrap();
+    assert!(matches!(none.pointer(&store, 0), Err(EntryError::Type(_))));
 }
 
 #[test]
