@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Violation, may_have_happened};
-use crate::history::{Event, Op, Outcome};
+use crate::history::{Event, Op, Outcome, Time};
 
 pub(super) fn check(events: &[&Event]) -> Result<(), Violation> {
     let mut possible: HashMap<u64, &Event> = HashMap::new();
@@ -81,13 +81,16 @@ fn ended(append: &Event) -> u64 {
     if may_have_happened(append) { u64::MAX } else { append.ended }
 }
 
+/// How long a tier may go on with a take that was given up.
+const LINGERS: Time = 2_000_000_000;
+
 /// Whether a take that was given up may have had the element meanwhile, and have given it back to the list's front: then
-/// others came before it.
+/// others came before it. A tier that could not reach its store may notice later that nobody wants the element.
 fn given_back(append: &Event, seen: &Event, events: &[&Event]) -> bool {
     events.iter().any(|take| {
         matches!(take.op, Op::Take { .. })
             && may_have_happened(take)
-            && take.ended > append.invoked
+            && take.ended + LINGERS > append.invoked
             && take.invoked < seen.ended
     })
 }
