@@ -209,7 +209,7 @@ mod tests {
         for info in [&first, &child, &info(3, None, None)] {
             graphs.begun(info, &name());
         }
-        let end = |result| Finished { result, timings: Timings::default() };
+        let end = |result| Finished { result, timings: Timings::default(), stamps: None };
         graphs.ended(&child, &end(Ok(Outcome { return_code: 7, output: vec![] })));
         let graph = graphs.get("demo", first.id).unwrap();
         assert_eq!(graph.calls.len(), 2);
