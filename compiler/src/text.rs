@@ -51,14 +51,11 @@ pub(crate) fn assemble(
     label: impl Fn(&UserExternalName) -> Option<usize>,
 ) -> Result<Text, CompileError> {
     let tables = || env.constant_tables.iter().flatten();
-    let pieces = || codes.iter().flat_map(|code| iter::once(code).chain(&code.parts));
-    let code_bytes = pieces().map(|code| code.bytes.len() as u64 + u64::from(ALIGNMENT));
-    let table_bytes = tables().map(|table| (table.len() as u64 + 1) << ROW_LOG2);
-    if code_bytes.chain(table_bytes).sum::<u64>() > MAX_TEXT {
+    let n_pieces = pieces(&codes).count();
+    if most_bytes(env, &codes) > MAX_TEXT {
         return Err(CompileError::TextTooLarge);
     }
     // Labels count pieces: a unit's is that of its first.
-    let n_pieces = pieces().count();
     let firsts: Vec<usize> = codes
         .iter()
         .scan(0, |next, code| Some(replace(next, *next + 1 + code.parts.len())))
@@ -117,6 +114,18 @@ pub(crate) fn assemble(
     bytes.resize(bytes.len().next_multiple_of(TEXT_PAGE as usize), filler(env));
     text.bytes = bytes;
     Ok(text)
+}
+
+fn pieces(codes: &[Code]) -> impl Iterator<Item = &Code> {
+    codes.iter().flat_map(|code| iter::once(code).chain(&code.parts))
+}
+
+/// How many bytes all code and tables have at most, wherever they are aligned.
+fn most_bytes(env: &Env<'_>, codes: &[Code]) -> u64 {
+    let code_bytes = pieces(codes).map(|code| code.bytes.len() as u64 + u64::from(ALIGNMENT));
+    let tables = env.constant_tables.iter().flatten();
+    let table_bytes = tables.map(|table| (table.len() as u64 + 1) << ROW_LOG2);
+    code_bytes.chain(table_bytes).sum()
 }
 
 impl Text {

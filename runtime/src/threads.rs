@@ -184,7 +184,7 @@ mod tests {
         let (names, threads) = channel();
         let mut before = None;
         // It makes itself idle a moment after the end of its job.
-        for _ in 0..1000 {
+        for _ in 0..10_000 {
             let names = names.clone();
             pool.run(Box::new(move |place| {
                 drop(place);
@@ -195,7 +195,7 @@ mod tests {
             if before.replace(thread) == Some(thread) {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::yield_now();
         }
         panic!("a new thread each time");
     }

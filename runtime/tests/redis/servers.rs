@@ -159,8 +159,9 @@ pub(crate) fn keep(server: Server) {
     );
     let mut shell = Command::new("sh");
     shell.args(["-c", &wait]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    shell.spawn().expect("a shell is there");
-    std::mem::forget(server);
+    let shell = shell.spawn().expect("a shell is there");
+    // Both live on without us; the shell ends the server, and nobody waits for the shell.
+    std::mem::forget((server, shell));
 }
 
 /// A certificate authority, and a certificate for 127.0.0.1: their files.

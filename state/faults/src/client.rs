@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use faasm_sfi::pending::WaitError;
-use faasm_state::{GlobalError, GlobalOp, GlobalTier, Mode, Patch, Stat, Token, Version, Wait};
+use faasm_state::{
+    Fetched, GlobalError, GlobalOp, GlobalTier, Mode, Patch, Stat, Token, Version, Wait,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::history::{
@@ -183,13 +185,7 @@ impl<'a> Client<'a> {
                 self.end(done, |it| written(it.before, it.after))
             }
             Op::SetRanges { offset, len, size, when } => {
-                let end = size.max(offset + len);
-                let run = offset..offset + len;
-                let patch = Patch::gather(end, &[run], |_, into| {
-                    into.copy_from_slice(&fill(id, len));
-                    Ok::<(), std::convert::Infallible>(())
-                });
-                let patch = patch.unwrap_or_else(|error| match error {});
+                let patch = one_run(size, offset, &fill(id, len));
                 let done = tier.set_ranges(&at, patch, when.condition());
                 self.end(done, |it| written(it.before, it.after))
             }
@@ -203,14 +199,9 @@ impl<'a> Client<'a> {
                 self.end(done, Outcome::Deleted)
             }
             Op::Get => {
-                let done = tier.get(&at, &[0..usize::MAX]);
-                self.end(done, |fetched| {
-                    Outcome::Fetched(fetched.map(|it| Seen {
-                        version: it.version.0,
-                        size: it.patch.size(),
-                        digest: digest(&it.patch.into_bytes()),
-                    }))
-                })
+                let whole = 0..usize::MAX;
+                let done = tier.get(&at, std::slice::from_ref(&whole));
+                self.end(done, |fetched| Outcome::Fetched(fetched.map(seen)))
             }
             Op::Stat => {
                 let done = tier.stat(&at);
@@ -313,5 +304,23 @@ pub(crate) fn version(outcome: &Outcome) -> Option<u64> {
         Outcome::Conflict { found } => Some(*found),
         Outcome::Deleted(_) => Some(0),
         _ => None,
+    }
+}
+
+/// These bytes at `offset`, of a value of at least `size` bytes.
+fn one_run(size: usize, offset: usize, bytes: &[u8]) -> Patch {
+    let run = offset..offset + bytes.len();
+    let patch = Patch::gather(size.max(run.end), &[run], |_, into| {
+        into.copy_from_slice(bytes);
+        Ok::<(), std::convert::Infallible>(())
+    });
+    patch.unwrap_or_else(|error| match error {})
+}
+
+fn seen(fetched: Fetched) -> Seen {
+    Seen {
+        version: fetched.version.0,
+        size: fetched.patch.size(),
+        digest: digest(&fetched.patch.into_bytes()),
     }
 }

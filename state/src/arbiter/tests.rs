@@ -1,3 +1,5 @@
+//! Locks by lease, on the real clock, and notices of change.
+
 use super::*;
 use crate::Key;
 

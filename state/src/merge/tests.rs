@@ -1,3 +1,5 @@
+//! What each merge leaves, and what is refused.
+
 use super::*;
 
 fn numbers(combine: Combine, offset: usize, numbers: &[i64]) -> Merge {

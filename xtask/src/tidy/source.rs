@@ -31,8 +31,17 @@ const LEFTOVERS: &[(&str, &str)] = &[
 /// Files that may wait by sleeping, with the reason.
 const SLEEPERS: &[(&str, &str)] = &[
     ("benches/benches/fleet.rs", "a host tells nobody when all of its Faaslets wait"),
+    ("benches/benches/state/redis.rs", "a server of another program tells nobody when it is there"),
     ("hostif/tests/guests/tour.rs", "a guest whose sleeping is what is tested"),
     ("runtime/tests/redis/servers.rs", "a server of another program tells nobody when it is there"),
+    (
+        "runtime/src/tiers/durable/store.rs",
+        "who holds a lock on a file tells nobody when it is gone",
+    ),
+    ("state/faults/src/client.rs", "what happens at random happens at random times"),
+    ("state/faults/src/world/file.rs", "a fault lasts for a while"),
+    ("state/faults/src/world/memory.rs", "a run lasts for a while"),
+    ("state/faults/src/world/redis.rs", "a fault lasts for a while"),
     ("runtime/src/executors.rs", "a host that stops asks its guests again until they have ended"),
 ];
 

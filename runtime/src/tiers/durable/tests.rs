@@ -1,3 +1,7 @@
+//! The tier in a file: what the port asks, restarts, damage, full disks and lost power.
+
+#![allow(clippy::single_range_in_vec_init, reason = "one range is what is meant")]
+
 use std::fs;
 use std::sync::Barrier;
 use std::time::Instant;
@@ -167,7 +171,7 @@ fn a_push_of_one_page_writes_no_more_than_its_chunks() {
     end(tier.set(&at("v"), vec![1; 64 << 20], Condition::ALWAYS)).unwrap();
     let before = disk.written();
     let page = 4761 * 4096..4762 * 4096;
-    let patch = Patch::gather(64 << 20, &[page.clone()], |_, into| {
+    let patch = Patch::gather(64 << 20, std::slice::from_ref(&page), |_, into| {
         into.fill(2);
         Ok::<(), GlobalError>(())
     });

@@ -115,7 +115,7 @@ pub(super) async fn read(
     let bytes = ranges.iter().map(|range| range.len().min(shape.size)).sum();
     let deadline = store.deadline(bytes);
     for _ in 0..TRIES {
-        let fetched = fetch(store, at, ranges, &shape, None, deadline).await?;
+        let fetched = fetch((store, at), ranges, &shape, None, deadline).await?;
         let Some(again) = look(store, at, deadline).await? else {
             return Ok(None);
         };
@@ -153,7 +153,7 @@ async fn read_pinned(
             _ => return Err(Fault::odd(&reply)),
         }
     };
-    let fetched = fetch(store, at, ranges, &shape, Some(&pin), deadline).await;
+    let fetched = fetch((store, at), ranges, &shape, Some(&pin), deadline).await;
     let args = args.number(shape.size.div_ceil(shape.chunk));
     // It ends by itself too.
     let _ = store.ask_address(&store.scripts.unpin, at, &args, deadline).await;
@@ -161,8 +161,7 @@ async fn read_pinned(
 }
 
 async fn fetch(
-    store: &Arc<Store>,
-    at: &Address,
+    (store, at): (&Arc<Store>, &Address),
     ranges: &[Range<usize>],
     shape: &Shape,
     pin: Option<&str>,
@@ -468,6 +467,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "one range is what is meant")]
     fn a_patch_has_whole_chunks_and_pieces() {
         let shown = |parts: Parts| -> Vec<_> {
             parts.0.into_iter().map(|part| (part.becomes, part.from)).collect()

@@ -49,7 +49,7 @@ pub(super) fn check(events: &[&Event], deaths: &HashMap<u64, Time>) -> Result<()
 }
 
 /// Version and epoch of a write under a token that happened.
-fn fenced<'a>(event: &'a Event) -> Option<(u64, u64, &'a Event)> {
+fn fenced(event: &Event) -> Option<(u64, u64, &Event)> {
     let Outcome::Written { after, .. } = event.outcome else { return None };
     let (epoch, _) = event.op.when()?.under?;
     Some((after, epoch, event))

@@ -41,7 +41,7 @@ pub(super) fn check(events: &[&Event]) -> Result<(), Violation> {
     }
     first_come(&takes, &possible, events)?;
     let most = |event: &&Event| if let Op::Take { most, .. } = event.op { most } else { 0 };
-    let lost: usize = events.iter().filter(|it| may_have_happened(it)).map(|it| most(it)).sum();
+    let lost: usize = events.iter().filter(|it| may_have_happened(it)).map(most).sum();
     if missing.len() > lost {
         return Err(Violation(format!(
             "acknowledged, never taken and not there any more: {missing:x?}; {lost} can have been taken unseen"
