@@ -249,7 +249,7 @@ impl Tracking {
         } else if size > before {
             self.open_last_page();
         }
-        self.twin.zero_from(size.min(before));
+        self.twin.zero_from(size.min(before), self.maps > 0);
         self.size = size;
         if self.replaced {
             self.pulled.insert_range(pages(&(0..size)));

@@ -114,11 +114,17 @@ impl Twin {
         }
     }
 
-    /// The value ends at `size` now, or ended there and is about to grow.
-    pub(crate) fn zero_from(&mut self, size: usize) {
+    /// The value ends at `size` now, or ended there and is about to grow. What is `mapped` can be written to as soon as
+    /// it has grown, with nobody asked: its copies stay, as the zeroes that it begins with then.
+    pub(crate) fn zero_from(&mut self, size: usize, mapped: bool) {
         let end = size.div_ceil(PAGE);
-        self.saved.remove_range(end..self.copies.len().max(end));
-        self.copies.truncate(end);
+        if mapped {
+            let behind = self.copies.iter_mut().skip(end).flatten();
+            behind.for_each(|copy| copy.fill(0));
+        } else {
+            self.saved.remove_range(end..self.copies.len().max(end));
+            self.copies.truncate(end);
+        }
         if let Some(last) = self.copies.get_mut(size / PAGE).and_then(Option::as_mut) {
             last[size % PAGE..].fill(0);
         }
@@ -189,9 +195,11 @@ mod tests {
         twin.update(PAGE - 1, &[1, 1]);
         let left = twin.differences(0..PAGE + 20, &region).unwrap();
         assert_eq!(left, [0..24, PAGE + 16..PAGE + 20]);
-        twin.zero_from(PAGE + 2);
+        twin.zero_from(PAGE + 2, false);
         assert_eq!(twin.differences(PAGE..PAGE + 20, &region).unwrap(), [PAGE + 16..PAGE + 20]);
-        twin.zero_from(PAGE);
+        twin.zero_from(PAGE, true);
+        assert_eq!(twin.differences(PAGE..PAGE + 8, &region).unwrap(), [PAGE..PAGE + 8]);
+        twin.zero_from(PAGE, false);
         assert!(!twin.contains(1) && twin.contains(0));
     }
 }
