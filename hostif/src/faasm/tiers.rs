@@ -118,6 +118,10 @@ pub(crate) fn watch(
     version: i64,
     timeout: i32,
 ) -> Result<i64, Problem> {
+    if timeout == 0 {
+        let now = self::version(guest, key)?;
+        return Ok(if now == version { NOT_DONE } else { now });
+    }
     let key = read_key(guest, "key", key)?;
     let watched = view(guest)?.watch(&key, Version(version.cast_unsigned()))?;
     let changed = within(guest, &key, watched, timeout)?;
@@ -193,7 +197,9 @@ pub(crate) fn take(
     let wait = if timeout == 0 { Wait::Not } else { Wait::UntilThere };
     let room = buffer.len as usize;
     let taken = view(guest)?.take_appended(&key, (1, room), wait)?;
-    let Some(taken) = within(guest, &key, taken, timeout)? else { return Ok(NONE) };
+    // Who does not wait for an element waits for the tier's answer.
+    let patience = if timeout == 0 { FOR_EVER } else { timeout };
+    let Some(taken) = within(guest, &key, taken, patience)? else { return Ok(NONE) };
     let Some(element) = taken.first() else {
         let there = view(guest)?.count_appended(&key);
         return Ok(if settle(guest, there)? > 0 { NO_ROOM } else { NONE });
@@ -218,7 +224,8 @@ pub(crate) fn lock(
     let view = view(guest)?;
     guest.host_mut().will_lock();
     let asked = view.lock_global(&key, mode);
-    match guest.wait(asked, deadline(timeout)) {
+    let patience = if timeout < 0 { timeout } else { timeout.max(TRY) };
+    match guest.wait(asked, deadline(patience)) {
         Ok(given) => Ok(given.map(|()| 1)?),
         Err(Unfinished::Deadline) => {
             view.stop_waiting(&key);
@@ -269,6 +276,12 @@ fn within<T: Send + 'static>(
         Err(unfinished) => Err(unfinished.into()),
     }
 }
+
+/// A time without end.
+const FOR_EVER: i32 = -1;
+
+/// So many milliseconds a lock is waited for at least: a tier that is elsewhere must have the time to answer.
+const TRY: i32 = 100;
 
 /// A negative time has no end.
 fn deadline(timeout: i32) -> Option<Instant> {

@@ -1,6 +1,7 @@
 //! Distributed data objects: the same ones in every language, and the paper's Listing 1 over them.
 
 mod reference;
+mod store;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,6 +12,7 @@ use faasm_sfi::pending::Pending;
 use crate::host::{TestHost, end, name, root};
 use crate::languages::assert_checks;
 use reference::{Shape, learn};
+use store::Store;
 
 /// The function `data-objects` in each language.
 const LANGUAGES: [&str; 3] = ["c", "rust", "assemblyscript"];
@@ -31,7 +33,10 @@ queue 6669727374 - 7468697264
 ";
 
 fn host() -> TestHost {
-    let host = TestHost::start();
+    having_languages(TestHost::start())
+}
+
+fn having_languages(host: TestHost) -> TestHost {
     for language in LANGUAGES {
         let path = root().join(format!("guests/{language}/build/data-objects.wasm"));
         let wasm = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -167,4 +172,37 @@ fn listing_1_learns_what_one_thread_does() {
     let reference = losses.last().unwrap().loss;
     assert!((loss - reference).abs() <= 0.05 * reference, "{trained}{reference}");
     host.assert_nobody_is_left();
+}
+
+#[test]
+fn hosts_share_objects_through_a_store() {
+    let store = Store::start();
+    let hosts = [(); 2].map(|()| having_languages(store.host()));
+    let [one, other] = &hosts;
+    one.text("c", "write key");
+    assert_eq!(other.text("rust", "read key"), SAID);
+
+    // Each sends what it wrote, and has what the others sent behind that.
+    one.text("c", "async key 5 -1.5");
+    other.text("rust", "async key 6 -1.5");
+    one.text("assemblyscript", "async key 7 -1.5");
+    let sum = (1_249_975_000 - 8 - 9 - 10).to_string();
+    assert!(one.text("rust", "read key").contains(&format!("f64 50000 {sum}\n")));
+
+    let begin = |times, input: &str| -> Vec<Pending<Finished>> {
+        hosts.iter().flat_map(|host| begin_all(host, times, input)).collect()
+    };
+    let which: BTreeSet<i64> = numbers(begin(1, "barrier gate 6")).into_iter().collect();
+    assert_eq!(which, (0..6).collect());
+    numbers(begin(1, "add counter 20"));
+    numbers(begin(1, "swap counter 5"));
+    for host in &hosts {
+        assert_eq!(host.text("c", "add counter 0"), "150");
+    }
+    let lens: BTreeSet<i64> = numbers(begin(1, "update dict name")).into_iter().collect();
+    assert_eq!(lens, (1..=6).collect());
+    let taker = one.begin("assemblyscript", b"pop queue", None);
+    other.text("c", "push queue hello");
+    assert_eq!(said(taker), "hello");
+    hosts.iter().for_each(TestHost::assert_nobody_is_left);
 }
