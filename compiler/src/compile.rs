@@ -44,8 +44,8 @@ pub(crate) enum Unit {
 ///
 /// [`CompileError`] when the target is not supported or one of the code generator's limits is exceeded.
 pub fn compile(module: &Validated<'_>, options: &CompileOptions) -> Result<Vec<u8>, CompileError> {
-    let (isa, plain) = isa::both(options)?;
-    let mut env = Env::new(module, (&*isa, &*plain), options).map_err(CompileError::Context)?;
+    let isas = isa::all(options)?;
+    let mut env = Env::new(module, &isas, options).map_err(CompileError::Context)?;
     env.lines = options.debug != DebugInfo::None;
     let units = plan(env.info);
     let job = Job::new(&env, module);

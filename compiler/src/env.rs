@@ -7,7 +7,7 @@ use faasm_abi::module::{ModuleInfo, Shape};
 use faasm_abi::types::{FuncType, SubType, ValType};
 
 use crate::constant_table::{ConstantTable, type_numbers};
-use crate::isa;
+use crate::isa::{self, Isas};
 use crate::limits::{Clock, Limits};
 use crate::options::{CompileOptions, RelaxedSimd};
 use crate::validate::{Hint, Validated};
@@ -30,6 +30,8 @@ pub(crate) struct Env<'a> {
     pub(crate) layout: ContextLayout,
     pub(crate) shape: Shape,
     pub(crate) isa: &'a dyn TargetIsa,
+    /// The same target for what is optimised already.
+    pub(crate) finished: &'a dyn TargetIsa,
     /// The same target with the least effort, which takes linear time: for functions of unusual shape.
     pub(crate) plain: &'a dyn TargetIsa,
     /// The signature of each function type in compiled code.
@@ -72,10 +74,11 @@ impl Relaxed {
 impl<'a> Env<'a> {
     pub(crate) fn new(
         module: &'a Validated<'_>,
-        (isa, plain): (&'a dyn TargetIsa, &'a dyn TargetIsa),
+        isas: &'a Isas,
         options: &'a CompileOptions,
     ) -> Result<Self, ContextTooLarge> {
         let info = module.info();
+        let isa = &*isas.normal;
         let type_numbers = type_numbers(info);
         let constant = module
             .constant_tables()
@@ -86,7 +89,8 @@ impl<'a> Env<'a> {
             layout: ContextLayout::of(info)?,
             shape: info.shape(),
             isa,
-            plain,
+            finished: &*isas.finished,
+            plain: &*isas.plain,
             signatures: info.types.iter().map(signature_of).collect(),
             closed_tables: module.closed_tables(),
             constant_tables: constant.collect(),

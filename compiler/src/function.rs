@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::resume_unwind;
 
 use cranelift_codegen::ir::{ExternalName, Function, UserExternalName};
+use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use cranelift_codegen::settings::OptLevel;
 use cranelift_codegen::{
@@ -93,39 +94,46 @@ impl Worker {
         env: &Env<'_>,
         name: impl Fn() -> String,
     ) -> Result<Code, CompileError> {
-        let parts = self.split(env, &name)?;
-        let mut code = self.code(env, &name)?;
+        let Pieces { isa, parts } = self.split(env, &name)?;
+        let mut code = self.code((env, isa), &name)?;
         for part in parts {
             self.context.clear();
             self.context.func = part;
-            code.parts.push(self.code(env, &name)?);
+            code.parts.push(self.code((env, isa), &name)?);
         }
         self.context.clear();
         Ok(code)
     }
 
-    /// Leaves the trunk of the function in `self.context`, if it can be split; its parts.
-    fn split(
+    /// Leaves the trunk of the function in `self.context`, if it can be split; else the whole function.
+    fn split<'e>(
         &mut self,
-        env: &Env<'_>,
+        env: &Env<'e>,
         name: impl Fn() -> String,
-    ) -> Result<Vec<Function>, CompileError> {
-        let func = &self.context.func;
-        if env.isa.flags().opt_level() == OptLevel::None || is_unusual(func) {
-            return Ok(Vec::new());
+    ) -> Result<Pieces<'e>, CompileError> {
+        if is_unusual(&self.context.func) {
+            return Ok(Pieces { isa: env.plain, parts: Vec::new() });
+        }
+        if env.isa.flags().opt_level() == OptLevel::None {
+            return Ok(Pieces { isa: env.isa, parts: Vec::new() });
         }
         self.optimized(env, name)?;
         let Some(Split { trunk, parts }) = split(&self.context.func) else {
-            return Ok(Vec::new());
+            return Ok(Pieces { isa: env.finished, parts: Vec::new() });
         };
         self.context.clear();
         self.context.func = trunk;
-        Ok(parts)
+        // What is left in each is less than was optimised.
+        Ok(Pieces { isa: env.isa, parts })
     }
 
     /// The code of what is in `self.context`.
-    fn code(&mut self, env: &Env<'_>, name: impl Fn() -> String) -> Result<Code, CompileError> {
-        let compiled = self.machine_code(env, &name)?;
+    fn code(
+        &mut self,
+        (env, isa): (&Env<'_>, &dyn TargetIsa),
+        name: impl Fn() -> String,
+    ) -> Result<Code, CompileError> {
+        let compiled = self.machine_code(isa, &name)?;
         let fail = |reason: String| CompileError::Codegen { function: name(), reason };
         let names = self.context.func.params.user_named_funcs();
         Ok(Code {
@@ -148,11 +156,10 @@ impl Worker {
 
     fn machine_code(
         &mut self,
-        env: &Env<'_>,
+        isa: &dyn TargetIsa,
         name: impl Fn() -> String,
     ) -> Result<CompiledCode, CompileError> {
         let fail = |reason: String| CompileError::Codegen { function: name(), reason };
-        let isa = if is_unusual(&self.context.func) { env.plain } else { env.isa };
         if let Err(error) = self.context.compile(isa, &mut self.control) {
             return Err(fail(format!("{:?}", error.inner)));
         }
@@ -182,10 +189,11 @@ impl Worker {
         name: impl Fn() -> String,
     ) -> Result<String, CompileError> {
         let mut text = Vec::new();
-        let mut rest = self.split(env, &name)?.into_iter();
+        let Pieces { isa, parts } = self.split(env, &name)?;
+        let mut rest = parts.into_iter();
         loop {
             self.context.set_disasm(true);
-            let compiled = self.machine_code(env, &name);
+            let compiled = self.machine_code(isa, &name);
             self.context.set_disasm(false);
             let code = compiled?.vcode.unwrap_or_default();
             text.extend(
@@ -198,6 +206,14 @@ impl Worker {
         }
         Ok(text.join("\n"))
     }
+}
+
+/// How a function is compiled.
+struct Pieces<'e> {
+    /// By what.
+    isa: &'e dyn TargetIsa,
+    /// What follows it.
+    parts: Vec<Function>,
 }
 
 /// Blocks, and values that blocks take from those before them, from which on a function gets the least effort.

@@ -36,11 +36,21 @@ const X86_BASELINE: &[&str] = &["has_sse3", "has_ssse3", "has_sse41", "has_sse42
 /// A code generator for a target.
 type Isa = Arc<dyn TargetIsa>;
 
+/// The code generators of one target.
+pub(crate) struct Isas {
+    /// With the options' effort.
+    pub(crate) normal: Isa,
+    /// With the same effort but for the optimiser's, which has been at work already.
+    pub(crate) finished: Isa,
+    /// With the least effort.
+    pub(crate) plain: Isa,
+}
+
 /// Builds the code generator for the options' target.
-pub(crate) fn build(options: &CompileOptions) -> Result<Isa, CompileError> {
+fn build(options: &CompileOptions, effort: Effort) -> Result<Isa, CompileError> {
     let triple = triple(&options.target)?;
     let refuse = |reason: String| CompileError::Target { target: triple.to_string(), reason };
-    let flags = shared_flags(options.opt).map_err(|error| refuse(error.to_string()))?;
+    let flags = shared_flags(effort).map_err(|error| refuse(error.to_string()))?;
     let mut builder = isa::lookup(triple.clone()).map_err(|error| refuse(error.to_string()))?;
     if options.cpu == Cpu::Native && is_host(&triple) {
         cranelift_native::infer_native_flags(&mut builder).map_err(|e| refuse(e.to_owned()))?;
@@ -56,13 +66,23 @@ pub(crate) fn build(options: &CompileOptions) -> Result<Isa, CompileError> {
     if has_baseline(&*isa) { Ok(isa) } else { Err(refuse("x86-64-v2 is required".to_owned())) }
 }
 
-/// The options' code generator, and the one of least effort for the same target.
-pub(crate) fn both(options: &CompileOptions) -> Result<(Isa, Isa), CompileError> {
-    let isa = build(options)?;
-    if options.opt == OptLevel::None {
-        return Ok((Arc::clone(&isa), isa));
-    }
-    Ok((isa, build(&CompileOptions { opt: OptLevel::None, ..options.clone() })?))
+/// The code generators for the options' target.
+pub(crate) fn all(options: &CompileOptions) -> Result<Isas, CompileError> {
+    let plain = build(options, Effort::Least)?;
+    let [normal, finished] = match options.opt {
+        OptLevel::None => [Arc::clone(&plain), Arc::clone(&plain)],
+        OptLevel::Speed => [build(options, Effort::All)?, build(options, Effort::NoOptimizer)?],
+    };
+    Ok(Isas { normal, finished, plain })
+}
+
+/// What a code generator does for its code.
+#[derive(Clone, Copy)]
+enum Effort {
+    All,
+    /// Registers are given with care; the function is taken as it is.
+    NoOptimizer,
+    Least,
 }
 
 trait Supported {
@@ -89,14 +109,15 @@ fn is_host(triple: &Triple) -> bool {
     triple.architecture == host.architecture && triple.operating_system == host.operating_system
 }
 
-fn shared_flags(opt: OptLevel) -> Result<settings::Flags, SetError> {
+fn shared_flags(effort: Effort) -> Result<settings::Flags, SetError> {
     let mut flags = settings::builder();
     for (name, value) in SETTINGS {
         flags.set(name, value)?;
     }
-    let (opt_level, regalloc) = match opt {
-        OptLevel::Speed => ("speed", "backtracking"),
-        OptLevel::None => ("none", "single_pass"),
+    let (opt_level, regalloc) = match effort {
+        Effort::All => ("speed", "backtracking"),
+        Effort::NoOptimizer => ("none", "backtracking"),
+        Effort::Least => ("none", "single_pass"),
     };
     flags.set("opt_level", opt_level)?;
     flags.set("regalloc_algorithm", regalloc)?;
@@ -153,14 +174,14 @@ mod tests {
 
     #[test]
     fn the_baseline_is_x86_64_v2_and_no_more() {
-        let isa = build(&options("x86_64-unknown-linux-gnu", Cpu::Baseline)).unwrap();
+        let isa = build(&options("x86_64-unknown-linux-gnu", Cpu::Baseline), Effort::All).unwrap();
         assert_eq!(features(&*isa), ["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"]);
     }
 
     #[test]
     fn other_targets_are_refused_by_name() {
         for target in ["riscv64gc-unknown-linux-gnu", "pdp11", ""] {
-            let error = build(&options(target, Cpu::Native)).err().unwrap();
+            let error = build(&options(target, Cpu::Native), Effort::All).err().unwrap();
             assert!(error.to_string().contains(target), "{error}");
         }
     }

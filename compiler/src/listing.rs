@@ -30,8 +30,8 @@ pub fn listing(
     emit: Emit,
     stubs: Stubs,
 ) -> Result<String, CompileError> {
-    let (isa, plain) = isa::both(options)?;
-    let env = Env::new(module, (&*isa, &*plain), options).map_err(CompileError::Context)?;
+    let isas = isa::all(options)?;
+    let env = Env::new(module, &isas, options).map_err(CompileError::Context)?;
     let job = Job::new(&env, module);
     let mut worker = Worker::new();
     let mut text = String::new();

@@ -9,10 +9,10 @@ use crate::limits::Limits;
 fn with_job(test: impl FnOnce(&Job<'_>)) {
     let wasm = wat::parse_str("(module (func) (func $named (result i32) (i32.const 1)))").unwrap();
     let module = crate::validate(&wasm).unwrap();
-    let (isa, plain) = isa::both(&CompileOptions::default()).unwrap();
+    let isas = isa::all(&CompileOptions::default()).unwrap();
     let limits = Limits { time: None, ..Limits::default() };
     let options = CompileOptions { limits, ..CompileOptions::default() };
-    let env = Env::new(&module, (&*isa, &*plain), &options).unwrap();
+    let env = Env::new(&module, &isas, &options).unwrap();
     test(&Job::new(&env, &module));
 }
 

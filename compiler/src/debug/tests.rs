@@ -33,8 +33,8 @@ fn translated(
     code: &[(CodeRange, Vec<Line>)],
 ) -> Translated {
     let options = CompileOptions::default();
-    let (isa, plain) = isa::both(&options).unwrap();
-    let env = Env::new(module, (&*isa, &*plain), &options).unwrap();
+    let isas = isa::all(&options).unwrap();
+    let env = Env::new(module, &isas, &options).unwrap();
     let functions: Vec<_> =
         code.iter().map(|(range, lines)| Function { range: *range, lines }).collect();
     native::write(&env, dwarf, &functions)
