@@ -93,6 +93,24 @@ impl Link {
         self.in_time(connecting).await
     }
 
+    /// Whether the server is one, and is talked to without TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        let is_tcp =
+            |seed: &Client| matches!(seed.get_connection_info().addr(), ConnectionAddr::Tcp(..));
+        !matches!(self.source, Source::Cluster(_)) && self.seeds.iter().all(is_tcp)
+    }
+
+    /// The server, where it is one.
+    pub(super) async fn client(&self) -> Result<Client, Fault> {
+        match &self.source {
+            Source::Sentinel(sentinels) => {
+                let client = async { sentinels.lock().await.async_get_client().await };
+                self.in_time(client).await
+            }
+            Source::Standalone(_) | Source::Cluster(_) => Ok(self.seeds[0].clone()),
+        }
+    }
+
     async fn to(&self, client: &Client) -> RedisResult<Wire> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.patience))
