@@ -63,7 +63,7 @@ use self::waiting::Take;
 const CHUNK: usize = 1 << 20;
 
 /// What one script writes at most: it copies the bytes more often than plain commands do.
-const SMALL: usize = 128 << 10;
+const SMALL: usize = 16 << 10;
 
 /// How many runs one script writes at most.
 const SMALL_RUNS: usize = 512;
