@@ -228,6 +228,16 @@ pub trait GlobalTier: Send + Sync {
     /// Who does not want it any more drops the operation. If it is given in that moment, it ends with its lease.
     fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token>;
 
+    /// Takes the lock if it can be had now; `None` if not. Who drops the operation does not have the lock, or has it until
+    /// its lease ends.
+    fn try_lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Option<Token>> {
+        match self.lock(at, mode, lease).try_take() {
+            Ok(Ok(given)) => Pending::ready(given.map(Some)),
+            // It was lost, or there are others: who drops it leaves their queue.
+            Ok(Err(_)) | Err(_) => Pending::ready(Ok(None)),
+        }
+    }
+
     /// Has the lock last for `lease` from now on, if it has not ended.
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()>;
 

@@ -68,6 +68,9 @@ const SMALL: usize = 16 << 10;
 /// How many runs one script writes at most.
 const SMALL_RUNS: usize = 512;
 
+/// How many parts a large write has at most that are put into their places by the script that commits it, unseen before.
+const FEW_PARTS: usize = 16;
+
 /// How many bytes of numbers one script merges at most: some milliseconds of the server's time.
 const SMALL_MERGE: usize = 64 << 10;
 
@@ -329,6 +332,13 @@ impl GlobalTier for RedisTier {
         })
     }
 
+    fn try_lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Option<Token>> {
+        let at = at.clone();
+        self.wait(|store, completer| async move {
+            waiting::try_lock(&store, &at, mode, lease, completer).await;
+        })
+    }
+
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {
         let at = at.clone();
         self.begin(|store| async move {
@@ -456,17 +466,22 @@ impl Large {
     ) -> Result<(Made, String), GlobalError> {
         let write = format!("{:016x}", store.nonce());
         let (count, asked) = (self.parts.len(), self.len);
-        let args = Args::new().text(self.kind).number(self.size).number(CHUNK);
-        let mut args = args.text(write.clone()).number(count).and(&self.merge);
-        if self.kind != "merge" {
-            args = args.text("").text("").text("").text("");
-        }
-        // Twice its size for some seconds more: not where that is much of what the server may hold.
-        let capacity = store.capacity.load(Ordering::Relaxed);
-        let spare = asked >= bulk::BORROWED && (capacity == 0 || asked <= capacity / 8);
-        let args = args.flag(spare && self.kind != "merge").number(STEP);
+        let args = Args::new().text(self.kind).number(self.size).number(CHUNK).text(write.clone());
+        let (script, args) = if self.is_done_at_once() {
+            (&store.scripts.commit_now, self.parts.becomes().fold(args, Args::text))
+        } else {
+            let mut args = args.number(count).and(&self.merge);
+            if self.kind != "merge" {
+                args = args.text("").text("").text("").text("");
+            }
+            // Twice its size for some seconds more: not where that is much of what the server may hold.
+            let capacity = store.capacity.load(Ordering::Relaxed);
+            let spare = asked >= bulk::BORROWED && (capacity == 0 || asked <= capacity / 8);
+            let args = args.flag(spare && self.kind != "merge").number(STEP);
+            (&store.scripts.commit, args)
+        };
         let (key, place) = (store.stem(at) + "m", store.place());
-        let commit = Change { script: &store.scripts.commit, key: key.clone(), when, place };
+        let commit = Change { script, key: key.clone(), when, place };
         let made = self.have_made((store, at), &write, (&commit, &args), deadline).await;
         store.give_place(place);
         let made = match made {
@@ -492,6 +507,11 @@ impl Large {
         Ok((made, write))
     }
 
+    /// Whether the script that commits it is the one that puts its few parts into their places.
+    fn is_done_at_once(&self) -> bool {
+        self.kind != "merge" && self.len < bulk::BORROWED && self.parts.len() <= FEW_PARTS
+    }
+
     /// Puts it down and commits it.
     async fn have_made(
         &self,
@@ -501,7 +521,8 @@ impl Large {
         deadline: Instant,
     ) -> Result<Made, GlobalError> {
         let with_parts = Some((commit, args)).filter(|_| store.is_fast());
-        let parts = (&self.parts, &self.bytes);
+        let with_plan = !self.is_done_at_once();
+        let parts = (&self.parts, &self.bytes, with_plan);
         let first = bulk::stage((store, at), write, parts, with_parts, deadline).await?;
         let unsure = matches!(&first, Some(Err(fault)) if fault.unsure);
         let made = store.go_on(commit, (args, self.len), first, deadline).await;

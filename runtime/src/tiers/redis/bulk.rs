@@ -262,8 +262,12 @@ async fn read_over(
         direct.command(&[b"HMGET", key.as_bytes(), b"v", b"s", b"c", b"p"]);
     };
     look(direct);
-    // What it likely is is asked for with that.
-    let likely = Shape { version: 0, size: sink.likely_size(), chunk: CHUNK };
+    // What it likely is is asked for with that, if one connection is enough for it.
+    let len_of = |size: usize| -> usize {
+        ranges.iter().map(|range| range.end.min(size).saturating_sub(range.start)).sum()
+    };
+    let size = Some(sink.likely_size()).filter(|size| store.ways(len_of(*size)) == 1).unwrap_or(0);
+    let likely = Shape { version: 0, size, chunk: CHUNK };
     let guessed = likely.pieces(ranges, MOVED);
     let mut asking = Asking::new(stem, &guessed);
     asking.go_on(direct);
@@ -285,14 +289,19 @@ async fn read_over(
         Found::Value(shape) => shape,
     };
     sink.begin(shape.stat()).map_err(Fault::bytes)?;
-    if guess_holds {
-        asking.take(direct, &**sink, look).await?;
-    } else {
-        let pieces = shape.pieces(ranges, MOVED);
-        take_all(store, direct, stem, &pieces, sink).await?;
-        look(direct);
-    }
-    match shape_of(direct.answer().await?)? {
+    let taking = async {
+        if guess_holds {
+            asking.take(direct, &**sink, look).await?;
+        } else {
+            let pieces = shape.pieces(ranges, MOVED);
+            take_all(store, direct, stem, &pieces, sink).await?;
+            look(direct);
+        }
+        shape_of(direct.answer().await?)
+    };
+    let late = |_| Err(Fault::timeout(store.settings.timeout, false));
+    let again = timeout_at(store.deadline(len_of(shape.size)), taking).await;
+    match again.unwrap_or_else(late)? {
         Found::Nothing => Ok(Read::Nothing),
         Found::Value(again) if again.version == shape.version => Ok(Read::All(shape.stat())),
         Found::Value(_) | Found::Pending(_) => Ok(Read::Torn),
@@ -544,6 +553,11 @@ impl Parts {
         self.0.len()
     }
 
+    /// What each becomes.
+    pub(super) fn becomes(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|part| part.becomes.clone())
+    }
+
     fn bytes(&self) -> usize {
         self.0.iter().map(Part::len).sum()
     }
@@ -556,7 +570,7 @@ pub(super) type Committed = Option<Result<Vec<Value>, Fault>>;
 pub(super) async fn stage(
     (store, at): (&Arc<Store>, &Address),
     write: &str,
-    (parts, source): (&Parts, &Arc<dyn Source>),
+    (parts, source, with_plan): (&Parts, &Arc<dyn Source>, bool),
     commit: Option<(&Change<'_>, &Args<'_>)>,
     deadline: Instant,
 ) -> Result<Committed, GlobalError> {
@@ -570,7 +584,7 @@ pub(super) async fn stage(
         Ok(parts.0.clone())
     };
     let done = match parts {
-        Ok(parts) => put_down(store, &staged, parts, source, commit, deadline).await,
+        Ok(parts) => put_down(store, (&staged, with_plan), parts, source, commit, deadline).await,
         Err(fault) => Err(fault),
     };
     // Nothing of the value itself was changed yet.
@@ -603,7 +617,7 @@ async fn borrow(
 
 async fn put_down(
     store: &Arc<Store>,
-    staged: &str,
+    (staged, with_plan): (&str, bool),
     parts: Vec<Part>,
     source: &Arc<dyn Source>,
     commit: Option<(&Change<'_>, &Args<'_>)>,
@@ -616,6 +630,7 @@ async fn put_down(
     loop {
         let tried = match store.lease().await {
             Ok(Some(lease)) => {
+                let staged = (staged, with_plan);
                 let putting = put_directly(store, lease, staged, &numbered, source, commit);
                 let late = Fault::timeout(store.settings.timeout, true);
                 match timeout_at(deadline, putting).await {
@@ -633,19 +648,19 @@ async fn put_down(
             Err(fault) => return Err(fault),
         }
     }
-    put_down_by_lanes(store, staged, numbered, source, deadline).await.map(|()| None)
+    put_down_by_lanes(store, (staged, with_plan), numbered, source, deadline).await.map(|()| None)
 }
 
 async fn put_directly(
     store: &Store,
     mut lease: Lease<'_>,
-    staged: &str,
+    (staged, with_plan): (&str, bool),
     parts: &[(usize, Part)],
     source: &Arc<dyn Source>,
     commit: Option<(&Change<'_>, &Args<'_>)>,
 ) -> Result<Committed, Fault> {
     let direct = &mut lease.direct;
-    let mut open = plan(direct, staged, parts);
+    let mut open = if with_plan { plan(direct, staged, parts) } else { 0 };
     let bytes = parts.iter().map(|(_, part)| part.len()).sum();
     let each = parts.len().div_ceil(store.ways(bytes)).max(1);
     let (here, elsewhere) = parts.split_at(each.min(parts.len()));
@@ -784,7 +799,7 @@ async fn settled(
 
 async fn put_down_by_lanes(
     store: &Arc<Store>,
-    staged: &str,
+    (staged, with_plan): (&str, bool),
     numbered: Vec<(usize, Part)>,
     source: &Arc<dyn Source>,
     deadline: Instant,
@@ -801,7 +816,9 @@ async fn put_down_by_lanes(
         plan.add_command(fields);
     }
     plan.cmd("PEXPIRE").arg(staged).arg(STAGED_MILLIS);
-    send(store, store.bulk_lane(), &plan, deadline).await?;
+    if with_plan {
+        send(store, store.bulk_lane(), &plan, deadline).await?;
+    }
     let mut tasks = JoinSet::new();
     for parts in requests(numbered, |(_, part)| part.len()) {
         let permit = Arc::clone(&store.bulk_permits).acquire_owned().await;

@@ -35,8 +35,9 @@ scripts! {
     write: "address" "change" "chunks" "write";
     merge: "address" "change" "chunks" "numbers" "merge";
     borrow: "address" "borrow";
-    commit: "address" "change" "chunks" "numbers" "applying" "commit";
-    apply: "address" "chunks" "numbers" "applying" "apply";
+    commit: "address" "change" "chunks" "numbers" "parts" "applying" "commit";
+    commit_now: "address" "change" "chunks" "parts" "commit_now";
+    apply: "address" "chunks" "numbers" "parts" "applying" "apply";
     delete: "address" "change" "chunks" "delete";
     append: "address" "change" "append";
     elements: "address" "fitting" "elements";

@@ -146,6 +146,33 @@ pub(super) async fn lock(
     leave(store, at, word, nonce).await;
 }
 
+/// Takes a lock if it is free.
+pub(super) async fn try_lock(
+    store: &Store,
+    at: &Address,
+    mode: Mode,
+    lease: Duration,
+    completer: Completer<Result<Option<Token>, GlobalError>>,
+) {
+    let (nonce, key) = (store.nonce(), store.stem(at) + "m");
+    let word = if mode == Mode::Write { "w" } else { "r" };
+    let args = Args::new().text(word).number(nonce).number(micros(lease)).number(0);
+    let (via, deadline) = (Via::Durably(&key), store.deadline(0));
+    let asked = store.ask(via, (&store.scripts.lock, &key), &args, deadline).await;
+    let answer = asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?)));
+    match answer {
+        Ok((true, epoch)) if completer.is_wanted() => {
+            completer.complete(Ok(Some(Token { epoch, nonce })));
+        }
+        Ok((true, _)) => leave(store, at, word, nonce).await,
+        Ok((false, _)) => completer.complete(Ok(None)),
+        Err(fault) => {
+            completer.complete(Err(fault.of_change(false, 0, 0)));
+            leave(store, at, word, nonce).await;
+        }
+    }
+}
+
 /// Nobody waits for the lock any more. Should this not reach the server, the waiter is not taken to be alive for long, and
 /// a lock that it was given ends with its lease.
 async fn leave(store: &Store, at: &Address, mode: &'static str, nonce: u64) {

@@ -8,34 +8,15 @@ local function go_on(write, budget)
   while n < parts and budget > 0 do
     local part = staged .. ':' .. text(n)
     local how = redis.call('HGET', staged, text(n))
-    local places = {}
-    for place in string.gmatch(how, '%d+') do
-      places[#places + 1] = tonumber(place)
-    end
     local kind = string.sub(how, 1, 1)
     if kind == 'w' then
-      local place = text(places[1])
-      touch(place)
-      -- The memory of the old chunk is for the next large write, if that comes soon.
-      if plan[9] == '1' and redis.call('STRLEN', pre .. 'c' .. place) == chunk then
-        redis.call('RENAME', pre .. 'c' .. place, pre .. 'f' .. place)
-        redis.call('PEXPIRE', pre .. 'f' .. place, 10000)
-      end
-      redis.call('RENAME', part, pre .. 'c' .. place)
+      put_whole(string.sub(how, 3), part, plan[9] == '1')
       budget = budget - 16384
     elseif kind == 'p' then
-      local bytes, from = redis.call('GET', part), 1
-      touch(text(places[1]))
-      for place = 2, #places, 2 do
-        local len = places[place + 1]
-        redis.call('SETRANGE', pre .. 'c' .. text(places[1]), text(places[place]), string.sub(bytes, from, from + len - 1))
-        from = from + len
-      end
-      redis.call('UNLINK', part)
-      budget = budget - #bytes - 256 * #places
+      budget = budget - put_pieces(numbers_in(how), part)
     else
       local bytes = redis.call('GET', part)
-      local merged = merge(plan[6], plan[7], places[1], bytes, had)
+      local merged = merge(plan[6], plan[7], numbers_in(how)[1], bytes, had)
       if plan[8] == '1' then
         redis.call('SET', part, merged, 'PX', 600000)
       else
