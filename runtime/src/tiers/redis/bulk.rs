@@ -48,8 +48,12 @@ const WINDOW: usize = 4 << 20;
 /// How many answers of writing commands are waited for at a time.
 const OPEN: usize = 64;
 
-/// How much goes over a connection of our own until there is another one.
-const EACH: usize = 128 << 20;
+/// How much is read over a connection of our own until there is another one: a server that fills one meanwhile waits for it
+/// less.
+const READ_EACH: usize = 128 << 20;
+
+/// How much is written over one: a server reads from one after the other, and keeps what it reads in the nearest cache.
+const WRITTEN_EACH: usize = 512 << 20;
 
 /// From which size on chunks are written into memory that the server has: below, what it gets anew is what it just freed.
 pub(super) const BORROWED: usize = 4 << 20;
@@ -129,8 +133,8 @@ fn requests<T>(items: Vec<T>, len: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
 
 impl Store {
     /// Over how many connections so many bytes go.
-    fn ways(&self, bytes: usize) -> usize {
-        bytes.div_ceil(EACH).clamp(1, self.settings.connections)
+    fn ways(&self, bytes: usize, each: usize) -> usize {
+        bytes.div_ceil(each).clamp(1, self.settings.connections)
     }
 
     /// Whether a change is done when the server has answered it.
@@ -266,7 +270,9 @@ async fn read_over(
     let len_of = |size: usize| -> usize {
         ranges.iter().map(|range| range.end.min(size).saturating_sub(range.start)).sum()
     };
-    let size = Some(sink.likely_size()).filter(|size| store.ways(len_of(*size)) == 1).unwrap_or(0);
+    let size = Some(sink.likely_size())
+        .filter(|size| store.ways(len_of(*size), READ_EACH) == 1)
+        .unwrap_or(0);
     let likely = Shape { version: 0, size, chunk: CHUNK };
     let guessed = likely.pieces(ranges, MOVED);
     let mut asking = Asking::new(stem, &guessed);
@@ -317,7 +323,7 @@ async fn take_all(
     sink: &Arc<dyn Sink>,
 ) -> Result<(), Fault> {
     let bytes: usize = pieces.iter().map(|piece| piece.within.len()).sum();
-    let ways = store.ways(bytes);
+    let ways = store.ways(bytes, READ_EACH);
     let each = pieces.len().div_ceil(ways).max(1);
     let (here, elsewhere) = pieces.split_at(each.min(pieces.len()));
     let others = elsewhere.chunks(each).map(|pieces| async move {
@@ -662,7 +668,7 @@ async fn put_directly(
     let direct = &mut lease.direct;
     let mut open = if with_plan { plan(direct, staged, parts) } else { 0 };
     let bytes = parts.iter().map(|(_, part)| part.len()).sum();
-    let each = parts.len().div_ceil(store.ways(bytes)).max(1);
+    let each = parts.len().div_ceil(store.ways(bytes, WRITTEN_EACH)).max(1);
     let (here, elsewhere) = parts.split_at(each.min(parts.len()));
     let others = elsewhere.chunks(each).map(|parts| async move {
         let mut lease = store.directs.another(&store.link).await?;
