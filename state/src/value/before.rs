@@ -9,6 +9,7 @@
 //!    it sends when it begins, as what it sent is what they are compared with.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
@@ -53,10 +54,10 @@ impl Before {
         let Some(blocks) = blocks.as_mut().filter(|_| !range.is_empty()) else { return Ok(()) };
         let end = range.end.min(region.len());
         for block in range.start / BLOCK..end.div_ceil(BLOCK) {
-            if !blocks.contains_key(&block) {
+            if let Entry::Vacant(kept) = blocks.entry(block) {
                 let start = block * BLOCK;
                 let bytes = region.read_vec(start, BLOCK.min(region.len() - start))?;
-                blocks.insert(block, bytes.into());
+                kept.insert(bytes.into());
             }
         }
         Ok(())

@@ -169,12 +169,13 @@ impl Inflow {
 
     fn take(&self, offset: usize, bytes: &[u8]) -> Result<(), StateError> {
         if let Some(Way::Aside(aside)) = &mut self.state().way {
+            let size = aside.len();
             let place = offset.checked_add(bytes.len()).and_then(|end| aside.get_mut(offset..end));
             let place = place.ok_or_else(|| StateError::OutOfBounds {
                 key: self.value.key().clone(),
                 offset,
                 len: bytes.len(),
-                size: self.value.size(),
+                size,
             })?;
             place.copy_from_slice(bytes);
             return Ok(());

@@ -427,26 +427,33 @@ async fn fetch(
     let deadline = store.deadline(pieces.iter().map(|piece| piece.within.len()).sum());
     let stem = store.stem(at);
     let mut tasks = JoinSet::new();
-    let joined = |done: Result<Result<(), Fault>, tokio::task::JoinError>| {
-        done.map_err(|error| Fault::odd(&error))?
-    };
-    for pieces in requests(pieces, |piece| piece.within.len()) {
-        let permit = Arc::clone(&store.bulk_permits).acquire_owned().await;
-        while let Some(done) = tasks.try_join_next() {
+    let fetched = async {
+        for pieces in requests(pieces, |piece| piece.within.len()) {
+            let permit = Arc::clone(&store.bulk_permits).acquire_owned().await;
+            while let Some(done) = tasks.try_join_next() {
+                joined(done)?;
+            }
+            let (store, stem, pin) = (Arc::clone(store), stem.clone(), pin.map(str::to_owned));
+            let sink = Arc::clone(sink);
+            tasks.spawn(async move {
+                let _permit = permit;
+                let parts = fetch_pieces(&store, &stem, &pieces, pin.as_deref(), deadline).await?;
+                pieces.iter().zip(parts).try_for_each(|(piece, part)| place(&*sink, piece, &part))
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
             joined(done)?;
         }
-        let (store, stem, pin) = (Arc::clone(store), stem.clone(), pin.map(str::to_owned));
-        let sink = Arc::clone(sink);
-        tasks.spawn(async move {
-            let _permit = permit;
-            let parts = fetch_pieces(&store, &stem, &pieces, pin.as_deref(), deadline).await?;
-            pieces.iter().zip(parts).try_for_each(|(piece, part)| place(&*sink, piece, &part))
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        joined(done)?;
-    }
-    Ok(())
+        Ok(())
+    };
+    let fetched = fetched.await;
+    // None may write to the sink when this has failed.
+    tasks.shutdown().await;
+    fetched
+}
+
+fn joined(done: Result<Result<(), Fault>, tokio::task::JoinError>) -> Result<(), Fault> {
+    done.map_err(|error| Fault::odd(&error))?
 }
 
 fn place(sink: &dyn Sink, piece: &Piece, part: &[u8]) -> Result<(), Fault> {
