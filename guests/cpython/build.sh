@@ -85,12 +85,13 @@ stale=$(grep -c 'hash mismatch' make.out || true)
 [ "$stale" = 0 ] || echo "the profile is of another build for $stale functions: run guests/cpython/train.sh" >&2
 # All of CPython is optimised as one, once for both programs that are linked with it. The interpreter comes first: its
 # operators have to be the first functions of which an address is taken.
-llvm-ar-22 d libpython3.13.a ceval.o
+# What it has for a libc without dup2() stays apart, as the SDK has one.
+llvm-ar-22 d libpython3.13.a ceval.o dup2.o
 echo "optimising CPython as one" >&2
 # shellcheck disable=SC2086 # Options, not one.
 wasm-ld-22 -r -o core.o Python/ceval.o --whole-archive "${archives[@]}" --no-whole-archive \
     --lto-O3 $together -mllvm -disable-icp
-link python.wasm core.o
+link python.wasm core.o Python/dup2.o
 
 rm -rf "$out/Lib"
 cp -r "$source/Lib" "$out/Lib"
