@@ -66,6 +66,7 @@ build_threads() {
         -Wl,--import-memory,--export-memory,--shared-memory,--max-memory=1073741824 \
         -Wl,--no-check-features,--stack-first -Wl,-z,stack-size=131072 -Wl,--strip-debug \
         -o "$here/c/build/$name.wasm"
+    chmod 644 "$here/c/build/$name.wasm"
 }
 
 # The demo programs: functions of named checks, each with the flags that its subject needs.
