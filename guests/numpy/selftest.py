@@ -18,7 +18,6 @@ numpy/_core/tests/test_arrayobject.py
 numpy/_core/tests/test_arrayprint.py
 numpy/_core/tests/test_datetime.py
 numpy/_core/tests/test_dlpack.py
-numpy/_core/tests/test_einsum.py
 numpy/_core/tests/test_errstate.py
 numpy/_core/tests/test_function_base.py
 numpy/_core/tests/test_getlimits.py
@@ -26,7 +25,6 @@ numpy/_core/tests/test_half.py
 numpy/_core/tests/test_indexerrors.py
 numpy/_core/tests/test_indexing.py
 numpy/_core/tests/test_item_selection.py
-numpy/_core/tests/test_nep50_promotions.py
 numpy/_core/tests/test_numerictypes.py
 numpy/_core/tests/test_overrides.py
 numpy/_core/tests/test_records.py
