@@ -66,6 +66,7 @@ build_threads() {
         -Wl,--import-memory,--export-memory,--shared-memory,--max-memory=1073741824 \
         -Wl,--no-check-features,--stack-first -Wl,-z,stack-size=131072 -Wl,--strip-debug \
         -o "$here/c/build/$name.wasm"
+    chmod 644 "$here/c/build/$name.wasm"
 }
 
 # The demo programs: functions of named checks, each with the flags that its subject needs.
@@ -115,20 +116,22 @@ build_loader() {
     local source=$1 name
     name=$(basename "${source%.*}")
     clang-22 "${target[@]}" -std=gnu23 -O2 "$source" "${sdk[@]}" "${link[@]}" \
-        -Wl,--export-all -Wl,--growable-table -Wl,--export=strncat -o "$here/c/build/$name.wasm"
+        -Wl,--export-all -Wl,--growable-table -Wl,--export=strncat -Wl,--export=snprintf -o "$here/c/build/$name.wasm"
     chmod 644 "$here/c/build/$name.wasm"
 }
 
 # A library finds the program's libc when it is loaded; what it needs of other
 # libraries is in its list, as they are named on its command line.
 build_library() {
-    local source=$1 name compiler=(clang-22 -std=gnu23) needed=()
+    local source=$1 name compiler=(clang-22 -std=gnu23) needed=() libc=(-nostdlib)
     name=$(basename "${source%.*}")
     case "$source" in
         *.cpp) compiler=(clang++-22 -std=c++23 -fno-exceptions -fno-rtti) ;;
         */liba.c) needed=("$here/c/build/libb.so") ;;
+        # It says that it needs libc.so, which is the program's all the same.
+        */libwhole.c) libc=(-nostartfiles) ;;
     esac
-    "${compiler[@]}" "${target[@]}" -O2 -fPIC -fvisibility=default -nostdlib -shared -Wl,--no-entry \
+    "${compiler[@]}" "${target[@]}" -O2 -fPIC -fvisibility=default "${libc[@]}" -shared -Wl,--no-entry \
         -Wl,--export-if-defined=__wasm_call_ctors \
         -Wl,--experimental-pic -Wl,--unresolved-symbols=import-dynamic -Wl,--strip-debug \
         "$source" "${needed[@]}" \

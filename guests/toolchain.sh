@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the guests are built with, into target/guest-toolchain/:
-#   clang-22, lld-22 and llvm-22 from Debian (into the system, by apt-get), and
+#   clang-22, lld-22, llvm-22 and what they need from Debian (into the system, by apt-get), and
 #   the wasm32-wasip1 sysroot that the npm package @yowasp/clang carries.
 # Running it again does nothing. The built .wasm files are committed, so only
 # someone who changes a guest needs this.
@@ -18,7 +18,7 @@ as_root() {
 
 install_debian() {
     local missing=()
-    for pair in clang-22:clang-22 wasm-ld-22:lld-22 llvm-ar-22:llvm-22 gcc:gcc; do
+    for pair in clang-22:clang-22 wasm-ld-22:lld-22 llvm-ar-22:llvm-22 gcc:gcc xz:xz-utils; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
     done
     [ ${#missing[@]} = 0 ] && return

@@ -30,8 +30,6 @@ pub(crate) struct Env<'a> {
     pub(crate) layout: ContextLayout,
     pub(crate) shape: Shape,
     pub(crate) isa: &'a dyn TargetIsa,
-    /// The same target for what is optimised already.
-    pub(crate) finished: &'a dyn TargetIsa,
     /// The same target with the least effort, which takes linear time: for functions of unusual shape.
     pub(crate) plain: &'a dyn TargetIsa,
     /// The signature of each function type in compiled code.
@@ -89,7 +87,6 @@ impl<'a> Env<'a> {
             layout: ContextLayout::of(info)?,
             shape: info.shape(),
             isa,
-            finished: &*isas.finished,
             plain: &*isas.plain,
             signatures: info.types.iter().map(signature_of).collect(),
             closed_tables: module.closed_tables(),

@@ -1,6 +1,7 @@
 //! From IR to machine code, one function or stub at a time.
 
 use std::any::Any;
+use std::mem;
 use std::panic::resume_unwind;
 
 use cranelift_codegen::ir::{ExternalName, Function, UserExternalName};
@@ -8,8 +9,8 @@ use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use cranelift_codegen::settings::OptLevel;
 use cranelift_codegen::{
-    CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
-    binemit, timing,
+    CodegenResult, CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc,
+    FinalizedRelocTarget, binemit, timing,
 };
 use cranelift_control::ControlPlane;
 use cranelift_frontend::FunctionBuilderContext;
@@ -20,6 +21,8 @@ use faasm_abi::trap::TrapSite;
 
 use crate::env::Env;
 use crate::error::CompileError;
+use crate::fuse::fuse;
+use crate::isa::is_x86;
 use crate::limits::Clock;
 use crate::split::{Split, split};
 use crate::translate::{self, Scratch};
@@ -76,6 +79,7 @@ pub(crate) struct Worker {
     pub(crate) scratch: Scratch,
     pub(crate) stubs: FunctionBuilderContext,
     control: ControlPlane,
+    registers: regalloc2::Ctx,
 }
 
 impl Worker {
@@ -85,6 +89,7 @@ impl Worker {
             scratch: Scratch::default(),
             stubs: FunctionBuilderContext::new(),
             control: ControlPlane::default(),
+            registers: regalloc2::Ctx::default(),
         }
     }
 
@@ -94,46 +99,51 @@ impl Worker {
         env: &Env<'_>,
         name: impl Fn() -> String,
     ) -> Result<Code, CompileError> {
-        let Pieces { isa, parts } = self.split(env, &name)?;
-        let mut code = self.code((env, isa), &name)?;
+        let Pieces { state, parts } = self.split(env, &name)?;
+        let mut code = self.code((env, state), &name)?;
         for part in parts {
             self.context.clear();
             self.context.func = part;
-            code.parts.push(self.code((env, isa), &name)?);
+            code.parts.push(self.code((env, state), &name)?);
         }
         self.context.clear();
         Ok(code)
     }
 
-    /// Leaves the trunk of the function in `self.context`, if it can be split; else the whole function.
-    fn split<'e>(
-        &mut self,
-        env: &Env<'e>,
-        name: impl Fn() -> String,
-    ) -> Result<Pieces<'e>, CompileError> {
-        if is_unusual(&self.context.func) {
-            return Ok(Pieces { isa: env.plain, parts: Vec::new() });
+    /// Leaves the trunk of the function in `self.context`, if it can be split; else the whole function. All optimised.
+    fn split(&mut self, env: &Env<'_>, name: impl Fn() -> String) -> Result<Pieces, CompileError> {
+        let is_plain = env.isa.flags().opt_level() == OptLevel::None;
+        if is_plain || is_unusual(&self.context.func) {
+            return Ok(Pieces { state: State::Plain, parts: Vec::new() });
         }
-        if env.isa.flags().opt_level() == OptLevel::None {
-            return Ok(Pieces { isa: env.isa, parts: Vec::new() });
+        self.optimized(env, &name)?;
+        let mut optimized = Vec::new();
+        if let Some(Split { trunk, parts }) = split(&self.context.func) {
+            // What is left in each is less than was optimised.
+            for part in parts {
+                self.context.clear();
+                self.context.func = part;
+                self.optimized(env, &name)?;
+                optimized.push(mem::replace(&mut self.context.func, Function::new()));
+            }
+            self.context.clear();
+            self.context.func = trunk;
+            self.optimized(env, &name)?;
         }
-        self.optimized(env, name)?;
-        let Some(Split { trunk, parts }) = split(&self.context.func) else {
-            return Ok(Pieces { isa: env.finished, parts: Vec::new() });
-        };
-        self.context.clear();
-        self.context.func = trunk;
-        // What is left in each is less than was optimised.
-        Ok(Pieces { isa: env.isa, parts })
+        if is_x86(env.isa) {
+            fuse(&mut self.context.func);
+            optimized.iter_mut().for_each(fuse);
+        }
+        Ok(Pieces { state: State::Optimized, parts: optimized })
     }
 
     /// The code of what is in `self.context`.
     fn code(
         &mut self,
-        (env, isa): (&Env<'_>, &dyn TargetIsa),
+        (env, state): (&Env<'_>, State),
         name: impl Fn() -> String,
     ) -> Result<Code, CompileError> {
-        let compiled = self.machine_code(isa, &name)?;
+        let compiled = self.machine_code((env, state), &name)?;
         let fail = |reason: String| CompileError::Codegen { function: name(), reason };
         let names = self.context.func.params.user_named_funcs();
         Ok(Code {
@@ -156,14 +166,41 @@ impl Worker {
 
     fn machine_code(
         &mut self,
-        isa: &dyn TargetIsa,
+        (env, state): (&Env<'_>, State),
         name: impl Fn() -> String,
     ) -> Result<CompiledCode, CompileError> {
-        let fail = |reason: String| CompileError::Codegen { function: name(), reason };
-        if let Err(error) = self.context.compile(isa, &mut self.control) {
-            return Err(fail(format!("{:?}", error.inner)));
-        }
-        self.context.take_compiled_code().ok_or_else(|| fail("it made no code".to_owned()))
+        let compiled = match state {
+            State::Plain => self.compiled(env.plain),
+            State::Optimized => self.lowered(env.isa),
+        };
+        compiled.map_err(|error| CompileError::Codegen {
+            function: name(),
+            reason: format!("{error:?}"),
+        })
+    }
+
+    /// Machine code of a function that nothing was done for yet.
+    fn compiled(&mut self, isa: &dyn TargetIsa) -> CodegenResult<CompiledCode> {
+        let stencil = self.context.compile_stencil(isa, &mut self.control)?;
+        Ok(stencil.apply_params(&self.context.func.params))
+    }
+
+    /// What [`Self::compiled`] does behind the optimiser; that removes the parameters which [`fuse`] needs.
+    fn lowered(&mut self, isa: &dyn TargetIsa) -> CodegenResult<CompiledCode> {
+        let context = &mut self.context;
+        context.compute_cfg();
+        context.compute_domtree();
+        context.verify_if(isa)?;
+        context.eliminate_unreachable_code(isa)?;
+        context.func.dfg.resolve_all_aliases();
+        let stencil = isa.compile_function(
+            &context.func,
+            &context.domtree,
+            &mut self.registers,
+            context.want_disasm,
+            &mut self.control,
+        )?;
+        Ok(stencil.apply_params(&context.func.params))
     }
 
     /// Optimises what is in `self.context` and shows it.
@@ -178,8 +215,10 @@ impl Worker {
 
     fn optimized(&mut self, env: &Env<'_>, name: impl Fn() -> String) -> Result<(), CompileError> {
         let optimized = self.context.optimize(env.isa, &mut self.control);
-        optimized
-            .map_err(|error| CompileError::Codegen { function: name(), reason: error.to_string() })
+        optimized.map_err(|error| CompileError::Codegen {
+            function: name(),
+            reason: format!("{error:?}"),
+        })
     }
 
     /// Compiles what is in `self.context` and shows the machine code.
@@ -189,11 +228,11 @@ impl Worker {
         name: impl Fn() -> String,
     ) -> Result<String, CompileError> {
         let mut text = Vec::new();
-        let Pieces { isa, parts } = self.split(env, &name)?;
+        let Pieces { state, parts } = self.split(env, &name)?;
         let mut rest = parts.into_iter();
         loop {
             self.context.set_disasm(true);
-            let compiled = self.machine_code(isa, &name);
+            let compiled = self.machine_code((env, state), &name);
             self.context.set_disasm(false);
             let code = compiled?.vcode.unwrap_or_default();
             text.extend(
@@ -208,10 +247,18 @@ impl Worker {
     }
 }
 
+/// What was done for a function.
+#[derive(Clone, Copy)]
+enum State {
+    /// Nothing, and it gets the least effort.
+    Plain,
+    /// All but to select instructions and give registers.
+    Optimized,
+}
+
 /// How a function is compiled.
-struct Pieces<'e> {
-    /// By what.
-    isa: &'e dyn TargetIsa,
+struct Pieces {
+    state: State,
     /// What follows it.
     parts: Vec<Function>,
 }

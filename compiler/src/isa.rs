@@ -40,8 +40,6 @@ type Isa = Arc<dyn TargetIsa>;
 pub(crate) struct Isas {
     /// With the options' effort.
     pub(crate) normal: Isa,
-    /// With the same effort but for the optimiser's, which has been at work already.
-    pub(crate) finished: Isa,
     /// With the least effort.
     pub(crate) plain: Isa,
 }
@@ -69,19 +67,17 @@ fn build(options: &CompileOptions, effort: Effort) -> Result<Isa, CompileError> 
 /// The code generators for the options' target.
 pub(crate) fn all(options: &CompileOptions) -> Result<Isas, CompileError> {
     let plain = build(options, Effort::Least)?;
-    let [normal, finished] = match options.opt {
-        OptLevel::None => [Arc::clone(&plain), Arc::clone(&plain)],
-        OptLevel::Speed => [build(options, Effort::All)?, build(options, Effort::NoOptimizer)?],
+    let normal = match options.opt {
+        OptLevel::None => Arc::clone(&plain),
+        OptLevel::Speed => build(options, Effort::All)?,
     };
-    Ok(Isas { normal, finished, plain })
+    Ok(Isas { normal, plain })
 }
 
 /// What a code generator does for its code.
 #[derive(Clone, Copy)]
 enum Effort {
     All,
-    /// Registers are given with care; the function is taken as it is.
-    NoOptimizer,
     Least,
 }
 
@@ -116,7 +112,6 @@ fn shared_flags(effort: Effort) -> Result<settings::Flags, SetError> {
     }
     let (opt_level, regalloc) = match effort {
         Effort::All => ("speed", "backtracking"),
-        Effort::NoOptimizer => ("none", "backtracking"),
         Effort::Least => ("none", "single_pass"),
     };
     flags.set("opt_level", opt_level)?;

@@ -16,6 +16,7 @@ mod disassemble;
 mod env;
 mod error;
 mod function;
+mod fuse;
 mod inspect;
 mod isa;
 mod limits;

@@ -15,9 +15,12 @@ import sys
 
 STATE = "frame, stack_pointer, tstate, next_instr, oparg"
 
-HEAD = """
+TYPE = """
 typedef PyObject* tail_function(
     _PyInterpreterFrame* frame, PyObject** stack_pointer, PyThreadState* tstate, _Py_CODEUNIT* next_instr, int oparg);
+"""
+
+HEAD = """
 #define TAIL_FUNCTION(name) static PyObject* name( \\
     _PyInterpreterFrame* frame, PyObject** stack_pointer, PyThreadState* tstate, _Py_CODEUNIT* next_instr, int oparg)
 #define TAIL_CALL(name) __attribute__((musttail)) return name(frame, stack_pointer, tstate, next_instr, oparg)
@@ -60,7 +63,9 @@ typedef PyObject* tail_function(
 """
 
 # A function's address is its place in the module's table, and the linker gives places in the order in which addresses
-# are first taken: here. So the next operator's is the first's and its number, and needs no table in memory.
+# are first taken: here, before all other functions of the file, as a compiler that knows from a profile which operators
+# follow one another compares the next one's address with theirs. So the next operator's is the first's and its number,
+# and needs no table in memory.
 ORDER_HEAD = """
 #define IS_NEXT(name) \\
     do { \\
@@ -119,6 +124,7 @@ def main(folder, out):
     cases = (folder / "generated_cases.c.h").read_text()
     targets = (folder / "opcode_targets.h").read_text()
 
+    top = once(r"^#include <stdbool.h> .*?\n", ceval)
     begin = once(r"^PyObject\* _Py_HOT_FUNCTION\n_PyEval_EvalFrameDefault\([^)]*\)\n\{\n", ceval)
     end = once(r"\n#endif // _Py_TIER2\n\n\}\n", ceval)
     loop = ceval[begin.end() : end.start()]
@@ -155,11 +161,13 @@ def main(folder, out):
     if not set(names) - set(extra) <= {f"TARGET_{name}" for name in bodies} | {"_unknown_opcode", "TARGET_INSTRUMENTED_LINE"}:
         sys.exit("tail_calls.py: not all operators are there")
 
+    order = TYPE
+    order += "".join(f"static tail_function {name};\n" for name in sorted({*names, *(f"TARGET_{n}" for n in bodies)}))
+    order += ORDER_HEAD.replace("FIRST", names[0])
+    order += "".join(f"    IS_NEXT({name});\n" for name in names[1:]) + "}\n\n"
+
     text = HEAD
-    text += "".join(f"tail_function {label};\n".replace("tail_function", "static tail_function") for label in LABELS)
-    text += "".join(f"static tail_function {name};\n" for name in sorted({*names, *(f"TARGET_{n}" for n in bodies)}))
-    text += ORDER_HEAD.replace("FIRST", names[0])
-    text += "".join(f"    IS_NEXT({name});\n" for name in names[1:]) + "}\n\n"
+    text += "".join(f"static tail_function {label};\n" for label in LABELS)
     text += "#define TIER_ONE 1\n"
     for name, body in bodies.items():
         text += function(f"TARGET_{name}", body, True)
@@ -176,7 +184,8 @@ def main(folder, out):
     start = re.sub(r"TAIL_CALL(?:_FIRST)?\((\w+)\);", r"return \1(frame, NULL, tstate, NULL, 0);", start)
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "ceval.c").write_text(ceval[: begin.start()] + text + begin[0] + start + ceval[end.end() :])
+    before = ceval[: top.end()] + order + ceval[top.end() : begin.start()]
+    (out / "ceval.c").write_text(before + text + begin[0] + start + ceval[end.end() :])
 
 
 if __name__ == "__main__":

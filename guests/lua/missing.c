@@ -1,6 +1,10 @@
-/* What Lua's libraries call and wasi-libc lacks. Each fails as its manual page says. */
+/*
+ * What Lua's libraries call and wasi-libc lacks: temporary files, which are in /tmp and so need such a folder, and the
+ * shell, which fails as its manual page says.
+ */
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 int system(const char* command)
 {
@@ -11,14 +15,31 @@ int system(const char* command)
     return -1;
 }
 
-FILE* tmpfile(void)
+/* A name that nothing has, in L_tmpnam (20) bytes. */
+char* tmpnam(char* name)
 {
-    errno = ENOSYS;
+    static char own[20];
+    name = name == NULL ? own : name;
+    for (int tries = 0; tries < 100; tries++) {
+        unsigned number;
+        if (getentropy(&number, sizeof number) != 0) {
+            break;
+        }
+        snprintf(name, sizeof own, "/tmp/lua_%08x", number);
+        if (access(name, F_OK) != 0 && errno == ENOENT) {
+            return name;
+        }
+    }
     return NULL;
 }
 
-char* tmpnam(char* name)
+/* The file has no name any more when it is used, and so goes with its descriptor. */
+FILE* tmpfile(void)
 {
-    (void)name;
-    return NULL;
+    const char* name = tmpnam(NULL);
+    FILE* file = name == NULL ? NULL : fopen(name, "w+bx");
+    if (file != NULL) {
+        unlink(name);
+    }
+    return file;
 }

@@ -19,12 +19,13 @@ if [ ! -f "$out/python.wasm" ]; then
 fi
 
 # The program of the initialisation, with the modules in it; then the adapter with the program.
-python3 - "$here/runtime" "$root/guests/python/faasm.py" "$out/adapter.wat" << 'PYTHON'
+python3 - "$here/runtime" "$root/guests/python" "$out/adapter.wat" << 'PYTHON'
 import pathlib
 import sys
 
-runtime, faasm, out = map(pathlib.Path, sys.argv[1:])
-modules = [("_faasm", (runtime / "_faasm.py").read_text()), ("faasm", faasm.read_text())]
+runtime, python, out = map(pathlib.Path, sys.argv[1:])
+files = [runtime / "_faasm.py", python / "faasm.py", runtime / "_faasm_ddo.py", python / "faasm_ddo.py"]
+modules = [(file.stem, file.read_text()) for file in files]
 load = (runtime / "load.py").read_text().replace("@MODULES@", repr(modules)).encode()
 text = "".join(f"\\{byte:02x}" for byte in load)
 adapter = (runtime / "adapter.wat").read_text()

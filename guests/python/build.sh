@@ -28,9 +28,8 @@ clang-22 "${target_flags[@]}" -c "$out/library.s" -o "$out/library.o"
 clang-22 "${target_flags[@]}" -O3 -msimd128 -mtail-call -Wall -Wextra -Wno-unused-command-line-argument \
     -ffile-prefix-map="$here"=guests/python -ffile-prefix-map="$out"=guests/python \
     -I "$source/Include" -I "$build" -I "$here" -I "$here/../c/include" -nostartfiles \
-    "$here/runtime.c" "$here/_faasm.c" "$here/_faasm_ddo.c" "$out/library.c" "$out/library.o" "$here"/../c/lib/*.c "$build/memory.o" \
-    "$build/libpython3.13.a" "$build/Modules/_decimal/libmpdec/libmpdec.a" "$build/Modules/expat/libexpat.a" \
-    "$build/Modules/_hacl/libHacl_Hash_SHA2.a" \
+    "$here/runtime.c" "$here/_faasm.c" "$here/_faasm_ddo.c" "$out/library.c" "$out/library.o" "$here"/../c/lib/*.c "$target/guests/cpython/core.o" \
+    "$build/memory.o" \
     -ldl -lwasi-emulated-signal -lwasi-emulated-getpid -lwasi-emulated-process-clocks -lpthread -lm \
     -Wl,--export=malloc -Wl,--export=free \
     -Wl,--stack-first -Wl,-z,stack-size=8388608 -Wl,--strip-debug -o "$out/python.wasm"

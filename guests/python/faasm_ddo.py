@@ -2,7 +2,7 @@
 
 The same objects are there in C++, C, Rust and AssemblyScript; docs/data-objects.md says how they lie in state, and what
 each promises. Elements are of type "f32", "f64", "i32" or "i64". Whatever has elements lends its memory without a copy:
-`memoryview(vector)`, `numpy.frombuffer(vector)`.
+`memoryview(vector)`, and where there is NumPy `numpy.asarray(vector)`, and `numpy.asarray(matrix)` by rows and columns.
 """
 
 import array
@@ -121,6 +121,13 @@ class MatrixReadOnly:
         """The columns from `begin` to `end`, one behind the other, as a memoryview."""
         end = self.n_columns if end is None else end
         return _faasm_ddo.matrix_columns(self.key, self._shape, begin, end)
+
+    def __array__(self, dtype=None, copy=None):
+        import numpy
+
+        # Columns lie one behind the other.
+        array = numpy.asarray(self.view()).reshape(self.n_columns, self.n_rows).T
+        return numpy.array(array, dtype=dtype, copy=copy)
 
     def _some(self, begin, end):
         view, rows = self.view(begin, end), self.n_rows

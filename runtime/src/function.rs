@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use faasm_hostif::{HostBuildError, HostBuilder, NetworkHost};
 use faasm_snapshot::Proto;
-use faasm_state::{GlobalTier, LocalTier};
+use faasm_state::LocalTier;
 
 use crate::executors::{Chain, Port, Shared};
 use crate::files::{FileStore, FilesError, TenantFiles};
@@ -75,14 +75,13 @@ pub(crate) struct Binder {
 }
 
 impl Binder {
-    /// A binder with an empty local tier over this global one.
+    /// A binder with this state.
     pub(crate) fn new(
         shared: Weak<Shared>,
-        global: Arc<dyn GlobalTier>,
+        tier: LocalTier,
         (files, network): (Arc<FileStore>, NetworkHost),
         origin: Instant,
     ) -> Self {
-        let tier = LocalTier::new(global, faasm_state::Limits::default());
         Self { tier, files, network, origin, shared }
     }
 

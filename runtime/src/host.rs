@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use faasm_hostif::{NetworkHost, NetworkReach};
 use faasm_sfi::pending::{Pending, pending};
-use faasm_state::{CallId, Namespace};
+use faasm_state::{CallId, LocalTier, Namespace};
 use faasm_vm::{Engine, EngineConfig, EngineError, Profiling, SealKey, StoreLimits};
 use ulid::Ulid;
 
@@ -66,6 +66,8 @@ pub struct HostConfig {
     pub files: FileLimits,
     /// Where the global tier of state is.
     pub state: TierUrl,
+    /// What each namespace's state may use on this host.
+    pub state_limits: faasm_state::Limits,
     /// How namespaces' state is kept together, where it is not as was said before.
     pub state_rules: state_rules::All,
 }
@@ -88,6 +90,7 @@ impl HostConfig {
             profiling: Profiling::None,
             files: FileLimits::default(),
             state: TierUrl::default(),
+            state_limits: faasm_state::Limits::default(),
             state_rules: state_rules::All::new(),
         }
     }
@@ -225,7 +228,8 @@ impl Host {
             .map_err(|source| HostError::System { what: "descriptors", source })?
             .reach(config.network);
         let directory = Directory::new(registry);
-        let outside = (forge, network, config.state.open()?);
+        let state = LocalTier::new(config.state.open()?, config.state_limits);
+        let outside = (forge, network, state);
         let shared = Shared::new((threads, config.limits), directory, outside, ids);
         let rules = RuleBook::open(&config.data, config.state_rules.clone(), shared.binder.tier())?;
         shared.directory.load(&shared.binder)?;

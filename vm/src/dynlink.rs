@@ -55,6 +55,10 @@ use scope::Definition;
 const MOST: usize = 1024;
 /// The most instances of a store with libraries.
 const MOST_INSTANCES: usize = 2 * MOST;
+/// Parts of the C library, which is the program's own: a library that needs one of them finds it there, as it does with
+/// musl's linker.
+const C_LIBRARY: [&str; 6] =
+    ["libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libutil.so"];
 /// The import by which a program says that it loads libraries.
 const OPENER: (&str, &str) = ("env", "dlopen");
 
@@ -266,8 +270,10 @@ pub fn missing(store: &impl AsStore, candidates: &[Candidate]) -> Vec<String> {
     missing
 }
 
-fn needed(module: &Module) -> &[String] {
-    module.info().dylink.as_ref().map_or(&[], |Dylink { needed, .. }| needed)
+/// The libraries that a module needs, beside the program's own.
+fn needed(module: &Module) -> impl Iterator<Item = &String> {
+    let needed = module.info().dylink.iter().flat_map(|Dylink { needed, .. }| needed);
+    needed.filter(|name| !C_LIBRARY.contains(&name.as_str()))
 }
 
 /// Loads the library that is called `root`, of which the module and those that it needs are among `candidates`; one that

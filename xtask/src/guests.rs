@@ -1,5 +1,6 @@
 //! `cargo xtask guests`: the guest toolchain and the programs that run inside.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -16,12 +17,20 @@ pub(crate) struct Options {
     test: bool,
 }
 
-/// Programs whose answers are compared with a native build's, or proved; after CPython, whose test builds `faasm`.
+/// Programs and functions whose answers are compared with a native build's, or proved, or are their own tests'.
 const PROGRAMS: &[(&str, &str)] = &[
-    ("comparing Lua with Lua on this machine", "lua/test.sh"),
+    ("comparing Lua with Lua on this machine, and running its tests", "lua/test.sh"),
+    ("running QuickJS's tests", "quickjs/test.sh"),
+    ("comparing SQLite with SQLite on this machine, and running its tests", "sqlite/test.sh"),
+    ("building CPython and running its tests", "cpython/test.sh"),
+    ("functions in Python", "python/test.sh"),
+    ("NumPy", "numpy/test.sh"),
     ("fetching and running Yosys", "yosys/test.sh"),
     ("building and running TensorFlow Lite", "tflite/test.sh"),
 ];
+
+/// The variable by which the tests are told of a `faasm` that is there.
+const BINARY: &str = "FAASM";
 
 pub(crate) fn build(options: &Options) -> Result<()> {
     let script = |name: &str| {
@@ -33,14 +42,23 @@ pub(crate) fn build(options: &Options) -> Result<()> {
     run("building the guests", script("build.sh").args(&options.names))?;
     report_drift()?;
     if options.test {
-        run("building and running CPython", &mut script("cpython/test.sh"))?;
-        run("functions in Python", &mut script("python/test.sh"))?;
-        run("NumPy", &mut script("numpy/test.sh"))?;
+        let binary = binary()?;
         for (what, test) in PROGRAMS {
-            run(what, &mut script(test))?;
+            run(what, script(test).env(BINARY, &binary))?;
         }
     }
     Ok(())
+}
+
+/// The command that runs the programs: the one that the environment names, or one that is built now.
+fn binary() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os(BINARY) {
+        return Ok(named.into());
+    }
+    let mut cargo = Command::new("cargo");
+    let args = ["build", "--release", "--quiet", "-p", "faasm-runtime"];
+    run("building faasm", cargo.current_dir(root()).args(args))?;
+    Ok(root().join("target/release/faasm"))
 }
 
 /// Says which committed modules the build has changed: none, as long as sources and toolchain are the same.

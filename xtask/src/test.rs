@@ -71,12 +71,14 @@ pub(crate) fn all(options: &Options) -> Result<()> {
     }
     install_debugger();
     install_redis()?;
+    fetch_valkey()?;
     run_tests(options, false)
 }
 
 /// Global tiers, with servers that are killed and connections that are cut.
 fn run_faults(options: &Options) -> Result<()> {
     install_redis()?;
+    fetch_valkey()?;
     let mut faults = cargo(["run", "--quiet", "--bin", "faasm-state-faults", "--"]);
     faults.args(["--runs", &options.runs.to_string()]);
     if let Some(seed) = options.seed {
@@ -112,6 +114,13 @@ fn install_redis() -> Result<()> {
         "installing redis-server",
         apt.env("RUNLEVEL", "1").env("DEBIAN_FRONTEND", "noninteractive"),
     )
+}
+
+/// The other server that it is tested on: the system's, or Debian's below `target`, where it is fetched once.
+fn fetch_valkey() -> Result<()> {
+    let mut fetch = Command::new("bash");
+    fetch.arg(root().join("runtime/tests/redis/valkey.sh")).stdout(std::process::Stdio::null());
+    run("seeing to valkey-server", &mut fetch)
 }
 
 pub(crate) fn bless() -> Result<()> {

@@ -13,7 +13,18 @@
       (local.set $sum (i32.add (local.get $sum) (i32.load offset=16 (local.get $at))))
       (local.set $at (i32.add (local.get $at) (i32.const 4)))
       (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-    (local.get $sum)))
+    (local.get $sum))
+  ;; Of several sums, each with its own load.
+  (func $sums (param $at i32) (param $end i32) (result f64) (local $a f64) (local $b f64)
+    (loop $next
+      (local.set $a (f64.add (f64.load (local.get $at)) (local.get $a)))
+      (local.set $b (f64.add (local.get $b) (f64.load offset=8 (local.get $at))))
+      (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 16))) (local.get $end))))
+    (f64.add (local.get $a) (local.get $b)))
+  (func $differences (param i32 i32) (result f64)
+    (f64.mul
+      (f64.sub (f64.load (local.get 0)) (f64.load (local.get 1)))
+      (f64.sub (f64.load offset=8 (local.get 0)) (f64.load offset=8 (local.get 1))))))
 
 ;;= wasm[0]::widths:
 ;;=   pushq %rbp
@@ -43,21 +54,61 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   movq    %r15, %rcx
-;;=   uninit  %rax
-;;=   xorl %eax, %eax
+;;=   movq    %r15, %rax
+;;=   uninit  %r11
+;;=   xorl %r11d, %r11d
 ;;=   jmp     label1
 ;;= block1:
-;;=   movl %edi, %edx
-;;=   movl 0x10(%rcx, %rdx), %edx
+;;=   movl %edi, %ecx
+;;=   addl 0x10(%rax, %rcx), %r11d
+;;=   jmp     label2
+;;= block2:
 ;;=   subl $0x1, %esi
-;;=   leal (%rax, %rdx), %eax
 ;;=   leal 4(%rdi), %edi
 ;;=   testl %esi, %esi
-;;=   jnz     label2; j label3
-;;= block2:
-;;=   jmp     label1
+;;=   jnz     label3; j label4
 ;;= block3:
+;;=   jmp     label1
+;;= block4:
+;;=   movl %r11d, %eax
+;;=   movq %rbp, %rsp
+;;=   popq %rbp
+;;=   retq
+;;= wasm[3]::sums:
+;;=   pushq %rbp
+;;=   movq %rsp, %rbp
+;;= block0:
+;;=   movq    %r15, %rax
+;;=   uninit  %xmm0
+;;=   xorpd %xmm0, %xmm0
+;;=   movdqa %xmm0, %xmm1
+;;=   jmp     label1
+;;= block1:
+;;=   movl %edi, %ecx
+;;=   addsd (%rax, %rcx), %xmm0
+;;=   addsd 8(%rax, %rcx), %xmm1
+;;=   jmp     label2
+;;= block2:
+;;=   leal 0x10(%rdi), %edi
+;;=   cmpl %esi, %edi
+;;=   jb      label3; j label4
+;;= block3:
+;;=   jmp     label1
+;;= block4:
+;;=   addsd %xmm1, %xmm0
+;;=   movq %rbp, %rsp
+;;=   popq %rbp
+;;=   retq
+;;= wasm[4]::differences:
+;;=   pushq %rbp
+;;=   movq %rsp, %rbp
+;;= block0:
+;;=   movq    %r15, %r8
+;;=   movsd (%r8, %rdi), %xmm0
+;;=   subsd (%r8, %rsi), %xmm0
+;;=   movsd 8(%r8, %rdi), %xmm7
+;;=   subsd 8(%r8, %rsi), %xmm7
+;;=   mulsd %xmm7, %xmm0
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq

@@ -74,6 +74,12 @@ int main(void)
     CHECK(dlsym(self, "program_counter") == &program_counter);
     CHECK(program_counter == 321);
 
+    int (*count)(void) = (int (*)(void))dlsym(a, "b_count");
+    CHECK(count() == 11 && count() == 12);
+    void* whole = dlopen("libwhole.so", RTLD_NOW);
+    CHECK(whole != NULL);
+    CHECK(((int (*)(const char*))dlsym(whole, "whole_len"))("four") == 10);
+
     void* shapes = dlopen("libshapes.so", RTLD_NOW | RTLD_LOCAL);
     CHECK(shapes != NULL);
     int (*area)(void) = (int (*)(void))dlsym(shapes, "shapes_area");

@@ -4,6 +4,7 @@
  * numbered from 0 in the order they are opened.
  *
  *   tcp4 tcp6 udp4 udp6        opens one: "ok"
+ *   pair stream|datagram       opens two that are connected
  *   connect I HOST PORT        bind, listen I, accept I, close I
  *   send I TEXT                recv I N: the bytes; "eof"
  *   fill I N                   sends N bytes: how many went
@@ -107,6 +108,13 @@ static void open_one(int family, int type)
         sockets[count++] = fd;
     }
     say(fd);
+}
+
+static void open_pair(int type)
+{
+    int done = socketpair(AF_UNIX, type, 0, sockets + count);
+    count += done == 0 ? 2 : 0;
+    say(done);
 }
 
 static void say_received(const char* bytes, ssize_t n)
@@ -320,6 +328,7 @@ static int run(const char* line)
     else if (strcmp(verb, "tcp6") == 0) open_one(AF_INET6, SOCK_STREAM);
     else if (strcmp(verb, "udp4") == 0) open_one(AF_INET, SOCK_DGRAM);
     else if (strcmp(verb, "udp6") == 0) open_one(AF_INET6, SOCK_DGRAM);
+    else if (strcmp(verb, "pair") == 0) open_pair(*a == 's' ? SOCK_STREAM : SOCK_DGRAM);
     else if (strcmp(verb, "resolve") == 0) resolve(a);
     else if (strcmp(verb, "byname") == 0) by_name(a);
     else {

@@ -158,6 +158,32 @@ int socket(int domain, int type, int protocol)
     return (int)fd;
 }
 
+/* Of the host's functions with C's names: there is no other for this. */
+__attribute__((import_module("env"), import_name("socketpair")))
+int host_pair(int domain, int type, int protocol, int fds[2]);
+
+int socketpair(int domain, int type, int protocol, int fds[2])
+{
+    int flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
+    type &= ~flags;
+    if (domain != AF_UNIX) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    if (protocol != 0 || (type != SOCK_STREAM && type != SOCK_DGRAM)) {
+        errno = EPROTONOSUPPORT;
+        return -1;
+    }
+    if (host_pair(domain, type, protocol, fds) != 0) {
+        errno = EMFILE;
+        return -1;
+    }
+    for (int i = 0; i < 2 && flags & SOCK_NONBLOCK; i++) {
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+}
+
 int connect(int fd, const struct sockaddr* address, socklen_t len)
 {
     struct host_address host;

@@ -3,6 +3,9 @@
 //
 //   make KEY EXAMPLES FEATURES SEED    makes the problem (problem.hpp)
 //   train KEY WORKERS EPOCHS           learns it; a line for each epoch
+//   learn KEY EPOCH BEGIN END WORKERS PUSH
+//                                      a host's part of an epoch: of these examples, and
+//                                      sent to the other hosts after each PUSH of them
 //   loss KEY                           the loss of the weights that are there
 #include <cstdio>
 #include <span>
@@ -17,7 +20,8 @@
 
 namespace {
 
-// After so many examples a worker sends what it has learnt to the other hosts.
+// After so many examples a worker sends what it has learnt to the other hosts, if it is
+// not told.
 constexpr std::size_t PUSH_EVERY = 2000;
 
 std::string input()
@@ -35,13 +39,13 @@ void output(const std::string& text)
 struct Task {
     std::string key;
     int epoch;
-    std::size_t begin, end;
+    std::size_t begin, end, push;
 };
 
 Task readTask()
 {
     Task task{};
-    std::istringstream(input()) >> task.key >> task.epoch >> task.begin >> task.end;
+    std::istringstream(input()) >> task.key >> task.epoch >> task.begin >> task.end >> task.push;
     return task;
 }
 
@@ -73,7 +77,7 @@ int weightUpdate()
             weights[feature] =
               (weights[feature] + step * column.values[i]) * (1 - rate * sgd::SHRINK / counts[feature]);
         }
-        if (++learnt % PUSH_EVERY == 0) {
+        if (++learnt % task.push == 0) {
             weights.push();
         }
     }
@@ -104,15 +108,17 @@ int loss()
 
 using Outputs = std::vector<std::string>;
 
-// Chains a call for each of `workers` parts of the examples, and awaits them all.
-bool forAll(int (*function)(), const std::string& key, int epoch, int workers, Outputs& outputs)
+// Chains a call for each of `workers` parts of what is to be done, and awaits them all.
+bool forAll(int (*function)(), const Task& whole, int workers, Outputs& outputs)
 {
-    const std::size_t n = faasm::MatrixReadOnly<double>(key + "_b").columns();
+    const std::size_t n = whole.end - whole.begin;
     const auto parts = static_cast<std::size_t>(workers);
     std::vector<unsigned int> calls;
     for (std::size_t i = 0; i < parts; i++) {
-        const std::string task = key + " " + std::to_string(epoch) + " " + std::to_string(n * i / parts) +
-                                 " " + std::to_string(n * (i + 1) / parts);
+        const std::string task = whole.key + " " + std::to_string(whole.epoch) + " " +
+                                 std::to_string(whole.begin + n * i / parts) + " " +
+                                 std::to_string(whole.begin + n * (i + 1) / parts) + " " +
+                                 std::to_string(whole.push);
         calls.push_back(
           faasmChain(function, BYTES_CONST(task.data()), static_cast<long>(task.size())));
     }
@@ -127,13 +133,27 @@ bool forAll(int (*function)(), const std::string& key, int epoch, int workers, O
     return good;
 }
 
+// All examples, in an epoch.
+Task all(const std::string& key, int epoch)
+{
+    return {key, epoch, 0, faasm::MatrixReadOnly<double>(key + "_b").columns(), PUSH_EVERY};
+}
+
+// Has what other hosts have learnt; while nobody here learns.
+void pullWeights(const std::string& key)
+{
+    faasm::Vector<double>(key + "_weights").pull();
+}
+
 bool describe(const std::string& key, int workers, std::string& said)
 {
+    pullWeights(key);
     Outputs outputs;
-    if (!forAll(loss, key, 0, workers, outputs)) {
+    const Task whole = all(key, 0);
+    if (!forAll(loss, whole, workers, outputs)) {
         return false;
     }
-    const auto n = static_cast<double>(faasm::MatrixReadOnly<double>(key + "_b").columns());
+    const auto n = static_cast<double>(whole.end);
     double sum = 0, right = 0;
     for (const std::string& text : outputs) {
         double some = 0, of = 0;
@@ -153,7 +173,7 @@ bool train(const std::string& key, int workers, int epochs)
     for (int epoch = 0; epoch < epochs; epoch++) {
         Outputs none;
         said += "epoch " + std::to_string(epoch + 1) + " ";
-        if (!forAll(weightUpdate, key, epoch, workers, none) || !describe(key, workers, said)) {
+        if (!forAll(weightUpdate, all(key, epoch), workers, none) || !describe(key, workers, said)) {
             return false;
         }
     }
@@ -206,11 +226,21 @@ int main()
         if (words >> workers >> epochs && workers > 0) {
             return train(key, workers, epochs) ? 0 : 1;
         }
+    } else if (verb == "learn") {
+        Task task{.key = key, .epoch = 0, .begin = 0, .end = 0, .push = 0};
+        int workers = 0;
+        if (words >> task.epoch >> task.begin >> task.end >> workers >> task.push && workers > 0 &&
+            task.push > 0 && task.begin <= task.end && task.end <= all(key, 0).end) {
+            Outputs none;
+            pullWeights(key);
+            return forAll(weightUpdate, task, workers, none) ? 0 : 1;
+        }
     } else if (verb == "loss") {
         const bool good = describe(key, 1, said);
         output(said);
         return good ? 0 : 1;
     }
-    output("input: make KEY EXAMPLES FEATURES SEED | train KEY WORKERS EPOCHS | loss KEY");
+    output("input: make KEY EXAMPLES FEATURES SEED | train KEY WORKERS EPOCHS | "
+           "learn KEY EPOCH BEGIN END WORKERS PUSH | loss KEY");
     return 2;
 }

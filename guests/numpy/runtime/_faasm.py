@@ -34,14 +34,24 @@ from _host import call as _door
     _SET_CODE,
     _ARGS_SIZES,
     _ARGS,
-) = range(23)
+    MAP,
+    MERGE,
+    VERSION,
+    WRITE_IF,
+    WATCH,
+    LIST,
+    DELETE,
+    APPEND_ONE,
+    APPENDED_SIZE,
+    TAKE,
+) = range(33)
 
-_frame = struct.Struct("<6I").pack
+_frame = struct.Struct("<7I").pack
 _MASK = 0xFFFFFFFF
 
 
-def _call(function, a=0, b=0, c=0, d=0):
-    answer = _door(_frame(function, a & _MASK, b & _MASK, c & _MASK, d & _MASK, 0))
+def _call(function, a=0, b=0, c=0, d=0, e=0, f=0):
+    answer = _door(_frame(function, a & _MASK, b & _MASK, c & _MASK, d & _MASK, e & _MASK, f & _MASK))
     return int.from_bytes(answer, "little")
 
 
@@ -83,7 +93,7 @@ def chain_here(data):
 
 
 def await_call(call):
-    output = _door(_frame(_AWAIT, call & _MASK, 0, 0, 0, 0))
+    output = _door(_frame(_AWAIT, call & _MASK, 0, 0, 0, 0, 0))
     code = _call(_AWAITED)
     return (code - (1 << 32) if code >> 31 else code), output
 
@@ -154,6 +164,11 @@ class _Place:
         }
 
 
+def _memory(at, size):
+    """The bytes that are at an address, as an array."""
+    return np.asarray(_Place(at, size))
+
+
 class State:
     """A value of the state, as memory that every Faaslet of this host shares."""
 
@@ -173,7 +188,7 @@ class State:
         if self._mapped is None:
             key = _text(self._key)
             at = _call(_STATE_PTR, _address(key), self._size)
-            self._mapped = np.asarray(_Place(at, self._size))
+            self._mapped = _memory(at, self._size)
         return self._mapped.__buffer__(flags)
 
 

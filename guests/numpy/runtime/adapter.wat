@@ -1,6 +1,6 @@
 ;; What stands between PyPI's CPython and Faasm. CPython's door, `host.call`, takes a frame of bytes from Python
-;; (`_host.call`) and answers one. A frame here has six words: the number of a function and its arguments. All of them
-;; are what Python says: this is as much the guest's code as Python is, and the host checks what it is given.
+;; (`_host.call`) and answers one. A frame here has seven words: the number of a function and its arguments, of which one
+;; of 64 bits is two, the low one first; the answer has 64 bits. All of them are what Python says: this is as much the guest's code as Python is, and the host checks what it is given.
 ;;
 ;; `link` makes this and CPython one module (`../link`).
 (module
@@ -28,6 +28,16 @@
   (import "env" "__faasm_unlock_state_read" (func $unlock_read (param i32)))
   (import "env" "__faasm_lock_state_write" (func $lock_write (param i32)))
   (import "env" "__faasm_unlock_state_write" (func $unlock_write (param i32)))
+  (import "env" "__faasm_state_map" (func $map (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "__faasm_state_merge" (func $merge (param i32 i32 i32 i32 i32 i32) (result i64)))
+  (import "env" "__faasm_state_version" (func $version (param i32) (result i64)))
+  (import "env" "__faasm_state_write_if" (func $write_if (param i32 i32 i32 i64) (result i64)))
+  (import "env" "__faasm_state_watch" (func $watch (param i32 i64 i32) (result i64)))
+  (import "env" "__faasm_state_list" (func $list (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "__faasm_state_delete" (func $delete (param i32) (result i32)))
+  (import "env" "__faasm_state_append" (func $append_one (param i32 i32 i32) (result i32)))
+  (import "env" "__faasm_state_appended" (func $appended_size (param i32) (result i32)))
+  (import "env" "__faasm_state_take" (func $take (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "args_sizes_get"
     (func $args_sizes (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
@@ -44,21 +54,27 @@
 
   (func (export "host.call")
     (param $at i32) (param $len i32) (param $out i32) (param $out_len i32) (result i32)
-    (local $a i32) (local $b i32) (local $c i32) (local $d i32) (local $word i32)
-    (if (i32.ne (local.get $len) (i32.const 24)) (then (return (i32.const 1))))
+    (local $a i32) (local $b i32) (local $c i32) (local $d i32) (local $e i32) (local $f i32)
+    (local $word i32) (local $wide i64)
+    (if (i32.ne (local.get $len) (i32.const 28)) (then (return (i32.const 1))))
     (local.set $a (i32.load offset=4 (local.get $at)))
     (local.set $b (i32.load offset=8 (local.get $at)))
     (local.set $c (i32.load offset=12 (local.get $at)))
     (local.set $d (i32.load offset=16 (local.get $at)))
-    (block $done
+    (local.set $e (i32.load offset=20 (local.get $at)))
+    (local.set $f (i32.load offset=24 (local.get $at)))
+    (block $answer (block $done
     (block $none
+    (block $take_ (block $size_ (block $one_ (block $delete_ (block $list_ (block $watch_ (block $write_if_
+    (block $version_ (block $merge_ (block $map_
     (block $args_ (block $args_sizes_ (block $set_code (block $unlock_w (block $lock_w (block $unlock_r (block $lock_r
     (block $pull_ (block $partial_ (block $push_ (block $dirty_ (block $clear_ (block $appended_
     (block $append_ (block $write_ (block $ptr_ (block $read_ (block $awaited_ (block $await_
     (block $here_ (block $name_ (block $output_ (block $input_
       (br_table $input_ $output_ $name_ $here_ $await_ $awaited_ $read_ $ptr_ $write_ $append_
         $appended_ $clear_ $dirty_ $push_ $partial_ $pull_ $lock_r $unlock_r $lock_w $unlock_w
-        $set_code $args_sizes_ $args_ $none (i32.load (local.get $at))))
+        $set_code $args_sizes_ $args_ $map_ $merge_ $version_ $write_if_ $watch_ $list_ $delete_ $one_
+        $size_ $take_ $none (i32.load (local.get $at))))
       (local.set $word (call $read_input (local.get $a) (local.get $b))) (br $done))
       (call $write_output (local.get $a) (local.get $b)) (br $done))
       (local.set $word (call $chain_name (local.get $a) (local.get $b) (local.get $c))) (br $done))
@@ -84,14 +100,40 @@
       (global.set $code (local.get $a)) (br $done))
       (local.set $word (call $args_sizes (local.get $a) (local.get $b))) (br $done))
       (local.set $word (call $args (local.get $a) (local.get $b))) (br $done))
+      (local.set $word
+        (call $map (local.get $a) (local.get $b) (local.get $c) (local.get $d) (local.get $e)))
+      (br $done))
+      (local.set $wide (call $merge
+        (local.get $a) (local.get $b) (local.get $c) (local.get $d) (local.get $e) (local.get $f)))
+      (br $answer))
+      (local.set $wide (call $version (local.get $a))) (br $answer))
+      (local.set $wide (call $write_if (local.get $a) (local.get $b) (local.get $c)
+        (call $join (local.get $d) (local.get $e))))
+      (br $answer))
+      (local.set $wide
+        (call $watch (local.get $a) (call $join (local.get $b) (local.get $c)) (local.get $d)))
+      (br $answer))
+      (local.set $word (call $list
+        (local.get $a) (local.get $b) (local.get $c) (local.get $d) (local.get $e) (local.get $f)))
+      (br $done))
+      (local.set $word (call $delete (local.get $a))) (br $done))
+      (local.set $word (call $append_one (local.get $a) (local.get $b) (local.get $c))) (br $done))
+      (local.set $word (call $appended_size (local.get $a))) (br $done))
+      (local.set $word (call $take (local.get $a) (local.get $b) (local.get $c) (local.get $d)))
+      (br $done))
       (return (i32.const 1)))
-    ;; The answer is a word, in memory that Python frees.
-    (local.tee $a (call $alloc (i32.const 4)))
+      (local.set $wide (i64.extend_i32_u (local.get $word))))
+    ;; The answer is in memory that Python frees.
+    (local.tee $a (call $alloc (i32.const 8)))
     (if (i32.eqz) (then (return (i32.const 1))))
-    (i32.store (local.get $a) (local.get $word))
+    (i64.store (local.get $a) (local.get $wide))
     (i32.store (local.get $out) (local.get $a))
-    (i32.store (local.get $out_len) (i32.const 4))
+    (i32.store (local.get $out_len) (i32.const 8))
     (i32.const 0))
+
+  (func $join (param $low i32) (param $high i32) (result i64)
+    (i64.or (i64.extend_i32_u (local.get $low))
+      (i64.shl (i64.extend_i32_u (local.get $high)) (i64.const 32))))
 
   ;; A turn of Python: the return code that it has set, or what the turn itself says.
   (func $say (param $at i32) (param $len i32) (result i32) (local $said i32)

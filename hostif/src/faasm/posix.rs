@@ -44,6 +44,30 @@ pub(crate) fn socket(
     socket::open(guest, family, transport)
 }
 
+/// `socketpair`, of the local family and no other; the two descriptors are written where `pair` says.
+pub(crate) fn socketpair(
+    guest: &mut Guest<'_>,
+    domain: u32,
+    (kind, protocol): (u32, u32),
+    pair: u32,
+) -> Result<u32, Refusal> {
+    guest.check(Slice::new(pair, 8))?;
+    if domain != 3 {
+        return Err(Errno::AfNoSupport.into());
+    }
+    let transport = match (kind, protocol) {
+        (6, 0) => Transport::Tcp,
+        (5, 0) => Transport::Udp,
+        _ => return Err(Errno::ProtoNoSupport.into()),
+    };
+    let [one, other] = socket::pair(guest, transport)?;
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&one.to_le_bytes());
+    bytes[4..].copy_from_slice(&other.to_le_bytes());
+    guest.write(pair, &bytes)?;
+    Ok(0)
+}
+
 /// `connect`.
 pub(crate) fn connect(guest: &mut Guest<'_>, fd: u32, address: Slice) -> Result<u32, Refusal> {
     let to = read_address(guest, address)?;

@@ -26,6 +26,8 @@ pub(crate) struct Socket {
 pub(crate) enum Family {
     V4,
     V6,
+    /// None: the socket is one of a pair, which leads to the other and nowhere else.
+    Pair,
 }
 
 impl Family {
@@ -83,13 +85,29 @@ impl Socket {
         let domain = match family {
             Family::V4 => AddressFamily::INET,
             Family::V6 => AddressFamily::INET6,
+            Family::Pair => return Err(Errno::AfNoSupport),
         };
-        let kind = match transport {
-            Transport::Tcp => SocketType::STREAM,
-            Transport::Udp => SocketType::DGRAM,
-        };
-        let open = || rustix::net::socket_with(domain, kind, NONBLOCKING, None);
+        let open = || rustix::net::socket_with(domain, kind(transport), NONBLOCKING, None);
         Ok(Self { source: reactor.open(open)?, transport, family })
+    }
+
+    /// Two that are connected to each other.
+    pub(crate) fn pair(reactor: &Reactor, transport: Transport) -> Result<[Self; 2], Errno> {
+        let kind = kind(transport);
+        let (one, other) = rustix::net::socketpair(AddressFamily::UNIX, kind, NONBLOCKING, None)?;
+        let socket = |fd| -> Result<Self, Errno> {
+            Ok(Self {
+                source: reactor.open(|| Ok::<_, Errno>(fd))?,
+                transport,
+                family: Family::Pair,
+            })
+        };
+        Ok([socket(one)?, socket(other)?])
+    }
+
+    /// Whether it is one of a pair: nothing leaves the call by it.
+    pub(crate) fn is_of_pair(&self) -> bool {
+        self.family == Family::Pair
     }
 
     /// What it can be waited for with.
@@ -248,6 +266,13 @@ impl Socket {
             _ => return Err(Errno::NoProtoOpt),
         }
         Ok(())
+    }
+}
+
+fn kind(transport: Transport) -> SocketType {
+    match transport {
+        Transport::Tcp => SocketType::STREAM,
+        Transport::Udp => SocketType::DGRAM,
     }
 }
 

@@ -194,7 +194,8 @@ fn socket_state(
         Interest::Read => Direction::In,
         Interest::Write => Direction::Out,
     };
-    if let Some(Err(at)) = guest.host().network().map(|network| network.ready(direction)) {
+    let paced = guest.host().network().filter(|_| !socket.is_of_pair());
+    if let Some(Err(at)) = paced.map(|network| network.ready(direction)) {
         return State::Until(Some(at));
     }
     let bytes = match interest {

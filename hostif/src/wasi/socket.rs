@@ -111,6 +111,23 @@ pub(crate) fn open(
     Ok(guest.files().insert(Descriptor::socket(socket, FdFlags::NONE))?)
 }
 
+/// Two new sockets' descriptors, which are connected to each other; they are no network.
+pub(crate) fn pair(guest: &mut Guest<'_>, transport: Transport) -> Result<[u32; 2], Refusal> {
+    let network = guest.host().network().cloned().ok_or(Errno::NotSup)?;
+    check_room(guest)?;
+    let [one, other] = Socket::pair(network.reactor(), transport)?
+        .map(|one| Descriptor::socket(one, FdFlags::NONE));
+    let first = guest.files().insert(one)?;
+    let second = check_room(guest).and_then(|()| guest.files().insert(other));
+    match second {
+        Ok(second) => Ok([first, second]),
+        Err(error) => {
+            guest.files().close(first)?;
+            Err(error.into())
+        }
+    }
+}
+
 /// Whether another socket can be opened.
 fn check_room(guest: &mut Guest<'_>) -> Result<(), Errno> {
     let limit = guest.host().limits().sockets;

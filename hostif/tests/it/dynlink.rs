@@ -67,7 +67,7 @@ fn a_program_in_c_loads_libraries_in_c_and_cpp() {
 fn libraries_are_found_in_the_guests_files() {
     let shelf = Arc::new(Shelf { bench: Bench::new(), of_tests: Vec::new(), built: false });
     let dir = tempfile::tempdir().unwrap();
-    for name in ["liba.so", "libb.so", "libshapes.so", "libmissing.so"] {
+    for name in ["liba.so", "libb.so", "libshapes.so", "libwhole.so", "libmissing.so"] {
         std::fs::copy(built(name), dir.path().join(name)).unwrap();
     }
     let port: Arc<dyn Libraries> = Arc::clone(&shelf) as _;

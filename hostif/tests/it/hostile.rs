@@ -40,7 +40,7 @@ const LONGS: [u64; 6] = [0, 1, 0x1_0000_0000, u64::MAX >> 1, 1 << 63, u64::MAX];
 const RANDOM: usize = 300;
 
 /// A guest that passes its arguments on to one function, and opens a file as descriptor 4, and a stream and a datagram
-/// socket that do not wait as 5 and 6.
+/// socket that do not wait as 5 and 6, and two of a pair as 7 and 8.
 fn text(function: &HostFunction) -> String {
     let name = |ty: &ValType| format!("{ty:?}").to_lowercase();
     let params: Vec<String> = function.params.iter().map(|(_, ty)| name(ty)).collect();
@@ -56,6 +56,7 @@ fn text(function: &HostFunction) -> String {
           (import "wasi_snapshot_preview1" "path_open"
             (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
           (import "wasi_snapshot_preview1" "sock_open" (func $socket (param i32 i32 i32) (result i32)))
+          (import "env" "socketpair" (func $pair (param i32 i32 i32 i32) (result i32)))
           (import "wasi_snapshot_preview1" "fd_fdstat_set_flags" (func $flags (param i32 i32) (result i32)))
           (memory (export "memory") 1)
           (table 2 funcref)
@@ -70,9 +71,13 @@ fn text(function: &HostFunction) -> String {
               (i64.const 0x1fffffff) (i64.const 0) (i32.const 0) (i32.const 128)))
           (func (export "sockets") (result i32)
             (i32.or
-              (i32.or (call $socket (i32.const 1) (i32.const 2) (i32.const 128))
-                (call $socket (i32.const 1) (i32.const 1) (i32.const 128)))
-              (i32.or (call $flags (i32.const 5) (i32.const 4)) (call $flags (i32.const 6) (i32.const 4)))))
+              (i32.or
+                (i32.or (call $socket (i32.const 1) (i32.const 2) (i32.const 128))
+                  (call $socket (i32.const 1) (i32.const 1) (i32.const 128)))
+                (call $pair (i32.const 3) (i32.const 6) (i32.const 0) (i32.const 128)))
+              (i32.or
+                (i32.or (call $flags (i32.const 5) (i32.const 4)) (call $flags (i32.const 6) (i32.const 4)))
+                (i32.or (call $flags (i32.const 7) (i32.const 4)) (call $flags (i32.const 8) (i32.const 4))))))
           (func (export "call") {ty} (call $f {args})))"#,
         function.module, function.name
     )

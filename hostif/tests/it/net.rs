@@ -87,6 +87,54 @@ fn a_conversation() {
     server.join().unwrap();
 }
 
+/// Two sockets that lead to each other, which need no rule and cannot be led elsewhere.
+#[test]
+fn a_pair_is_no_network() {
+    let script = "pair stream\ntype 0\nsend 0 hello\nrecv 1 5\nwrite 1 there\npeek 0 3\nread 0 9\n\
+        poll 0 r 0\nnonblock 0\nrecv 0 1\npair datagram\ntype 2\nsend 2 one\nsend 2 two\nrecv 3 9\nrecv 3 2\n\
+        fill 0 100000\ndrain 1 100000\nclose 0\nrecv 1 1\nsend 1 x";
+    let lines = run(&host(NetworkRules::default()), script);
+    let wanted = [
+        "ok",
+        "stream",
+        "ok",
+        "hello",
+        "ok",
+        "the",
+        "there",
+        "timeout",
+        "ok",
+        "EAGAIN",
+        "ok",
+        "datagram",
+        "ok",
+        "ok",
+        "one",
+        "tw",
+        "100000",
+        "100000 ok",
+        "ok",
+        "eof",
+        "EPIPE",
+    ];
+    assert_eq!(lines, wanted);
+    // Where everything on this host may be talked to and listened on, still nowhere.
+    let listen = vec!["127.0.0.1:*".parse().unwrap()];
+    let open = NetworkRules { listen, ..rules(&["127.0.0.1:*"]) };
+    for kind in ["stream", "datagram"] {
+        let script = format!(
+            "pair {kind}\nconnect 0 127.0.0.1 80\nbind 0 127.0.0.1 0\nbind 0 127.0.0.1 8080\nlisten 0\naccept 0\n\
+             sendto 0 127.0.0.1 80 x\nname 0\npeer 0\nsend 1 y\nrecv 0 1"
+        );
+        let lines = run(&host(open.clone()), &script);
+        assert!(lines[1..9].iter().all(|line| line != "ok"), "{lines:?}");
+        assert_eq!((&*lines[0], &lines[9..]), ("ok", &["ok".to_owned(), "y".to_owned()][..]));
+    }
+    let host = HostBuilder::new().limits(HostLimits { sockets: 3, ..HostLimits::default() });
+    let host = host.network(network_host().network(NetworkRules::default())).build().unwrap();
+    assert_eq!(run(&host, "pair stream\npair stream\nsend 0 x"), ["ok", "EMFILE", "ok"]);
+}
+
 /// Whatever a rule opens, it does not open these; and nothing arrives at the server that listens on all addresses.
 #[test]
 fn a_forbidden_address_has_no_disguise() {

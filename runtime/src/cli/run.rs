@@ -53,6 +53,9 @@ pub(super) struct Options {
     /// Memory of the guest.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size::parse)]
     memory: u64,
+    /// Room for the calls of the guest that have not returned; a guest may have another stack in its memory besides.
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size::parse)]
+    stack: u64,
     /// The key that an object is sealed with. By default this user's.
     #[arg(long, value_name = "FILE", env = "FAASM_KEY")]
     key: Option<PathBuf>,
@@ -193,7 +196,11 @@ fn load(options: &Options, file: &[u8]) -> Result<(Engine, Module), Failure> {
             ),
         ),
     };
-    let config = EngineConfig { profiling: options.profile.profiling(), ..EngineConfig::new(key) };
+    let config = EngineConfig {
+        profiling: options.profile.profiling(),
+        stack_bytes: usize::try_from(options.stack).unwrap_or(usize::MAX),
+        ..EngineConfig::new(key)
+    };
     let engine = Engine::new(config).map_err(|error| Failure::internal(&error))?;
     let module = Module::load(&engine, compiled.as_deref().unwrap_or(file));
     let module = module.map_err(|error| refused(options, &error))?;

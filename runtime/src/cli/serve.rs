@@ -72,9 +72,17 @@ pub(super) struct Options {
     /// Where the global tier of state is: `file:PATH`, by default the file `state` in the folder of the functions, which
     /// survives crashes; `memory:` (gone with the server); or a Redis or Valkey server, as in
     /// `redis://USER:PASSWORD@HOST:PORT`, `rediss://…`, `redis+sentinel://HOST,HOST/MASTER` or
-    /// `redis+cluster://HOST,HOST`; behind `?` `durability=fast|disk|replicated`, `timeout=10s`, `prefix=faasm`, `ca=FILE`.
+    /// `redis+cluster://HOST,HOST`; behind `?` `durability=fast|disk|replicated`, `replicas=1`, `timeout=10s`, `prefix=faasm`, `ca=FILE`.
     #[arg(long, value_name = "URL", env = "FAASM_STATE", hide_env_values = true)]
     state: Option<TierUrl>,
+    /// Memory of each namespace's state on this host: what is clean and not mapped makes room, and where that leaves none,
+    /// reads and writes are refused.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size::parse)]
+    state_memory: u64,
+    /// For how long a global lock is taken at a time, at least 100ms; the host renews it for as long as its call goes on.
+    /// Others wait so long for the lock of a host that is lost.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = lease)]
+    state_lease: Duration,
     /// How namespaces' state is kept together: JSON, with a list of rules for each namespace.
     #[arg(long, value_name = "FILE")]
     state_rules: Option<PathBuf>,
@@ -93,11 +101,26 @@ enum Reach {
     All,
 }
 
+/// A lease is renewed every third of it, by a machine that may be busy, over a network.
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration::parse(text).map_err(|error| error.to_string())?;
+    if lease < Duration::from_millis(100) {
+        return Err("a lease is at least `100ms`, or it ends before it can be renewed".to_owned());
+    }
+    Ok(lease)
+}
+
 pub(super) fn serve(options: &Options) -> Done {
     let data = options.data.clone().map_or_else(paths::data_folder, Ok)?;
     let state_rules = rules(options)?;
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
     let config = HostConfig {
         state_rules,
+        state_limits: faasm_state::Limits {
+            max_bytes: bytes(options.state_memory),
+            lease: options.state_lease,
+            ..faasm_state::Limits::default()
+        },
         threads: options.threads,
         memory_bytes: options.memory,
         timeout: options.timeout,
@@ -118,7 +141,6 @@ pub(super) fn serve(options: &Options) -> Done {
         state: options.state.clone().unwrap_or_else(|| TierUrl::File(data.join("state"))),
         ..HostConfig::new(data)
     };
-    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
     let limits = GatewayLimits {
         input_bytes: bytes(options.max_input),
         module_bytes: bytes(options.max_module),

@@ -41,6 +41,21 @@ fn wrong_names_durations_and_commands_are_wrong_usage() {
 }
 
 #[test]
+fn the_states_limits_are_sizes_and_durations() {
+    let parse = |args: &str| parse(&format!("faasm serve {args}"));
+    let shown = |args: &str| match parse(args) {
+        Ok(Cli { command: Command::Serve(options), .. }) => format!("{options:?}"),
+        _ => panic!("{args}"),
+    };
+    assert!(shown("").contains("state_memory: 4294967296, state_lease: 5s"), "{}", shown(""));
+    let both = shown("--state-memory 64MiB --state-lease 1.5s");
+    assert!(both.contains("state_memory: 67108864, state_lease: 1.5s"), "{both}");
+    for args in ["--state-memory 1GB", "--state-lease 5", "--state-lease 99ms"] {
+        assert_eq!(parse(args).unwrap_err().kind(), ErrorKind::ValueValidation, "{args}");
+    }
+}
+
+#[test]
 fn data_may_begin_with_a_dash() {
     assert!(parse("faasm invoke demo/echo -d -").is_ok());
     assert!(parse("faasm invoke demo/echo -d -1").is_ok());

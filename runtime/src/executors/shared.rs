@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use faasm_hostif::{NetworkHost, Threads};
-use faasm_state::{GlobalTier, Stamps};
+use faasm_state::{LocalTier, Stamps};
 use faasm_vm::Interrupt;
 
 use super::ExecutorLimits;
@@ -98,14 +98,14 @@ impl Shared {
     pub(crate) fn new(
         (executors, limits): (usize, ExecutorLimits),
         directory: Directory,
-        (forge, network, global): (Forge, NetworkHost, Arc<dyn GlobalTier>),
+        (forge, network, state): (Forge, NetworkHost, LocalTier),
         ids: InvocationIds,
     ) -> Arc<Self> {
         let queue_limits = QueueLimits { outside: limits.queued, chained: limits.queued_chained };
         Arc::new_cyclic(|shared| Self {
             binder: Binder::new(
                 Weak::clone(shared),
-                global,
+                state,
                 (Arc::clone(forge.files()), network),
                 forge.origin(),
             ),

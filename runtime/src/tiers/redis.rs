@@ -345,8 +345,8 @@ impl GlobalTier for RedisTier {
             let args = Args::new().number(token.epoch).number(token.nonce).number(micros(lease));
             let deadline = store.deadline(0);
             let key = store.stem(&at) + "m";
-            let via = Via::Durably(&key);
-            let reply = store.ask(via, (&store.scripts.renew, &key), &args, deadline).await;
+            let reply =
+                store.ask(Via::Durably, (&store.scripts.renew, &key), &args, deadline).await;
             let reply = reply.map_err(|fault| fault.of_change(false, 0, 0))?;
             if reply.word() == b"ok" { Ok(()) } else { Err(GlobalError::Fenced) }
         })

@@ -8,7 +8,7 @@ use faasm_state_conformance::{done, numbers, patch};
 use rustix::process::Signal;
 
 use crate::proxy::{Proxy, Weather};
-use crate::servers::{Server, eventually, tier};
+use crate::servers::{Engine, Server, eventually, tier};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -87,6 +87,47 @@ fn a_change_whose_answer_is_lost_is_made_once() {
     let delete = shaky.delete(&value, Condition::ALWAYS);
     lose(&mut || version() == Version::ABSENT);
     assert!(done(delete).unwrap(), "it was there");
+}
+
+/// What is answered from the record of what was done must be as durable as was asked, too.
+fn a_change_that_was_recorded_is_as_durable(engine: Engine) {
+    let master = Server::of(engine, &[]);
+    let port = master.port.to_string();
+    let replica = Server::of(engine, &["--replicaof", "127.0.0.1", &port]);
+    eventually("the replica follows", || {
+        replica.ask("INFO replication").contains("master_link_status:up")
+            && master.ask("INFO replication").contains("state=online")
+    });
+    let proxy = Proxy::before(master.port);
+    let shaky = tier(&proxy.url("?durability=replicated&timeout=3s"));
+    let (sound, list) = (tier(&master.url("")), at("list"));
+    // All connections on which one waits are there: none could be made while answers are lost.
+    for _ in 0..16 {
+        eventually("a replica has it", || done(shaky.append(&list, b"a".to_vec(), None)).is_ok());
+    }
+    let all = || done(sound.read_appended(&list, 999, 9999)).unwrap().len();
+    let before = all();
+    replica.signal(Signal::STOP);
+    proxy.weather(Weather::AnswersLost);
+    let append = shaky.append(&list, b"b".to_vec(), None);
+    eventually("it happened", || all() > before);
+    proxy.weather(Weather::Fair);
+    proxy.cut();
+    let told = done(append);
+    assert!(matches!(told, Err(GlobalError::Unknown(_))), "no replica has it: {told:?}");
+    assert_eq!(all(), before + 1, "it was made once");
+    replica.signal(Signal::CONT);
+    eventually("a replica has it", || done(shaky.append(&list, b"c".to_vec(), None)).is_ok());
+}
+
+#[test]
+fn a_change_that_redis_recorded_is_as_durable() {
+    a_change_that_was_recorded_is_as_durable(Engine::Redis);
+}
+
+#[test]
+fn a_change_that_valkey_recorded_is_as_durable() {
+    a_change_that_was_recorded_is_as_durable(Engine::Valkey);
 }
 
 /// A lock is given once, and a waiter whose connection broke is told.

@@ -1,6 +1,5 @@
-//! The Redis adapter on real servers, which these tests start on free ports: `redis-server` must be installed.
-//!
-//! With a `valkey-server` beside it, the suite is run on that too.
+//! The Redis adapter on real servers, which these tests start on free ports: `redis-server` must be installed, and
+//! `valkey-server` must be there or have been fetched (`valkey.sh`). `cargo xtask test` sees to both.
 
 #![forbid(unsafe_code)]
 
@@ -9,6 +8,7 @@ mod faults;
 mod proxy;
 mod servers;
 mod topologies;
+mod topology;
 
 use faasm_state_conformance::conformance;
 

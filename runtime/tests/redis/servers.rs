@@ -13,13 +13,51 @@ use faasm_state_conformance::Subject;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+/// Which program is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Redis,
+    Valkey,
+}
+
+impl Engine {
+    /// The program: of Valkey the system's, or the one that `valkey.sh` has put below `target`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none: nothing is left out.
+    pub(crate) fn program(self) -> PathBuf {
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/valkey/valkey-server");
+        let runs = |program: &Path| {
+            let version = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+            version.is_ok_and(|status| status.success())
+        };
+        match self {
+            Self::Redis => "redis-server".into(),
+            Self::Valkey if runs(&ours) => ours,
+            Self::Valkey if runs(Path::new("valkey-server")) => "valkey-server".into(),
+            Self::Valkey => panic!(
+                "there is no valkey-server: `runtime/tests/redis/valkey.sh` fetches one, as `cargo xtask test` does"
+            ),
+        }
+    }
+
+    /// What URLs of a server begin with.
+    pub(crate) fn scheme(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Valkey => "valkey",
+        }
+    }
+}
+
 /// A server, and its folder.
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
     folder: TempDir,
     command: Vec<String>,
-    engine: &'static str,
+    engine: Engine,
 }
 
 /// A port that nobody listens on now.
@@ -30,17 +68,18 @@ pub(crate) fn free_port() -> u16 {
 impl Server {
     /// Starts `redis-server` with these options, and waits until it answers.
     pub(crate) fn start(options: &[&str]) -> Self {
-        Self::start_engine("redis-server", options)
+        Self::of(Engine::Redis, options)
     }
 
-    pub(crate) fn start_engine(engine: &'static str, options: &[&str]) -> Self {
+    /// Starts a server of this engine.
+    pub(crate) fn of(engine: Engine, options: &[&str]) -> Self {
         // Somebody else may take the port first.
         (0..20).find_map(|_| Self::try_start(engine, free_port(), options)).unwrap_or_else(|| {
-            panic!("no {engine} starts: is it installed? (Debian: redis-server)")
+            panic!("no {engine:?} starts: is it installed? (Debian: redis-server)")
         })
     }
 
-    fn try_start(engine: &'static str, port: u16, options: &[&str]) -> Option<Self> {
+    fn try_start(engine: Engine, port: u16, options: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().to_str().unwrap().to_owned();
         let fixed = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", &dir];
@@ -68,7 +107,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self, rest: &str) -> String {
-        format!("redis://127.0.0.1:{}{rest}", self.port)
+        format!("{}://127.0.0.1:{}{rest}", self.engine.scheme(), self.port)
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -108,9 +147,9 @@ impl Drop for Server {
     }
 }
 
-fn spawn(engine: &str, options: &[String], folder: &Path) -> Option<Child> {
+fn spawn(engine: Engine, options: &[String], folder: &Path) -> Option<Child> {
     let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-    let mut command = Command::new(engine);
+    let mut command = Command::new(engine.program());
     command.args(options).current_dir(folder).stdin(Stdio::null());
     command.stdout(log.try_clone().unwrap()).stderr(log).spawn().ok()
 }

@@ -12,7 +12,10 @@
 //! 4. **Fencing.** No write under a token happens after a later holder has the lock.
 //! 5. **Lists.** Each element that was acknowledged is taken once or still there, in an order that agrees with the times.
 //! 6. **Ends.** Every operation ended by its deadline.
+//!
+//! What of this holds over a failover is in [`failovers`].
 
+mod failovers;
 mod fencing;
 mod lists;
 mod values;
@@ -20,7 +23,8 @@ mod values;
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::history::{Event, LIST, Outcome, Time, VALUES};
+use crate::history::{Event, LIST, Op, Outcome, Time, VALUES};
+use crate::world::History;
 
 /// What a history shows that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,9 @@ pub(crate) struct Counts {
     pub(crate) fenced: usize,
     /// Values for which there were too many ways to try all.
     pub(crate) undecided: usize,
+    pub(crate) failovers: usize,
+    /// How long the longest operation took that waits for nobody, in nanoseconds.
+    pub(crate) longest: Time,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -52,10 +59,24 @@ impl std::ops::AddAssign for Counts {
         self.unavailable += more.unavailable;
         self.fenced += more.fenced;
         self.undecided += more.undecided;
+        self.failovers += more.failovers;
+        self.longest = self.longest.max(more.longest);
     }
 }
 
-/// Checks a whole history. `deaths` are the clients that were killed, and when.
+/// Checks what a run has shown.
+///
+/// # Errors
+///
+/// The first violation.
+pub(crate) fn judge(history: &History) -> Result<Counts, Violation> {
+    let lasting = failovers::without(history);
+    let undecided = check(&lasting, &history.deaths)?.undecided;
+    let failovers = history.failovers.len();
+    Ok(Counts { undecided, failovers, ..count(&history.events) })
+}
+
+/// Checks a whole history without failovers. `deaths` are the clients that were killed, and when.
 ///
 /// # Errors
 ///
@@ -87,7 +108,18 @@ fn count(history: &[Event]) -> Counts {
         unavailable: of(&|it| matches!(it, Outcome::Unavailable(_))),
         fenced: of(&|it| matches!(it, Outcome::Refused(why) if why.contains("lease ended"))),
         undecided: 0,
+        failovers: 0,
+        longest: history.iter().filter(|it| !waits(it)).map(took).max().unwrap_or(0),
     }
+}
+
+fn took(event: &Event) -> Time {
+    event.ended - event.invoked
+}
+
+/// Whether it may wait for somebody else.
+fn waits(event: &Event) -> bool {
+    matches!(event.op, Op::Watch { .. } | Op::Lock { .. } | Op::Take { waits: true, .. })
 }
 
 /// Whether it may have happened, though nobody was told.

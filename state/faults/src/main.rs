@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
@@ -95,12 +95,14 @@ fn main() -> Result<ExitCode> {
     let sums = sums.into_inner().unwrap_or_else(|it| it.into_inner());
     for (world, (counts, runs)) in worlds.iter().zip(sums) {
         println!(
-            "{world}: {runs} runs, {} operations: {} writes acknowledged, {} unknown, {} unavailable, {} fenced; {} values with too many ways to decide",
+            "{world}: {runs} runs with {} failovers, {} operations: {} writes acknowledged, {} unknown, {} unavailable, {} fenced; the longest took {:.1} s; {} values with too many ways to decide",
+            counts.failovers,
             counts.operations,
             counts.acknowledged,
             counts.unknown,
             counts.unavailable,
             counts.fenced,
+            Duration::from_nanos(counts.longest).as_secs_f64(),
             counts.undecided
         );
     }
@@ -115,7 +117,7 @@ fn main() -> Result<ExitCode> {
 /// One run; the history of one that fails is kept.
 fn one(run: &Run, out: &std::path::Path) -> Result<Counts> {
     let history = run.perform().with_context(|| format!("{run} could not be done"))?;
-    match check::check(&history.events, &history.deaths) {
+    match check::judge(&history) {
         Ok(counts) => Ok(counts),
         Err(violation) => {
             std::fs::create_dir_all(out)?;

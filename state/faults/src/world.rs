@@ -1,9 +1,13 @@
 //! Tiers, and what goes wrong with them.
 
+mod clients;
+mod cluster;
 mod file;
 pub(crate) mod memory;
 mod proxy;
 mod redis;
+mod sentinel;
+mod servers;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,8 +26,13 @@ pub(crate) enum World {
     Memory,
     /// The tier in a file: its process is killed and stopped.
     File,
-    /// A Redis server: it is killed, stopped and full, and connections to it are cut, lose answers, or lead nowhere.
+    /// A Redis or Valkey server: it is killed, stopped and full, and connections to it are cut, lose answers, or lead
+    /// nowhere.
     Redis,
+    /// A master with replicas and sentinels: they put another in the place of the master.
+    Sentinel,
+    /// A cluster of three masters with a replica each: replicas take over, and slots move.
+    Cluster,
 }
 
 /// What a run is.
@@ -39,12 +48,26 @@ pub(crate) struct History {
     pub(crate) events: Vec<Event>,
     /// Clients that were killed, and when.
     pub(crate) deaths: HashMap<u64, Time>,
+    /// Times in which one master took the place of another.
+    pub(crate) failovers: Vec<Failover>,
+    /// Whether what is acknowledged is at the replicas, and so outlasts failovers.
+    pub(crate) replicated: bool,
     /// What was done to the tier, for those who look at a failure.
     pub(crate) faults: Vec<String>,
 }
 
+/// From when a master did not serve, to when nobody took the old one for the master any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failover {
+    pub(crate) from: Time,
+    pub(crate) to: Time,
+    /// Whether what only the old master had is lost.
+    pub(crate) loses: bool,
+}
+
 impl World {
-    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::File, Self::Redis];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Memory, Self::File, Self::Redis, Self::Sentinel, Self::Cluster];
 }
 
 impl Run {
@@ -53,6 +76,8 @@ impl Run {
             World::Memory => memory::run(self.seed),
             World::File => file::run(self.seed),
             World::Redis => redis::run(self.seed),
+            World::Sentinel => sentinel::run(self.seed),
+            World::Cluster => cluster::run(self.seed),
         }
     }
 }
@@ -63,6 +88,8 @@ impl fmt::Display for World {
             Self::Memory => "memory",
             Self::File => "file",
             Self::Redis => "redis",
+            Self::Sentinel => "sentinel",
+            Self::Cluster => "cluster",
         })
     }
 }

@@ -22,10 +22,21 @@ fn tests_below(folder: &Path, names: &mut HashSet<String>) {
     }
 }
 
+/// The checks of the suite for global tiers, of which the macro makes tests.
+fn checks(names: &mut HashSet<String>) {
+    let list = fs::read_to_string(root().join("state/conformance/src/lib.rs")).unwrap();
+    let before = names.len();
+    for line in list.lines().map(str::trim).filter(|line| line.ends_with(',')) {
+        let check = line.trim_end_matches(',').split_once("::").map(|(_, name)| name);
+        names.extend(check.map(str::to_owned));
+    }
+    assert!(names.len() > before + 40, "the list of checks is found");
+}
+
 #[test]
 fn every_behaviour_names_tests_that_there_are() {
     let mut tests = HashSet::new();
-    for room in ["hostif", "tests", "vm", "runtime", "snapshot"] {
+    for room in ["hostif", "tests", "vm", "runtime", "snapshot", "state"] {
         for folder in ["src", "tests"] {
             let folder = root().join(room).join(folder);
             if folder.is_dir() {
@@ -33,6 +44,7 @@ fn every_behaviour_names_tests_that_there_are() {
             }
         }
     }
+    checks(&mut tests);
     let page = fs::read_to_string(root().join("docs/original-behaviours.md")).unwrap();
     let mut named = 0;
     for row in page.lines().filter(|line| line.starts_with("| ") && !line.contains("|---")) {

@@ -1,13 +1,14 @@
 //! Distributed data objects: the same ones in every language, and the paper's Listing 1 over them.
 
 mod reference;
-mod store;
+pub(crate) mod store;
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use faasm_runtime::call::Finished;
 use faasm_sfi::pending::Pending;
+use serde_json::json;
 
 use crate::host::{TestHost, end, name, root};
 use crate::languages::assert_checks;
@@ -172,6 +173,42 @@ fn listing_1_learns_what_one_thread_does() {
     let reference = losses.last().unwrap().loss;
     assert!((loss - reference).abs() <= 0.05 * reference, "{trained}{reference}");
     host.assert_nobody_is_left();
+}
+
+/// Two hosts have half of the examples each, and weights that are summed where they meet. Each sends what it has learnt
+/// after a few examples, so neither steps from weights that are much older than the other's: the loss does not hang on
+/// how the machine divides its time between them.
+#[test]
+fn listing_1_learns_on_two_hosts_what_one_thread_does() {
+    const EPOCHS: usize = 8;
+    let shape = Shape { examples: 600, features: 1000, seed: 7 };
+    let Shape { examples, features, seed } = shape;
+    let store = Store::start();
+    let hosts = [(); 2].map(|()| {
+        let host = store.host();
+        host.upload("sgd");
+        let rule = json!([{ "prefix": "shared_weights", "consistency": "merge(sum f64)" }]);
+        host.host.set_state_rules("demo", serde_json::from_value(rule).unwrap()).unwrap();
+        host
+    });
+    hosts[0].text("sgd", &format!("make shared {examples} {features} {seed}"));
+    for epoch in 0..EPOCHS {
+        let halves = [(0, examples / 2), (examples / 2, examples)];
+        let calls = hosts.iter().zip(halves).map(|(host, (begin, end))| {
+            let part = format!("learn shared {epoch} {begin} {end} 2 8");
+            host.begin("sgd", part.as_bytes(), None)
+        });
+        let calls: Vec<_> = calls.collect();
+        calls.into_iter().for_each(|call| drop(said(call)));
+    }
+    let reference = learn(shape, EPOCHS).last().unwrap().loss;
+    for host in &hosts {
+        // All was sent, and both have come to the same weights.
+        let said = host.text("sgd", "loss shared");
+        let loss: f64 = said.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!((loss - reference).abs() <= 0.05 * reference, "{said}{reference}");
+    }
+    hosts.iter().for_each(TestHost::assert_nobody_is_left);
 }
 
 #[test]

@@ -57,7 +57,8 @@ fn a_function_keeps_the_library_of_its_initialisation_and_forgets_that_of_a_call
 
 #[test]
 fn a_program_loads_libraries_in_its_call() {
-    let host = with_libraries(&["liba.so", "libb.so", "libshapes.so", "libmissing.so"]);
+    let host =
+        with_libraries(&["liba.so", "libb.so", "libshapes.so", "libwhole.so", "libmissing.so"]);
     host.upload("dynlink");
     for _ in 0..2 {
         assert_eq!(host.text("dynlink", ""), "all is well");
@@ -85,21 +86,22 @@ fn what_is_no_library_is_refused_and_what_is_gone_is_not_found() {
 
 #[test]
 fn libraries_are_a_namespaces_own() {
-    let host = with_libraries(&["liba.so", "libb.so", "libshapes.so", "libmissing.so"]);
+    let host =
+        with_libraries(&["liba.so", "libb.so", "libshapes.so", "libwhole.so", "libmissing.so"]);
     let other = faasm_runtime::name::FunctionName::new("other", "dynlink").unwrap();
     let uploaded = host.host.upload(&other, &wasm("dynlink")).unwrap();
     let finished = host.host.invoke(uploaded.function, Vec::new(), None).finished;
     let outcome = crate::host::end(finished).result.unwrap();
     assert_ne!(outcome.return_code, 0);
     assert!(host.host.libraries(&other).is_empty());
-    assert_eq!(host.host.libraries(&name("x")).len(), 4);
+    assert_eq!(host.host.libraries(&name("x")).len(), 5);
 }
 
 #[test]
 fn the_command_line_runs_programs_with_libraries_from_files_and_folders() {
     let data = tempfile::tempdir().unwrap();
     let mut args = vec!["run".to_owned()];
-    for library in ["liba.so", "libb.so", "libshapes.so", "libmissing.so"] {
+    for library in ["liba.so", "libb.so", "libshapes.so", "libwhole.so", "libmissing.so"] {
         args.extend(["--lib".to_owned(), library_path(library)]);
     }
     args.push(guest("dynlink"));

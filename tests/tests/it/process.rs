@@ -192,6 +192,28 @@ fn exported_functions_are_invoked_with_numbers() {
 }
 
 #[test]
+fn a_guest_has_as_much_stack_as_it_is_given() {
+    let data = tempfile::tempdir().unwrap();
+    let module = data.path().join("deep.wasm");
+    let wat = r#"(module (func $deep (export "deep") (param i32) (result i32)
+        (if (result i32) (local.get 0)
+            (then (i32.add (i32.const 1) (call $deep (i32.sub (local.get 0) (i32.const 1)))))
+            (else (i32.const 0)))))"#;
+    std::fs::write(&module, wat::parse_str(wat).unwrap()).unwrap();
+    let module = module.to_string_lossy();
+    let run = |stack: &[&str], depth: &str| {
+        faasm(data.path(), &[&["run", "--invoke", "deep"], stack, &[&module, depth]].concat())
+    };
+    assert_eq!(text(&run(&[], "1000").stdout), "1000\n");
+    let exhausted = run(&[], "200000");
+    assert_eq!(code(&exhausted), 134, "{exhausted:?}");
+    assert!(text(&exhausted.stderr).contains("call stack exhausted"), "{exhausted:?}");
+    let deep = run(&["--stack", "64MiB"], "200000");
+    assert_eq!(text(&deep.stdout), "200000\n", "{deep:?}");
+    assert_eq!(code(&run(&["--stack", "99999999GiB"], "1")), 2);
+}
+
+#[test]
 fn imports_that_are_not_there_are_stubbed_by_name_only() {
     let data = tempfile::tempdir().unwrap();
     let module = data.path().join("door.wasm");

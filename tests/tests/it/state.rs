@@ -6,6 +6,7 @@ use faasm_runtime::problem::ProblemType;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::data_objects::store::Store;
 use crate::gateway::Server;
 use crate::host::TestHost;
 use crate::process::{Serve, code, text};
@@ -239,4 +240,61 @@ fn the_command_line_has_it_all() {
     server.terminate();
     server.restart();
     assert!(run(&server, &["rules", "demo"], 0).0.contains("session"));
+}
+
+/// Writes 256 KiB of `k`; with an input it takes the global lock of `k` first, and then keeps it.
+const LARGE: &str = r#"(module
+  (import "env" "__faasm_read_input" (func $input (param i32 i32) (result i32)))
+  (import "env" "__faasm_write_state" (func $write (param i32 i32 i32)))
+  (import "env" "__faasm_lock_state_global" (func $lock (param i32)))
+  (memory (export "memory") 5)
+  (data (i32.const 0) "k\00")
+  (func (export "main") (result i32)
+    (if (call $input (i32.const 16) (i32.const 1)) (then
+      (call $lock (i32.const 0))
+      (loop $on (br $on))))
+    (call $write (i32.const 0) (i32.const 1024) (i32.const 262144))
+    (i32.const 0)))"#;
+
+#[test]
+fn a_server_is_told_how_much_state_it_may_have_and_how_long_leases_are() {
+    let store = Store::start();
+    let serve = |options: &[&str]| {
+        let server = Serve::with(&[&["--state", &store.url()], options].concat());
+        let file = server.data.path().join("large.wasm");
+        std::fs::write(&file, wat::parse_str(LARGE).unwrap()).unwrap();
+        let uploaded = server.faasm(&["upload", "demo/large", file.to_str().unwrap()]);
+        assert_eq!(code(&uploaded), 0, "{}", text(&uploaded.stderr));
+        server
+    };
+    let small = serve(&["--state-memory", "128KiB", "--state-lease", "77s"]);
+    let refused = small.faasm(&["invoke", "demo/large"]);
+    assert_ne!(code(&refused), 0, "{}", text(&refused.stdout));
+    assert!(text(&refused.stderr).contains("131072"), "{}", text(&refused.stderr));
+    let roomy = serve(&[]);
+    let written = roomy.faasm(&["invoke", "demo/large"]);
+    assert_eq!(code(&written), 0, "{}", text(&written.stderr));
+
+    // The store's hash of the lock says when its lease ends, by the store's clock, in microseconds.
+    let number = |lines: &[String], n: usize| lines[n].parse::<u64>().unwrap();
+    for (server, least, most) in [(&roomy, 0, 5_000_000), (&small, 5_000_000, 77_000_000)] {
+        let mut call = std::process::Command::new(crate::process::binary())
+            .args(["invoke", "demo/large", "-d", "lock", "--timeout", "10m"])
+            .env("FAASM_URL", &server.url)
+            .spawn()
+            .unwrap();
+        let left = loop {
+            let all = store.ask("HGETALL faasm{demo:k}:l");
+            let time = store.ask("TIME");
+            let now = number(&time, 2) * 1_000_000 + number(&time, 4);
+            let holder = all.iter().position(|line| line.starts_with('w'));
+            if let Some(ends) = holder.map(|at| number(&all, at + 2)).filter(|ends| *ends > now) {
+                break ends - now;
+            }
+        };
+        assert!(least < left && left <= most, "{left}");
+        call.kill().unwrap();
+        call.wait().unwrap();
+        store.ask("DEL faasm{demo:k}:l");
+    }
 }

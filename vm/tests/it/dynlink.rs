@@ -392,6 +392,19 @@ fn what_cannot_be_loaded_is_refused_with_its_name_and_the_program_goes_on() {
 }
 
 #[test]
+fn the_c_library_that_a_library_needs_is_the_programs() {
+    let library = library(
+        r#"(mem-info (memory 0 0) (table 0 0)) (needed "libc.so" "libm.so")"#,
+        r#"(import "env" "twice" (func $twice (param i32) (result i32)))
+        (func (export "twice_of") (param i32) (result i32) (call $twice (local.get 0)))"#,
+    );
+    let world = world(&[("c.so", library)]);
+    let (mut store, instance) = world.store();
+    assert_eq!(load(&mut store, instance, "c.so", 0), 1, "{}", world.error());
+    assert_eq!(run(&mut store, instance, "twice_of", 21), 42);
+}
+
+#[test]
 fn data_are_aligned_as_they_ask() {
     let text = library(
         "(mem-info (memory 4 17) (table 0 3))",

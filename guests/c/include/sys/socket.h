@@ -35,6 +35,7 @@ extern "C" {
 #define SO_SNDTIMEO 67
 
 int socket(int domain, int type, int protocol);
+int socketpair(int domain, int type, int protocol, int fds[2]);
 int connect(int fd, const struct sockaddr* address, socklen_t len);
 int bind(int fd, const struct sockaddr* address, socklen_t len);
 int listen(int fd, int backlog);

@@ -70,6 +70,9 @@ functions!(POSIX_FUNCTIONS, FAASM, posix::answer, {
     /// C's `socket`; these answer -1 where something is wrong.
     "socket" = posix::socket(domain, kind, protocol):
         (domain: u32, kind: u32, protocol: u32) -> i32, Network;
+    /// C's `socketpair`, of the local family (3): two sockets that are connected to each other, and are no network.
+    "socketpair" = posix::socketpair(domain, (kind, protocol), pair):
+        (domain: u32, kind: u32, protocol: u32, pair: u32) -> i32, Network;
     /// C's `connect`.
     "connect" = posix::connect(fd, Slice::new(address, address_len)):
         (fd: u32, address: u32, address_len: u32) -> i32, Network;

@@ -245,21 +245,34 @@ fn replicas(settings: &RedisSettings, info: &Info, report: &mut Report) {
         return report.add("replicas", Severity::Error, what, "name the master, or the sentinels");
     }
     let count = info.number("connected_slaves");
-    match (count, settings.durability) {
-        (0, Durability::Replicated) => {
-            let what = "durability=replicated, and no replica is connected: no write would be acknowledged";
-            report.add("replicas", Severity::Error, what, "connect a replica");
-        }
-        (0, _) => {
+    let wanted = usize::try_from(settings.replicas).unwrap_or(usize::MAX);
+    if settings.durability == Durability::Replicated && count < wanted {
+        let what = match count {
+            0 => {
+                "durability=replicated, and no replica is connected: no write would be acknowledged"
+                    .to_owned()
+            }
+            _ => {
+                format!("replicas={wanted}, and {count} connected: no write would be acknowledged")
+            }
+        };
+        return report.add("replicas", Severity::Error, what, "connect a replica");
+    }
+    if settings.durability == Durability::Replicated && count > wanted {
+        let what = format!(
+            "replicas={wanted}, and {count} connected: one that lacks a write may become the master"
+        );
+        let advice =
+            format!("say `replicas={count}` in the URL, if no acknowledged write may be lost");
+        return report.add("replicas", Severity::Warning, what, &advice);
+    }
+    match count {
+        0 => {
             let what = "no replica is connected: state is gone while this server is";
-            report.add(
-                "replicas",
-                Severity::Warning,
-                what,
-                "connect a replica, with sentinels or in a cluster",
-            );
+            let advice = "connect a replica, with sentinels or in a cluster";
+            report.add("replicas", Severity::Warning, what, advice);
         }
-        (count, _) => report.good("replicas", format!("{count} connected")),
+        count => report.good("replicas", format!("{count} connected")),
     }
 }
 
@@ -340,6 +353,13 @@ mod tests {
         let bare = "redis_version:7.0.1\nmaxmemory:100\nmaxmemory_policy:allkeys-lru\naof_enabled:0\nrole:master\n";
         assert_eq!(all(report("redis://a", bare, None)), [Good, Error, Warning, Warning]);
         assert_eq!(all(report("redis://a?durability=replicated", bare, None))[3], Error);
+        assert_eq!(all(report("redis://a?durability=replicated", sound, None))[3], Good);
+        assert_eq!(
+            all(report("redis://a?durability=replicated&replicas=2", sound, None))[3],
+            Error
+        );
+        let two = sound.replace("connected_slaves:1", "connected_slaves:2");
+        assert_eq!(all(report("redis://a?durability=replicated", &two, None))[3], Warning);
         let valkey = sound.replace(
             "redis_version:7.2.4",
             "server_name:valkey\nvalkey_version:8.0.1\nredis_version:7.2.4",

@@ -124,9 +124,10 @@ impl Fault {
             ErrorKind::Server(Said::ClusterDown) => {
                 known(StoreError::ClusterDown(text), true, false)
             }
-            ErrorKind::Server(Said::Moved | Said::Ask | Said::TryAgain) => {
+            ErrorKind::Server(Said::Moved | Said::Ask) => {
                 known(StoreError::Moving(text), true, true)
             }
+            ErrorKind::Server(Said::TryAgain) => known(StoreError::Moving(text), true, false),
             ErrorKind::Server(Said::CrossSlot) => known(StoreError::CrossSlot, false, false),
             ErrorKind::Server(Said::NoPerm) => known(StoreError::Denied(text), false, false),
             ErrorKind::AuthenticationFailed => {

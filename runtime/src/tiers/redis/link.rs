@@ -15,10 +15,12 @@ use ::redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, IntoConnectionInfo,
     Pipeline, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode, Value,
 };
+use futures_util::future::select_ok;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::error::Fault;
+use super::script::Keys;
 use super::settings::{Credentials, RedisSettings, Shape};
 
 /// How much is put together before it is sent.
@@ -34,9 +36,10 @@ pub(super) struct Link {
 }
 
 enum Source {
-    Standalone(Client),
-    Sentinel(Mutex<SentinelClient>),
-    Cluster(ClusterClient),
+    Standalone(Box<Client>),
+    /// A client of each, for one that does not answer is not to keep the others from it.
+    Sentinel(Vec<Mutex<SentinelClient>>),
+    Cluster(Box<ClusterClient>),
 }
 
 /// A connection to the server, or one to each node of a cluster. A clone is the same one; requests on it go side by
@@ -57,9 +60,12 @@ impl Link {
             .collect::<RedisResult<Vec<_>>>()?;
         let patience = settings.timeout / 3;
         let source = match &settings.shape {
-            Shape::Standalone => Source::Standalone(seeds[0].clone()),
+            Shape::Standalone => Source::Standalone(Box::new(seeds[0].clone())),
             Shape::Sentinel { master } => {
-                Source::Sentinel(Mutex::new(sentinel(settings, master, certificates)?))
+                let clients = settings.nodes.iter().map(|node| {
+                    sentinel(settings, (node, master), certificates.clone()).map(Mutex::new)
+                });
+                Source::Sentinel(clients.collect::<RedisResult<_>>()?)
             }
             Shape::Cluster => {
                 let nodes = seeds.iter().map(|seed| seed.get_connection_info().clone());
@@ -73,7 +79,7 @@ impl Link {
                 if let Some(certificates) = certificates {
                     builder = builder.certs(certificates);
                 }
-                Source::Cluster(builder.build()?)
+                Source::Cluster(Box::new(builder.build()?))
             }
         };
         Ok(Self { source, seeds, patience })
@@ -83,10 +89,7 @@ impl Link {
         let connecting = async {
             match &self.source {
                 Source::Standalone(client) => self.to(client).await,
-                Source::Sentinel(sentinels) => {
-                    let client = sentinels.lock().await.async_get_client().await?;
-                    self.to(&client).await
-                }
+                Source::Sentinel(sentinels) => self.to(&master(sentinels).await?).await,
                 Source::Cluster(client) => client.get_async_connection().await.map(Wire::Cluster),
             }
         };
@@ -103,10 +106,7 @@ impl Link {
     /// The server, where it is one.
     pub(super) async fn client(&self) -> Result<Client, Fault> {
         match &self.source {
-            Source::Sentinel(sentinels) => {
-                let client = async { sentinels.lock().await.async_get_client().await };
-                self.in_time(client).await
-            }
+            Source::Sentinel(sentinels) => self.in_time(master(sentinels)).await,
             Source::Standalone(_) | Source::Cluster(_) => Ok(self.seeds[0].clone()),
         }
     }
@@ -123,10 +123,7 @@ impl Link {
     pub(super) async fn listen(&self, n: usize) -> Result<PubSub, Fault> {
         let connecting = async {
             match &self.source {
-                Source::Sentinel(sentinels) => {
-                    let client = sentinels.lock().await.async_get_client().await?;
-                    client.get_async_pubsub().await
-                }
+                Source::Sentinel(sentinels) => master(sentinels).await?.get_async_pubsub().await,
                 Source::Standalone(_) | Source::Cluster(_) => {
                     self.seeds[n % self.seeds.len()].get_async_pubsub().await
                 }
@@ -146,7 +143,45 @@ impl Link {
     }
 }
 
+/// The master that the first sentinel names that answers.
+async fn master(sentinels: &[Mutex<SentinelClient>]) -> RedisResult<Client> {
+    let asked = sentinels
+        .iter()
+        .map(|sentinel| Box::pin(async { sentinel.lock().await.async_get_client().await }));
+    select_ok(asked).await.map(|(client, _)| client)
+}
+
 impl Wire {
+    /// What came of a request that was sent. A cluster's client sends by itself again what was lost on its way, and tells
+    /// what came of the last time only.
+    pub(super) fn answered(&self, error: &RedisError) -> Fault {
+        let fault = Fault::answered(error);
+        let resent = matches!(self, Self::Cluster(_)) && fault.again;
+        Fault { unsure: fault.unsure || resent, ..fault }
+    }
+
+    /// What a script that uses this key is said to use.
+    pub(super) fn keys<'a>(&self, key: &'a str) -> Keys<'a> {
+        match self {
+            Self::Node(_) => Keys::One(key),
+            Self::Cluster(_) => Keys::AndNone(key),
+        }
+    }
+
+    /// Two commands, one behind the other at one node: what it says to each, which may be errors.
+    pub(super) async fn send_both(&mut self, first: Cmd, then: &Cmd) -> RedisResult<[Value; 2]> {
+        let mut both = Pipeline::with_capacity(2);
+        both.add_command(first).add_command(then.clone());
+        let values = match self {
+            Self::Node(node) => node.req_packed_commands(&both, 0, 2).await?,
+            Self::Cluster(cluster) => cluster.req_packed_commands(&both, 0, 2).await?,
+        };
+        <[Value; 2]>::try_from(values).map_err(|values| {
+            let text = format!("{} answers to two commands", values.len());
+            RedisError::from((::redis::ErrorKind::UnexpectedReturnType, "a pipeline", text))
+        })
+    }
+
     pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
         let value = match self {
             Self::Node(node) => node.req_packed_command(command).await?,
@@ -222,6 +257,11 @@ impl Lane {
         Ok((state.0, wire))
     }
 
+    /// Whichever there is, there may be a better one.
+    pub(super) async fn forget(&self) {
+        self.state.lock().await.1 = None;
+    }
+
     /// The `number`th one is of no more use.
     pub(super) async fn broke(&self, number: u64) {
         let mut state = self.state.lock().await;
@@ -271,10 +311,10 @@ fn client(
 
 fn sentinel(
     settings: &RedisSettings,
-    master: &str,
+    (node, master): (&(String, u16), &str),
     certificates: Option<TlsCertificates>,
 ) -> RedisResult<SentinelClient> {
-    let sentinels = settings.nodes.iter().map(|node| address(settings, node));
+    let sentinels = [address(settings, node)];
     let mut builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)?
         .set_client_to_redis_db(settings.db);
     if let Some(user) = &settings.credentials.user {

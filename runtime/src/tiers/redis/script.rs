@@ -75,10 +75,14 @@ impl Script {
         head.into_iter().chain(args).collect()
     }
 
-    /// The command that runs it by its hash, or by its text.
-    pub(super) fn command(&self, by_text: bool, key: &str, args: &Args<'_>) -> Cmd {
+    /// The command that runs it by its hash, or by its text, with these keys, of which it uses the first.
+    pub(super) fn command(&self, by_text: bool, keys: Keys<'_>, args: &Args<'_>) -> Cmd {
         let mut command = ::redis::cmd(if by_text { "EVAL" } else { "EVALSHA" });
-        command.arg(if by_text { self.text } else { &self.hash }).arg(1).arg(key);
+        command.arg(if by_text { self.text } else { &self.hash });
+        match keys {
+            Keys::One(key) => drop(command.arg(1).arg(key)),
+            Keys::AndNone(key) => drop(command.arg(2).arg(key).arg(format!("{key}-"))),
+        }
         args.0.iter().for_each(|arg| match arg {
             Arg::Text(text) => drop(command.arg(text.as_bytes())),
             Arg::Bytes(bytes) => drop(command.arg(*bytes)),
@@ -91,6 +95,16 @@ impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
+}
+
+/// The keys that a script is said to use.
+#[derive(Clone, Copy)]
+pub(super) enum Keys<'a> {
+    One(&'a str),
+    /// Beside it one that is never there. While its slot moves to another node of a cluster, some keys of an address are
+    /// at one node and some at the other, and a script that runs at either would take what it does not find for what is
+    /// not there. A node refuses commands whose keys it has in part only: so it refuses ours until all have moved.
+    AndNone(&'a str),
 }
 
 /// What a script is told.

@@ -17,7 +17,7 @@ pub enum Durability {
     Fast,
     /// When the server has it on disk.
     Disk,
-    /// When a replica has it too.
+    /// When replicas have it too: as many as the settings say.
     Replicated,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Tls {
 
 /// Where a Redis or Valkey server is, and how to use it: parsed from a URL.
 ///
-/// Behind its `?`: `durability=fast|disk|replicated`; `timeout=10s`, the deadline of an operation; `prefix=faasm`, what the
+/// Behind its `?`: `durability=fast|disk|replicated`; `replicas=1`, how many must have a write for `replicated`; `timeout=10s`, the deadline of an operation; `prefix=faasm`, what the
 /// names of all keys and channels begin with; `connections=4`, over how many large values travel at once; with TLS
 /// `ca=FILE`, `cert=FILE`, `key=FILE`, by default the system's certificates; for sentinels `sentinel-user`,
 /// `sentinel-password`.
@@ -60,6 +60,7 @@ pub struct RedisSettings {
     pub(super) db: i64,
     pub(super) prefix: String,
     pub(super) durability: Durability,
+    pub(super) replicas: u32,
     pub(super) timeout: Duration,
     pub(super) connections: usize,
 }
@@ -135,6 +136,7 @@ impl FromStr for RedisSettings {
             db: 0,
             prefix: "faasm".to_owned(),
             durability: Durability::Fast,
+            replicas: 1,
             timeout: Duration::from_secs(10),
             connections: 4,
         };
@@ -142,6 +144,9 @@ impl FromStr for RedisSettings {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             settings.option(name, &decode("query", value)?)?;
+        }
+        if settings.replicas != 1 && settings.durability != Durability::Replicated {
+            return Err(part("query", "replicas", "only with `durability=replicated`"));
         }
         Ok(settings)
     }
@@ -171,6 +176,11 @@ impl RedisSettings {
                     "replicated" => Durability::Replicated,
                     _ => return Err(part("durability", value, "`fast`, `disk` or `replicated`")),
                 };
+            }
+            "replicas" => {
+                let replicas = value.parse().ok().filter(|n| (1..=16).contains(n));
+                self.replicas =
+                    replicas.ok_or_else(|| part("replicas", value, "a number from 1 to 16"))?;
             }
             "timeout" => {
                 let wanted = "a duration from 100ms on, as in `10s`";
@@ -202,7 +212,7 @@ impl RedisSettings {
             "sentinel-user" => set(&mut self.sentinel_credentials.user),
             "sentinel-password" => set(&mut self.sentinel_credentials.password),
             _ => {
-                let wanted = "durability, timeout, prefix, connections, ca, cert, key, sentinel-user or \
+                let wanted = "durability, replicas, timeout, prefix, connections, ca, cert, key, sentinel-user or \
                               sentinel-password";
                 return Err(part("query", name, wanted));
             }
@@ -318,6 +328,7 @@ mod tests {
         assert_eq!(sentinel.shape, Shape::Sentinel { master: "main".to_owned() });
         assert_eq!((sentinel.db, sentinel.credentials.user), (2, None));
         assert_eq!(parse("valkey+cluster://a,b,c").unwrap().shape, Shape::Cluster);
+        assert_eq!(parse("redis://a?replicas=2&durability=replicated").unwrap().replicas, 2);
     }
 
     #[test]
@@ -337,6 +348,8 @@ mod tests {
             ("redis+cluster://a/1", "path"),
             ("redis+sentinel://a", "path"),
             ("redis://a?durability=full", "durability"),
+            ("redis://a?durability=replicated&replicas=0", "replicas"),
+            ("redis://a?replicas=2", "query"),
             ("redis://a?timeout=1ms", "timeout"),
             ("redis://a?prefix={", "prefix"),
             ("redis://a?connections=0", "connections"),

@@ -20,7 +20,7 @@ use std::time::Duration;
 use ::redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 use faasm_state::{Address, Condition, GlobalError, Version};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::direct::{Directs, Lease};
 use super::error::{Fault, StoreError};
@@ -137,7 +137,7 @@ impl Store {
         };
         let fault = match timeout(self.link.patience, request.send(&mut wire)).await {
             Ok(Ok(values)) => return Ok(values),
-            Ok(Err(error)) => Fault::answered(&error),
+            Ok(Err(error)) => wire.answered(&error),
             Err(_) => Fault::timeout(self.link.patience, true),
         };
         if fault.broken {
@@ -150,10 +150,10 @@ impl Store {
         match via {
             Via::Lane(lane) => self.once(lane, request).await,
             Via::Control => self.once_controlled(request).await,
-            Via::Durably(_) if self.settings.durability == Durability::Fast => {
+            Via::Durably if self.settings.durability == Durability::Fast => {
                 self.once_controlled(request).await
             }
-            Via::Durably(key) => self.once_durably(key, request).await,
+            Via::Durably => self.once_durably(request).await,
         }
     }
 
@@ -214,6 +214,17 @@ impl Store {
         done
     }
 
+    /// A try that ends by the deadline.
+    async fn attempt_until(
+        &self,
+        via: Via<'_>,
+        request: &Request<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Fault> {
+        let tried = timeout_at(deadline, self.attempt(via, request)).await;
+        tried.unwrap_or_else(|_| Err(Fault::timeout(self.settings.timeout, true)))
+    }
+
     /// Tries until it is done, fails for good, or the deadline has come. Only for what may happen twice.
     pub(super) async fn insist(
         &self,
@@ -224,7 +235,7 @@ impl Store {
         let mut pause = Pause::default();
         let mut unsure = false;
         loop {
-            match self.attempt(via, request).await {
+            match self.attempt_until(via, request, deadline).await {
                 Ok(values) => return Ok(values),
                 Err(fault) => {
                     unsure |= fault.unsure;
@@ -301,7 +312,7 @@ impl Store {
                 None => {
                     let args = self.head((place, number), unsure, when).and(args);
                     let request = Request::Script(script, key, &args);
-                    self.attempt(Via::Durably(key), &request).await
+                    self.attempt_until(Via::Durably, &request, deadline).await
                 }
             };
             match tried.and_then(Reply::new) {
@@ -361,8 +372,9 @@ impl Store {
             .text(text(token.map(|token| token.nonce)))
     }
 
-    /// One try of a change, and of having it as durable as was asked.
-    async fn once_durably(&self, key: &str, request: &Request<'_>) -> Result<Vec<Value>, Fault> {
+    /// One try of a change, and of having it as durable as was asked. Both are one request: so they go to one node by one
+    /// connection, also while a cluster changes.
+    async fn once_durably(&self, request: &Request<'_>) -> Result<Vec<Value>, Fault> {
         let n = self.next_exclusive.fetch_add(1, Ordering::Relaxed) % EXCLUSIVE;
         let patience = self.link.patience;
         let Ok(mut slot) = timeout(patience, self.exclusive[n].lock()).await else {
@@ -372,52 +384,59 @@ impl Store {
             Some(wire) => wire,
             None => self.link.connect().await?,
         };
-        let values = match timeout(patience, request.send(&mut wire)).await {
-            Ok(Ok(values)) => values,
-            Ok(Err(error)) => {
-                let fault = Fault::answered(&error);
-                if !fault.broken {
-                    *slot = Some(wire);
+        let wait = self.wait_for_durability();
+        let (answer, waited) = match &wait {
+            None => match timeout(patience, request.send(&mut wire)).await {
+                Ok(sent) => (sent.map(|mut values| values.pop().unwrap_or(Value::Nil)), None),
+                Err(_) => return Err(Fault::timeout(patience, true)),
+            },
+            Some(wait) => {
+                match timeout(patience * 3 / 2, request.send_and(&mut wire, &wait.0)).await {
+                    Ok(Ok([answer, waited])) => (answer.extract_error(), Some(waited)),
+                    Ok(Err(error)) => (Err(error), None),
+                    Err(_) => return Err(Fault::timeout(patience, true)),
                 }
+            }
+        };
+        let answer = match answer {
+            Ok(answer) => vec![answer],
+            Err(error) => {
+                let fault = wire.answered(&error);
+                *slot = (!fault.broken).then_some(wire);
                 return Err(fault);
             }
-            Err(_) => return Err(Fault::timeout(patience, true)),
         };
-        if says_ok(&values) {
-            self.settle(&mut wire, key).await?;
+        if let (Some((_, wanted, hint)), Some(waited), true) = (wait, waited, says_ok(&answer)) {
+            let waited = has_waited(waited, wanted, hint);
+            if waited.is_err() {
+                // It may be a master no more: who reads is to look again, too.
+                self.control.forget().await;
+                self.directs.broke();
+            }
+            waited?;
         }
         *slot = Some(wire);
-        Ok(values)
+        Ok(answer)
     }
 
-    /// Waits until what this connection wrote last is as durable as was asked.
-    async fn settle(&self, wire: &mut Wire, key: &str) -> Result<(), Fault> {
-        let patience = self.link.patience;
-        let millis = u64::try_from(patience.as_millis() / 2).unwrap_or(1_000).max(1);
+    /// The command that waits until what its connection wrote last is as durable as was asked, how many servers must have
+    /// it, and what to look at if they have not.
+    fn wait_for_durability(&self) -> Option<(Cmd, i64, &'static str)> {
+        let millis = u64::try_from(self.link.patience.as_millis() / 2).unwrap_or(1_000).max(1);
         let mut command = Cmd::new();
-        let hint = match self.settings.durability {
-            Durability::Fast => return Ok(()),
-            Durability::Disk if !self.waits_for_disk() => return Ok(()),
+        match self.settings.durability {
+            Durability::Fast => None,
+            Durability::Disk if !self.waits_for_disk() => None,
             Durability::Disk => {
                 command.arg("WAITAOF").arg(1).arg(0).arg(millis);
-                "did the server's disk stop?"
+                Some((command, 1, "did the server's disk stop?"))
             }
             Durability::Replicated => {
-                command.arg("WAIT").arg(1).arg(millis);
-                "are the replicas running and connected?"
+                let wanted = i64::from(self.settings.replicas);
+                command.arg("WAIT").arg(wanted).arg(millis);
+                Some((command, wanted, "are the replicas running and connected?"))
             }
-        };
-        let found = match timeout(patience, wire.send_to(command, key)).await {
-            Ok(Ok(Value::Int(found))) => found,
-            Ok(Ok(Value::Array(counts))) => match counts.first() {
-                Some(Value::Int(found)) => *found,
-                _ => return Err(Fault::odd(&counts)),
-            },
-            Ok(Ok(other)) => return Err(Fault::odd(&other)),
-            Ok(Err(error)) => return Err(Fault { unsure: true, ..Fault::answered(&error) }),
-            Err(_) => return Err(Fault::timeout(patience, true)),
-        };
-        if found >= 1 { Ok(()) } else { Err(Fault::not_durable(found, 1, hint)) }
+        }
     }
 
     /// Whether the server has `WAITAOF`; if not, it answers no write before it is on disk, which was checked.
@@ -464,7 +483,7 @@ impl Store {
         let key = names::index(&self.settings.prefix, &at.namespace);
         let args = Args::new().bytes(at.key.as_bytes());
         let before = Instant::now();
-        let via = Via::Durably(&key);
+        let via = Via::Durably;
         let indexed = self.ask(via, (&self.scripts.index, &key), &args, deadline).await;
         let capacity = self.capacity.load(Ordering::Relaxed);
         // The value itself was not written.
@@ -517,8 +536,8 @@ pub(super) enum Via<'a> {
     Lane(&'a Lane),
     /// As small requests go.
     Control,
-    /// With the wait for its durability, at the node that has this key.
-    Durably(&'a str),
+    /// With the wait for its durability.
+    Durably,
 }
 
 /// What is asked of the server.
@@ -534,11 +553,11 @@ impl Request<'_> {
     async fn send(&self, wire: &mut Wire) -> RedisResult<Vec<Value>> {
         match self {
             Self::Script(script, key, args) => {
-                let value = wire.send(&script.command(false, key, args)).await;
+                let value = wire.send(&script.command(false, wire.keys(key), args)).await;
                 // By its hash; a server that does not know it is sent the text.
                 Ok(vec![match value {
                     Err(error) if is_unknown(&error) => {
-                        wire.send(&script.command(true, key, args)).await?
+                        wire.send(&script.command(true, wire.keys(key), args)).await?
                     }
                     answered => answered?,
                 }])
@@ -547,6 +566,34 @@ impl Request<'_> {
             Self::Pipeline(pipeline) => wire.send_all(pipeline, pipeline.len()).await,
         }
     }
+
+    /// With a command behind it: what the server says to both, which may be errors.
+    async fn send_and(&self, wire: &mut Wire, then: &Cmd) -> RedisResult<[Value; 2]> {
+        let Self::Script(script, key, args) = self else {
+            return Err((ErrorKind::Client, "only scripts are made durable").into());
+        };
+        let [answer, after] =
+            wire.send_both(script.command(false, wire.keys(key), args), then).await?;
+        let unknown = answer.clone().extract_error().is_err_and(|error| is_unknown(&error));
+        if unknown {
+            return wire.send_both(script.command(true, wire.keys(key), args), then).await;
+        }
+        Ok([answer, after])
+    }
+}
+
+/// Whether as many servers have a write as were asked for, by the answer of the command that waited for it.
+fn has_waited(answer: Value, wanted: i64, hint: &'static str) -> Result<(), Fault> {
+    let found = match answer.extract_error() {
+        Ok(Value::Int(found)) => found,
+        Ok(Value::Array(counts)) => match counts.first() {
+            Some(Value::Int(found)) => *found,
+            _ => return Err(Fault::odd(&counts)),
+        },
+        Ok(other) => return Err(Fault::odd(&other)),
+        Err(error) => return Err(Fault { unsure: true, ..Fault::answered(&error) }),
+    };
+    if found >= wanted { Ok(()) } else { Err(Fault::not_durable(found, wanted, hint)) }
 }
 
 /// Whether the server does not know a script by its hash.

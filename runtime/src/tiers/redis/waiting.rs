@@ -142,8 +142,8 @@ pub(super) async fn lock(
     let args = Args::new().text(word).number(nonce).number(micros(lease)).number(ALIVE.as_micros());
     let mut notice = None;
     while completer.is_wanted() {
-        let (via, deadline) = (Via::Durably(&key), store.deadline(0));
-        let asked = store.ask(via, (&store.scripts.lock, &key), &args, deadline).await;
+        let deadline = store.deadline(0);
+        let asked = store.ask(Via::Durably, (&store.scripts.lock, &key), &args, deadline).await;
         let answer = asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?)));
         let until = match answer {
             Ok((true, epoch)) if completer.is_wanted() => {
@@ -177,8 +177,8 @@ pub(super) async fn try_lock(
     let (nonce, key) = (store.nonce(), store.stem(at) + "m");
     let word = if mode == Mode::Write { "w" } else { "r" };
     let args = Args::new().text(word).number(nonce).number(micros(lease)).number(0);
-    let (via, deadline) = (Via::Durably(&key), store.deadline(0));
-    let asked = store.ask(via, (&store.scripts.lock, &key), &args, deadline).await;
+    let deadline = store.deadline(0);
+    let asked = store.ask(Via::Durably, (&store.scripts.lock, &key), &args, deadline).await;
     let answer = asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?)));
     match answer {
         Ok((true, epoch)) if completer.is_wanted() => {

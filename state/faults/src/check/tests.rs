@@ -11,8 +11,8 @@ use faasm_state::{
     Merged, Mode, Patch, Stat, Token, Version, Wait, Written,
 };
 
-use super::check;
-use crate::world::memory;
+use super::{check, judge};
+use crate::world::{Failover, History, memory};
 
 /// How a tier lies, now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,18 +174,63 @@ impl GlobalTier for Liar {
     }
 }
 
+/// What a liar's clients have seen.
+fn lied(seed: u64, lie: Lie) -> History {
+    let liar = Liar {
+        tier: MemoryTier::default(),
+        lie,
+        count: AtomicU64::new(0),
+        before: Default::default(),
+    };
+    memory::with(seed, Arc::new(liar)).unwrap()
+}
+
 /// Whether the lie is found in one of some runs.
 fn found(lie: Lie) -> bool {
     (0..20).any(|seed| {
-        let liar = Liar {
-            tier: MemoryTier::default(),
-            lie,
-            count: AtomicU64::new(0),
-            before: Default::default(),
-        };
-        let history = memory::with(seed, Arc::new(liar)).unwrap();
+        let history = lied(seed, lie);
         check(&history.events, &history.deaths).is_err()
     })
+}
+
+/// From the history's beginning to just before all was read in the end.
+fn whole(history: &History) -> Failover {
+    let last = history.events.iter().filter(|event| event.client == 0).map(|event| event.invoked);
+    Failover { from: 0, to: last.min().unwrap() - 1, loses: true }
+}
+
+#[test]
+fn a_failover_takes_what_no_replica_had_and_nothing_else() {
+    for (lie, replicated, loses, is_found) in [
+        (Lie::Loses, true, true, true),
+        (Lie::Loses, false, true, false),
+        (Lie::Loses, false, false, true),
+        (Lie::Forgets, true, true, true),
+        (Lie::Forgets, false, true, false),
+        (Lie::Unfenced, true, true, true),
+        // Whatever a failover may take, nobody writes half of something.
+        (Lie::Tears, false, true, true),
+    ] {
+        let found = (0..20).any(|seed| {
+            let mut history = lied(seed, lie);
+            history.replicated = replicated;
+            history.failovers = vec![Failover { loses, ..whole(&history) }];
+            judge(&history).is_err()
+        });
+        assert_eq!(found, is_found, "{lie:?} {replicated} {loses}");
+    }
+}
+
+#[test]
+fn what_is_far_from_a_failover_is_judged_as_ever() {
+    let found = (0..20).any(|seed| {
+        let mut history = lied(seed, Lie::Loses);
+        let end = history.events.iter().map(|event| event.ended).max().unwrap();
+        let later = end + 10_000_000_000;
+        history.failovers = vec![Failover { from: later, to: later, loses: true }];
+        judge(&history).is_err()
+    });
+    assert!(found);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The chain of a value's versions, and what was read of it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::{Violation, may_have_happened};
@@ -9,6 +10,9 @@ use crate::history::{Event, Op, Outcome, Seen, Time, digest};
 
 /// How many ways are tried at once.
 const MOST: usize = 20_000;
+
+/// How many bytes they may be.
+const MOST_BYTES: usize = 256 << 20;
 
 /// A version that somebody saw.
 #[derive(Debug, Default)]
@@ -47,7 +51,11 @@ pub(super) fn check(events: &[&Event]) -> Result<bool, Violation> {
     for (&now, milestone) in &milestones {
         ways = match milestone.made_by {
             Some(write) => acknowledged(ways, (last, now), write, &unknown)?,
-            None => made_by_nobody(ways, last, milestone, &unknown),
+            None => {
+                let gap = Gap { last, milestone, milestones: &milestones };
+                let Some(ways) = made_by_nobody(ways, &gap, &unknown) else { return Ok(false) };
+                ways
+            }
         };
         let tried = ways.len();
         ways.retain(|way| fits(way, milestone));
@@ -141,7 +149,7 @@ fn acknowledged(
     }
     // Somebody has deleted it, and was not told.
     let ways = ways.iter().flat_map(|way| {
-        let deletions = unused(way, unknown).filter(|(_, event)| deletes(event, last));
+        let deletions = unused(way, unknown).filter(|(_, event)| deletes(event, last..now));
         deletions.map(|(index, _)| after(&Way { value: None, used: with(&way.used, index) }))
     });
     let ways: Vec<_> = ways.collect();
@@ -151,25 +159,41 @@ fn acknowledged(
     Ok(ways)
 }
 
-/// All ways to come from version `last` (0: nothing) to this one by writes whose ends nobody knows.
-fn made_by_nobody(
-    ways: Vec<Way>,
+/// What is between a version and one that nobody says to have made.
+struct Gap<'a> {
+    /// The version before (0: nothing).
     last: u64,
-    milestone: &Milestone<'_>,
-    unknown: &[&Event],
-) -> Vec<Way> {
-    // Whether what is there still has the version `last`.
+    milestone: &'a Milestone<'a>,
+    milestones: &'a BTreeMap<u64, Milestone<'a>>,
+}
+
+impl Gap<'_> {
+    /// Whether the condition of a write holds over this version; `None` is one that nobody saw. Nobody can have asked for
+    /// such a one either, but where a failover has had us leave out what was read.
+    fn holds(&self, wanted: Option<u64>, version: Option<u64>) -> bool {
+        match (wanted, version) {
+            (None, _) => true,
+            (Some(wanted), Some(version)) => wanted == version,
+            (Some(wanted), None) => wanted != 0 && !self.milestones.contains_key(&wanted),
+        }
+    }
+}
+
+/// All ways over the gap by writes whose ends nobody knows; `None` if there are too many to try.
+fn made_by_nobody(ways: Vec<Way>, gap: &Gap<'_>, unknown: &[&Event]) -> Option<Vec<Way>> {
+    // Each with the version that is there, where it is known.
     let mut front: Vec<(Way, Option<u64>)> =
-        ways.into_iter().map(|way| (way, Some(last))).collect();
+        ways.into_iter().map(|way| (way, Some(gap.last))).collect();
     let mut arrived = Vec::new();
-    while !front.is_empty() && arrived.len() <= MOST && front.len() <= MOST {
-        let mut next = Vec::new();
+    while !front.is_empty() {
+        if arrived.len() > MOST || front.len() > MOST {
+            return None;
+        }
+        let (mut next, mut bytes) = (Vec::new(), 0);
         for (way, version) in &front {
             for (index, event) in unused(way, unknown) {
                 let wanted = event.op.when().and_then(|when| when.at);
-                let held = wanted.is_none() || wanted == *version;
-                // Conditions on versions that nobody saw cannot have been asked for.
-                if !held || event.invoked > milestone.known {
+                if !gap.holds(wanted, *version) || event.invoked > gap.milestone.known {
                     continue;
                 }
                 let gone = matches!(event.op, Op::Delete { .. });
@@ -177,20 +201,24 @@ fn made_by_nobody(
                 if value.is_none() && !gone {
                     continue;
                 }
+                bytes += value.as_ref().map_or(0, Vec::len);
+                if bytes > MOST_BYTES {
+                    return None;
+                }
                 let way = Way { value: value.map(Rc::new), used: with(&way.used, index) };
-                if fits(&way, milestone) && way.value.is_some() {
+                if fits(&way, gap.milestone) && way.value.is_some() {
                     arrived.push(way.clone());
                 }
                 next.push((way, gone.then_some(0)));
             }
         }
         // The shortest ways that fit what was read are enough, if something was.
-        if !arrived.is_empty() && !milestone.seen.is_empty() {
+        if !arrived.is_empty() && !gap.milestone.seen.is_empty() {
             break;
         }
         front = next;
     }
-    arrived
+    Some(arrived)
 }
 
 fn unused<'a>(
@@ -205,8 +233,9 @@ fn with(used: &[usize], index: usize) -> Vec<usize> {
     used.iter().copied().chain([index]).collect()
 }
 
-fn deletes(event: &Event, version: u64) -> bool {
-    matches!(event.op, Op::Delete { at } if at == version)
+/// Whether it deletes one of these versions.
+fn deletes(event: &Event, versions: Range<u64>) -> bool {
+    matches!(event.op, Op::Delete { at } if versions.contains(&at))
 }
 
 fn fits(way: &Way, milestone: &Milestone<'_>) -> bool {

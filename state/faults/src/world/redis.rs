@@ -1,85 +1,58 @@
-//! A Redis server of its own for each run, and everything that goes wrong with one.
+//! A Redis or Valkey server of its own for each run, and everything that goes wrong with one.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use faasm_runtime::tiers::TierUrl;
-use faasm_state::GlobalTier;
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::Result;
+use rustix::process::Signal;
 
 use super::History;
+use super::clients::{Clients, read_all};
 use super::proxy::{Proxy, Way};
-use crate::client::{Client, Limits, Phase, Sink, now};
-use crate::history::Event;
+use super::servers::{Engine, Server, free, open};
+use crate::client::{Limits, now};
 
 const CLIENTS: u64 = 3;
 
 /// The tier is told to end operations within a second; what is beyond that is the machine's slowness.
 const TIMEOUT: &str = "1s";
-const LIMITS: Limits = Limits { deadline: Duration::from_secs(15), largest: 600_000 };
+const LIMITS: Limits = Limits { deadline: Duration::from_secs(8), largest: 600_000 };
 
-/// How long a server may take to come up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Every acknowledged write is in its log, on the disk.
+const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
+/// In its log, and on the disk once a second: a write that is to be there waits for it.
+const EVERY_SECOND: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
 
 pub(super) fn run(seed: u64) -> Result<History> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let folder = tempfile::tempdir()?;
-    let mut server = Server::start(folder.path())?;
-    let events = Mutex::new(Vec::new());
-    let sink = |event: &Event, phase| {
-        if phase == Phase::Ended {
-            events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
-        }
-    };
-    let stop = AtomicBool::new(false);
+    let engine = Engine::random(&mut rng);
+    let disk = rng.bool();
+    // Redis before 7.2 cannot be asked whether a write is on the disk.
+    let options = if disk && engine == Engine::Valkey { EVERY_SECOND } else { ALWAYS };
+    let mut server = Server::start(engine, (folder.path(), free()?), &options)?;
     let proxies = (0..CLIENTS).map(|_| Proxy::start(server.address)).collect::<Result<Vec<_>>>()?;
+    let durability = if disk { "disk" } else { "fast" };
     // Each client is a host of its own, with its own connections.
-    let tiers = proxies.iter().map(|proxy| open(proxy.address())).collect::<Result<Vec<_>>>()?;
-    let mut faults = Vec::new();
-    let outcome = thread::scope(|scope| {
-        for (number, tier) in (1..).zip(&tiers) {
-            let client = Client::new((number, seed), Arc::clone(tier), LIMITS, &sink, &stop);
-            scope.spawn(move || client.run());
-        }
-        let outcome = (0..rng.u8(1..4)).try_for_each(|_| {
+    let tiers = proxies.iter().map(|proxy| open(&url(proxy.address(), durability)));
+    let tiers = tiers.collect::<Result<Vec<_>>>()?;
+    let mut faults = vec![format!("{engine:?}, durability={durability}")];
+    let mut events = Clients { seed, tiers: &tiers, limits: LIMITS }.work(|| {
+        for _ in 0..rng.u8(1..4) {
             thread::sleep(Duration::from_millis(rng.u64(20..250)));
-            fault(&mut rng, &mut server, &proxies, &mut faults)
-        });
+            fault(&mut rng, &mut server, &proxies, &mut faults)?;
+        }
         thread::sleep(Duration::from_millis(rng.u64(50..200)));
-        stop.store(true, Ordering::Relaxed);
-        outcome
-    });
-    outcome?;
-    read_all(seed, server.address, &sink, &stop)?;
-    let events = events.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(())
+    })?;
+    events.extend(read_all(seed, &url(server.address, "fast"), LIMITS)?);
     Ok(History { events, faults, ..History::default() })
 }
 
-fn open(address: SocketAddr) -> Result<Arc<dyn GlobalTier>> {
-    let url: TierUrl = format!("redis://{address}?timeout={TIMEOUT}").parse()?;
-    // On a busy machine a second may be short for all that is looked at.
-    let patience = Instant::now() + PATIENCE;
-    loop {
-        match url.open() {
-            Err(_) if Instant::now() < patience => thread::sleep(Duration::from_millis(100)),
-            outcome => return Ok(outcome?),
-        }
-    }
-}
-
-/// The end of the history: what is there, when all is well again.
-fn read_all(seed: u64, server: SocketAddr, sink: &Sink<'_>, stop: &AtomicBool) -> Result<()> {
-    // Operations that were given up may still be on their way to the server: it has nothing to do now.
-    thread::sleep(Duration::from_millis(50));
-    Client::new((0, seed), open(server)?, LIMITS, sink, stop).read_all();
-    Ok(())
+fn url(address: SocketAddr, durability: &str) -> String {
+    format!("redis://{address}?timeout={TIMEOUT}&durability={durability}")
 }
 
 fn fault(
@@ -122,92 +95,4 @@ fn fault(
     }
     faults.push(format!("{} is well again", now()));
     Ok(())
-}
-
-/// A server with its own folder, on a port of its own.
-struct Server {
-    address: SocketAddr,
-    folder: PathBuf,
-    child: Child,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Result<Self> {
-        let address = free()?;
-        let child = spawn(folder, address)?;
-        let mut server = Self { address, folder: folder.to_path_buf(), child };
-        server.wait()?;
-        Ok(server)
-    }
-
-    fn restart(&mut self) -> Result<()> {
-        self.child = spawn(&self.folder, self.address)?;
-        self.wait()
-    }
-
-    /// Waits until it answers, and has loaded what it had.
-    fn wait(&mut self) -> Result<()> {
-        let patience = Instant::now() + PATIENCE;
-        while !self.ask("PING").is_ok_and(|answer| answer.starts_with("+PONG")) {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("redis-server ended with {status}");
-            }
-            if Instant::now() > patience {
-                bail!("redis-server does not come up");
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        Ok(())
-    }
-
-    /// The first bytes of the answer to a command of plain words.
-    fn ask(&self, command: &str) -> Result<String> {
-        let mut connection = TcpStream::connect_timeout(&self.address, Duration::from_secs(1))?;
-        connection.set_read_timeout(Some(Duration::from_secs(10)))?;
-        connection.write_all(format!("{command}\r\n").as_bytes())?;
-        let mut answer = [0; 256];
-        let len = connection.read(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer[..len]).into_owned())
-    }
-
-    fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        Ok(kill_process(pid.context("no process")?, signal)?)
-    }
-
-    fn kill(&mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.kill();
-    }
-}
-
-/// A port that nobody has, and that no connection is given by itself: the server is to have it again after each restart.
-fn free() -> Result<SocketAddr> {
-    for _ in 0..100 {
-        let address = SocketAddr::from(([127, 0, 0, 1], fastrand::u16(20_000..32_000)));
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
-    bail!("no port is free from 20000 to 32000")
-}
-
-/// Every acknowledged write is in its log, on the disk.
-fn spawn(folder: &Path, address: SocketAddr) -> Result<Child> {
-    Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-        .args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""])
-        .args(["--maxmemory-policy", "noeviction", "--loglevel", "warning"])
-        .arg("--dir")
-        .arg(folder)
-        .stdout(Stdio::null())
-        .spawn()
-        .context("redis-server cannot be started; `apt-get install redis-server` has it")
 }

@@ -1,4 +1,5 @@
--- What scripts on one address begin with. KEYS[1] is its meta key; all its keys have one hash tag:
+-- What scripts on one address begin with. KEYS[1] is its meta key; all its keys have one hash tag. In a cluster KEYS[2] is
+-- one that is never there, so that no script runs while they move to another node (`script.rs`).
 --   m  hash: v version, s size (not there: no value), c chunk size, p a large write that is being applied
 --   c<n>  chunk n of the value; what is behind its end is zero
 --   a  list: what was appended

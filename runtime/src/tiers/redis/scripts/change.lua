@@ -10,6 +10,8 @@ local function recall()
   local space = string.find(last, ' ', 1, true)
   local number = string.sub(last, 1, space - 1)
   if number == change_number then
+    -- Something is written, so that the connection has a write whose durability it can wait for.
+    redis.call('PEXPIRE', pre .. 'o', 3600000)
     return cmsgpack.unpack(string.sub(last, space + 1))
   elseif tonumber(number) > tonumber(change_number) then
     return {'stale'}

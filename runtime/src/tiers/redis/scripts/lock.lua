@@ -13,6 +13,8 @@ for n = 1, #all, 2 do
   else
     local dot = string.find(all[n], '.', 1, true)
     if string.sub(all[n], dot + 1) == nonce then
+      -- Something is written, so that the connection has a write whose durability it can wait for.
+      redis.call('HSET', lock, all[n], all[n + 1])
       return {'ok', string.sub(all[n], 2, dot - 1)}
     elseif kind == 'w' then
       writers = writers + 1
