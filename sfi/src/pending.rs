@@ -16,7 +16,9 @@
 //!    is read and the hook stored under one hold of the lock, so a hook runs exactly once, whichever side comes first.
 //! 4. Blocked threads wait on the condition variable for the state, not for a wake-up, so a wake-up that comes before
 //!    the wait is not lost.
-//! 5. No value is dropped and no foreign code runs while the lock is held.
+//! 5. A value that was given with [`Completer::complete_or`] is taken, or goes to what that names when the last of the pair
+//!    is dropped: exactly one of the two.
+//! 6. No value is dropped and no foreign code runs while the lock is held.
 
 use std::fmt;
 use std::mem;
@@ -72,9 +74,12 @@ struct Shared<T> {
     done: Condvar,
 }
 
+/// What is done with a value that nobody has taken.
+type Unwanted<T> = Box<dyn FnOnce(T) + Send>;
+
 enum Cell<T> {
     Waiting(Vec<Hook>),
-    Done(T),
+    Done(T, Option<Unwanted<T>>),
     Abandoned,
     Taken,
 }
@@ -192,7 +197,15 @@ impl<T> Completer<T> {
     /// Gives the value. Wakes blocked threads, then runs the hooks on this thread.
     pub fn complete(mut self, value: T) {
         if let Some(shared) = self.shared.take() {
-            shared.finish(Cell::Done(value));
+            shared.finish(Cell::Done(value, None));
+        }
+    }
+
+    /// Gives the value, which must not be lost: if the [`Pending`] is dropped and nobody has taken it, `unwanted` gets it, on
+    /// the thread that drops last.
+    pub fn complete_or(mut self, value: T, unwanted: impl FnOnce(T) + Send + 'static) {
+        if let Some(shared) = self.shared.take() {
+            shared.finish(Cell::Done(value, Some(Box::new(unwanted))));
         }
     }
 
@@ -208,6 +221,15 @@ impl<T> Drop for Completer<T> {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
             shared.finish(Cell::Abandoned);
+        }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        let cell = self.cell.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Cell::Done(value, Some(unwanted)) = mem::replace(cell, Cell::Taken) {
+            unwanted(value);
         }
     }
 }
@@ -234,7 +256,7 @@ impl<T> Shared<T> {
             return None;
         }
         match mem::replace(&mut *cell, Cell::Taken) {
-            Cell::Done(value) => Some(Ok(value)),
+            Cell::Done(value, _) => Some(Ok(value)),
             Cell::Waiting(_) | Cell::Abandoned | Cell::Taken => Some(Err(Abandoned)),
         }
     }

@@ -218,6 +218,40 @@ impl SharedRegion {
         Ok(())
     }
 
+    /// Hands up to `len` bytes from `offset` on to the socket `to`, with no copy in between, and says how many it took:
+    /// it is asked once and not waited for.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; [`io::ErrorKind::WouldBlock`] if it takes none now; [`io::ErrorKind::InvalidInput`] for bytes
+    /// that are not all inside the region.
+    pub fn send(&self, offset: usize, len: usize, to: BorrowedFd<'_>) -> io::Result<usize> {
+        self.check(offset, len)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: the bytes are inside the region (just checked), readable as `place` says; the system reads them as another
+        // thread would, and keeps no pointer to them. The descriptor is open.
+        let sent = unsafe { libc::send(to.as_raw_fd(), self.place(offset).cast(), len, flags) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Has the socket `from` put up to `len` bytes at `offset`, with no copy in between, and says how many it had: it is
+    /// asked once and not waited for. None are the end of what comes, if some were asked for.
+    ///
+    /// # Errors
+    ///
+    /// As of [`SharedRegion::send`].
+    pub fn receive(&self, offset: usize, len: usize, from: BorrowedFd<'_>) -> io::Result<usize> {
+        self.check(offset, len)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        // SAFETY: the bytes are inside the region (just checked), writable as `place` says; the system writes them as
+        // another thread would, and keeps no pointer to them. The descriptor is open.
+        let got = unsafe {
+            libc::recv(from.as_raw_fd(), self.place(offset).cast(), len, libc::MSG_DONTWAIT)
+        };
+        usize::try_from(got).map_err(|_| io::Error::last_os_error())
+    }
+
     /// Sets `len` bytes from `offset` on to `byte`.
     ///
     /// # Errors

@@ -16,16 +16,19 @@
 //!    those of one address grow. Locks hold off only those who ask for them, and are not touched by deletion.
 //! 7. An operation that fails says whether it happened: it did not, but for [`GlobalError::Unknown`].
 
+mod flow;
 mod patch;
 
 use std::error::Error;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use faasm_sfi::pending::Pending;
 
 use crate::{Address, Blame, Key, Merge, MergeError, Mode, Retry};
 
+pub use flow::{Copied, Gathered, Outgoing, Sink, Source};
 pub use patch::Patch;
 
 /// What an operation of the global tier gives, now or later.
@@ -150,6 +153,35 @@ pub trait GlobalTier: Send + Sync {
     /// written, and never shorter than it was.
     fn set_ranges(&self, at: &Address, patch: Patch, when: Condition) -> GlobalOp<Written>;
 
+    /// The same as [`GlobalTier::get`], into `into`. Version and size, or `None` if the value does not exist: then `into`
+    /// was told nothing. If it fails, `into` may have been told some of it.
+    fn pull(
+        &self,
+        at: &Address,
+        ranges: &[Range<usize>],
+        into: Arc<dyn Sink>,
+    ) -> GlobalOp<Option<Stat>> {
+        self.get(at, ranges).map(move |fetched| {
+            let Some(Fetched { version, patch }) = fetched? else { return Ok(None) };
+            let stat = Stat { version, size: patch.size() };
+            into.begin(stat)
+                .and_then(|()| {
+                    patch.chunks().try_for_each(|(offset, bytes)| into.write(offset, bytes))
+                })
+                .map_err(|error| GlobalError::Unavailable(error.into()))?;
+            Ok(Some(stat))
+        })
+    }
+
+    /// The same as [`GlobalTier::set`] and [`GlobalTier::set_ranges`], of bytes that are read when they are sent.
+    fn push(&self, at: &Address, outgoing: Outgoing, when: Condition) -> GlobalOp<Written> {
+        match outgoing.gather() {
+            Ok(patch) if outgoing.replaces => self.set(at, patch.into_bytes(), when),
+            Ok(patch) => self.set_ranges(at, patch, when),
+            Err(error) => Pending::ready(Err(GlobalError::Unavailable(error.into()))),
+        }
+    }
+
     /// Removes the value and its list; `false` if neither was there.
     fn delete(&self, at: &Address, when: Condition) -> GlobalOp<bool>;
 
@@ -195,6 +227,16 @@ pub trait GlobalTier: Send + Sync {
     ///
     /// Who does not want it any more drops the operation. If it is given in that moment, it ends with its lease.
     fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token>;
+
+    /// Takes the lock if it can be had now; `None` if not. Who drops the operation does not have the lock, or has it until
+    /// its lease ends.
+    fn try_lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Option<Token>> {
+        match self.lock(at, mode, lease).try_take() {
+            Ok(Ok(given)) => Pending::ready(given.map(Some)),
+            // It was lost, or there are others: who drops it leaves their queue.
+            Ok(Err(_)) | Err(_) => Pending::ready(Ok(None)),
+        }
+    }
 
     /// Has the lock last for `lease` from now on, if it has not ended.
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()>;

@@ -21,11 +21,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use faasm_sfi::pending::{Completer, Pending, pending};
+use faasm_sfi::pending::{Completer, Hook, Pending, pending};
 
 use crate::{
     Address, CallId, GlobalError, GlobalOp, GlobalTier, Key, LockError, Mode, Op, StateError,
-    Timer, Token,
+    Timer, Token, Wait,
 };
 
 /// All global locks that calls of one namespace hold here. A clone is another handle to them.
@@ -67,9 +67,39 @@ impl Entry {
 }
 
 enum State {
-    Waiting { asked: GlobalOp<Token>, told: Completer<Result<(), StateError>> },
+    Waiting { asked: Asked, told: Completer<Result<(), StateError>> },
     Held { token: Token, ends: Instant, verified: bool },
     Lost,
+}
+
+/// The tier's own operation, which is given up by being dropped.
+enum Asked {
+    UntilGiven(GlobalOp<Token>),
+    Now(GlobalOp<Option<Token>>),
+}
+
+impl Asked {
+    fn is_done(&self) -> bool {
+        match self {
+            Self::UntilGiven(asked) => asked.is_done(),
+            Self::Now(asked) => asked.is_done(),
+        }
+    }
+
+    fn on_done(&self, hook: Hook) {
+        match self {
+            Self::UntilGiven(asked) => asked.on_done(hook),
+            Self::Now(asked) => asked.on_done(hook),
+        }
+    }
+
+    /// What was answered, `None` if nothing was or will be: the token, if there is one.
+    fn answer(self) -> Option<Result<Option<Token>, GlobalError>> {
+        match self {
+            Self::UntilGiven(asked) => Some(asked.try_take().ok()?.ok()?.map(Some)),
+            Self::Now(asked) => asked.try_take().ok()?.ok(),
+        }
+    }
 }
 
 /// A lock that a call holds at this moment, as far as this host knows.
@@ -86,6 +116,7 @@ enum Settled {
     Given(Completer<Result<(), StateError>>),
     Refused(Completer<Result<(), StateError>>, GlobalError),
     Unwanted(Completer<Result<(), StateError>>, Token),
+    Taken(Completer<Result<(), StateError>>),
     Abandoned(Completer<Result<(), StateError>>),
 }
 
@@ -102,11 +133,24 @@ impl GlobalLocks {
 
     /// Takes the lock, now or when its turn comes.
     pub(crate) fn lock(&self, key: &Key, call: CallId, mode: Mode) -> Op<()> {
+        self.ask(key, call, mode, Wait::UntilThere)
+    }
+
+    /// Takes the lock if that can be now; else [`LockError::Taken`].
+    pub(crate) fn try_lock(&self, key: &Key, call: CallId, mode: Mode) -> Op<()> {
+        self.ask(key, call, mode, Wait::Not)
+    }
+
+    fn ask(&self, key: &Key, call: CallId, mode: Mode, wait: Wait) -> Op<()> {
         let ticket = match self.inner.may_ask(key, call) {
             Ok(ticket) => ticket,
             Err(error) => return Pending::ready(Err(error)),
         };
-        let asked = self.inner.tier.lock(&self.inner.address(key), mode, self.inner.lease);
+        let (tier, address, lease) = (&self.inner.tier, self.inner.address(key), self.inner.lease);
+        let asked = match wait {
+            Wait::UntilThere => Asked::UntilGiven(tier.lock(&address, mode, lease)),
+            Wait::Not => Asked::Now(tier.try_lock(&address, mode, lease)),
+        };
         let (told, waiting) = pending();
         let (inner, its_key) = (Arc::downgrade(&self.inner), key.clone());
         let settle = move || {
@@ -248,6 +292,10 @@ impl Inner {
                 drop(told);
                 self.give_up(key, token);
             }
+            Settled::Taken(told) => {
+                let (key, source) = (key.clone(), LockError::Taken);
+                told.complete(Err(StateError::Lock { key, source }));
+            }
             Settled::Abandoned(told) => drop(told),
         }
     }
@@ -341,11 +389,12 @@ impl Table {
         self.entry(key, call, ticket).filter(|entry| waits(entry))?;
         let entry = self.remove(key, call)?;
         let State::Waiting { asked, told } = entry.state else { return None };
-        let given = match asked.try_take() {
-            Ok(Ok(Ok(token))) if told.is_wanted() => token,
-            Ok(Ok(Ok(token))) => return Some(Settled::Unwanted(told, token)),
-            Ok(Ok(Err(error))) => return Some(Settled::Refused(told, error)),
-            Ok(Err(_)) | Err(_) => return Some(Settled::Abandoned(told)),
+        let given = match asked.answer() {
+            Some(Ok(Some(token))) if told.is_wanted() => token,
+            Some(Ok(Some(token))) => return Some(Settled::Unwanted(told, token)),
+            Some(Ok(None)) => return Some(Settled::Taken(told)),
+            Some(Err(error)) => return Some(Settled::Refused(told, error)),
+            None => return Some(Settled::Abandoned(told)),
         };
         let state = State::Held { token: given, ends: Instant::now() + lease, verified: false };
         self.calls.entry(call).or_default().insert(key.clone(), Entry { state, ..entry });

@@ -60,8 +60,8 @@ pub use consistency::{
 };
 pub use error::{Blame, Retry, StateError};
 pub use global::{
-    Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Merged, Patch, Stat, Token,
-    Version, Wait, Written,
+    Condition, Copied, Entry, Fetched, Gathered, GlobalError, GlobalOp, GlobalTier, Merged,
+    Outgoing, Patch, Sink, Source, Stat, Token, Version, Wait, Written,
 };
 pub use key::{Address, Key};
 pub use local::{Limits, LocalTier, Namespace};

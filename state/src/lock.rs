@@ -56,6 +56,9 @@ pub enum LockError {
         /// In which mode it would have been given up.
         mode: Mode,
     },
+    /// Others have it, and the call does not wait for them.
+    #[error("others have it")]
+    Taken,
     /// The call has as many locks as it may.
     #[error("the call already has {max} locks")]
     TooMany {

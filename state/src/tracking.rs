@@ -213,6 +213,46 @@ impl Tracking {
         self.forget_unmapped();
     }
 
+    /// Whether bytes can be pulled into their places one after the other: nothing would be lost should the pull fail, and
+    /// nobody sees the pages.
+    pub(crate) fn may_be_filled_in_place(&self) -> bool {
+        self.maps == 0 && !self.is_dirty() && !self.keeps_base && self.twin.bytes() == 0
+    }
+
+    /// Whether whatever is fetched can be put in place as it is.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.dirty.is_empty() && self.suspect.is_empty() && self.twin.bytes() == 0
+    }
+
+    /// Whether no page of `run` has a copy, to find writes by or to push differences to.
+    pub(crate) fn is_unwatched(&self, run: &Range<usize>) -> bool {
+        let (pages, missing) = (pages(run).len(), self.twin.count_missing(pages(run)));
+        pages == missing
+    }
+
+    /// Notes that the bytes of `run`, which begins with a page that is not known, are about to change.
+    pub(crate) fn is_coming(&mut self, run: &Range<usize>) {
+        self.leftover.insert_range(pages(run));
+        self.held.insert_range(pages(run));
+    }
+
+    /// Notes that all bytes are about to change, but for those that are dirty: none is known any more.
+    pub(crate) fn all_is_coming(&mut self) {
+        let pulled: Vec<_> = self.pulled.runs_in(0..usize::MAX).collect();
+        pulled.into_iter().for_each(|run| self.leftover.insert_range(run));
+        self.pulled.clear();
+        self.is_coming(&(0..self.size));
+    }
+
+    /// Notes that all bytes are here that were coming, of a global value of this size and version.
+    pub(crate) fn landed(&mut self, size: usize, version: Version) {
+        let all = 0..self.size.next_multiple_of(PAGE);
+        self.fetched(std::slice::from_ref(&all), version);
+        self.base = Some(version);
+        self.reach = size;
+        self.forget_unmapped();
+    }
+
     /// The clean bytes of `asked`, at whole pages, that a fetch must zero if the global value ends at `end`.
     pub(crate) fn void(&self, asked: &[Range<usize>], end: usize) -> Vec<Range<usize>> {
         let within = asked.iter().flat_map(|run| self.leftover.runs_in(pages(run)));

@@ -10,12 +10,18 @@
 //! 3. `tracking` is never held across a call of the global tier.
 //! 4. The marks of what a push sends are taken off before it is sent and put back if it fails, or if the tier loses the
 //!    operation. Writes in between make marks of their own.
+//! 5. What many bytes are pushed is read while they are sent. Until then copying calls keep a copy of what they write over
+//!    (`before`), so that what is sent is the value as it was in one moment.
+//! 6. What is pulled is put in place while it comes, where nobody can tell: the pages are taken not to be here meanwhile,
+//!    and whoever wants them waits at the gate (`inflow`).
 //!
 //! # Not here
 //!
 //! Which values exist, and locks that guests ask for: see `local` and `lock`.
 
+mod before;
 mod catch_up;
+mod inflow;
 mod mapping;
 mod merge;
 mod pull;
@@ -29,6 +35,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use faasm_sfi::pending::Pending;
 use faasm_sfi::shared::{RegionError, SharedRegion};
 
+use self::before::Before;
 use crate::budget::Budget;
 use crate::gate::Gate;
 use crate::tracking::Tracking;
@@ -59,6 +66,8 @@ pub(crate) struct Inner {
     region: SharedRegion,
     tracking: RwLock<Tracking>,
     gate: Gate,
+    /// What was written over since a push has begun. Changes only while `tracking` is held for writing.
+    before: Before,
     budget: Arc<Budget>,
     /// When the value was asked for last, by the budget's clock.
     used: AtomicU64,
@@ -80,7 +89,9 @@ impl Value {
         let region = SharedRegion::create(size, max).map_err(memory)?;
         let tracking = RwLock::new(Tracking::new(size));
         let (gate, used) = (Gate::default(), AtomicU64::new(budget.tick()));
-        let inner = Arc::new(Inner { address, tier, region, tracking, gate, budget, used });
+        let before = Before::default();
+        let inner = Inner { address, tier, region, tracking, gate, before, budget, used };
+        let inner = Arc::new(inner);
         inner.budget.join(Arc::downgrade(&inner));
         Ok(Self { inner })
     }
@@ -296,22 +307,39 @@ impl Value {
     /// Gives the region room for `size` bytes, and zeroes those past the present end that were used before: by a
     /// longer value, or by a guest that wrote past the value's end in its last page.
     fn make_room(&self, present: usize, size: usize) -> Result<(), StateError> {
+        self.check_room(size)?;
         let region = &self.inner.region;
-        let max = region.max_len();
-        if size > max {
-            return Err(StateError::TooLarge { key: self.key().clone(), asked: size, max });
-        }
         let used = region.len();
         region.grow_to(size).map_err(|source| self.memory(source))?;
         if size > present {
             let stale = size.min(used).saturating_sub(present);
-            region.fill(present, stale, 0).map_err(|source| self.memory(source))?;
+            self.zero(present..present + stale)?;
+        }
+        Ok(())
+    }
+
+    fn check_room(&self, size: usize) -> Result<(), StateError> {
+        let max = self.inner.region.max_len();
+        if size > max {
+            return Err(StateError::TooLarge { key: self.key().clone(), asked: size, max });
         }
         Ok(())
     }
 
     fn put(&self, offset: usize, bytes: &[u8]) -> Result<(), StateError> {
+        self.keep_before(offset..offset + bytes.len())?;
         self.inner.region.write(offset, bytes).map_err(|source| self.memory(source))
+    }
+
+    fn zero(&self, range: Range<usize>) -> Result<(), StateError> {
+        self.keep_before(range.clone())?;
+        self.inner.region.fill(range.start, range.len(), 0).map_err(|source| self.memory(source))
+    }
+
+    /// Whatever writes to the region, under `tracking`, says so before.
+    fn keep_before(&self, range: Range<usize>) -> Result<(), StateError> {
+        let kept = self.inner.before.keep(range, &self.inner.region);
+        kept.map_err(|source| self.memory(source))
     }
 
     fn memory(&self, source: RegionError) -> StateError {

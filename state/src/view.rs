@@ -110,6 +110,15 @@ impl View {
         self.namespace.lock_global(key, self.call, mode)
     }
 
+    /// The same, only if it can be had now.
+    ///
+    /// # Errors
+    ///
+    /// As of [`View::lock_global`]; [`StateError::Lock`] with [`crate::LockError::Taken`] where others have it.
+    pub fn try_lock_global(&self, key: &[u8], mode: Mode) -> Op<()> {
+        self.namespace.try_lock_global(key, self.call, mode)
+    }
+
     /// Leaves the queue for the global lock of this key, after a wait for it was dropped. Without this the call leaves it
     /// when its turn comes, or when it ends.
     pub fn stop_waiting(&self, key: &[u8]) {

@@ -28,7 +28,7 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<()> {
     });
     let mut plain = server.client()?;
     for (name, size) in SIZES {
-        let (ours, theirs) = (here.value(name.as_bytes(), size)?, vec![7_u8; size]);
+        let (ours, mut theirs) = (here.value(name.as_bytes(), size)?, vec![7_u8; size]);
         let mut fetched = vec![0_u8; size];
         fill(&ours, 7)?;
         end(ours.push())?;
@@ -40,6 +40,8 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<()> {
                 fill(&ours, byte)?;
                 timed(|| end(ours.push()).map(drop))
             } else {
+                // Both have written what they send.
+                theirs.fill(byte);
                 timed(|| plain.set_ranges(name, &theirs))
             }
         })?;

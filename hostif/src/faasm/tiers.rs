@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use faasm_state::{
-    Access, Combine, GlobalError, GlobalOp, Key, Merge, Mode, Number, StateError, Version, Wait,
-    members,
+    Access, Combine, GlobalError, GlobalOp, Key, LockError, Merge, Mode, Number, StateError,
+    Version, Wait, members,
 };
 
 use super::state::{map_part, read_key, settle, view};
@@ -223,9 +223,13 @@ pub(crate) fn lock(
     let key = read_key(guest, "key", key)?;
     let view = view(guest)?;
     guest.host_mut().will_lock();
-    let asked = view.lock_global(&key, mode);
-    let patience = if timeout < 0 { timeout } else { timeout.max(TRY) };
+    // Who does not wait for others waits for the tier's answer.
+    let (asked, patience) = match timeout {
+        0 => (view.try_lock_global(&key, mode), FOR_EVER),
+        _ => (view.lock_global(&key, mode), if timeout < 0 { FOR_EVER } else { timeout.max(TRY) }),
+    };
     match guest.wait(asked, deadline(patience)) {
+        Ok(Err(StateError::Lock { source: LockError::Taken, .. })) => Ok(0),
         Ok(given) => Ok(given.map(|()| 1)?),
         Err(Unfinished::Deadline) => {
             view.stop_waiting(&key);

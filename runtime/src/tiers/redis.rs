@@ -19,6 +19,7 @@
 
 mod bulk;
 mod check;
+mod direct;
 mod error;
 mod link;
 mod listing;
@@ -33,12 +34,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use faasm_sfi::pending::{Completer, pending};
 use faasm_state::{
-    Address, Combine, Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Key, Merge,
-    MergeError, Merged, Mode, Number, Patch, Stat, Token, Version, Wait, Written,
+    Address, Combine, Condition, Copied, Entry, Fetched, Gathered, GlobalError, GlobalOp,
+    GlobalTier, Key, Merge, MergeError, Merged, Mode, Number, Outgoing, Patch, Sink, Source, Stat,
+    Token, Version, Wait, Written,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -52,18 +55,21 @@ use self::error::Fault;
 use self::link::Link;
 use self::listing::Listing;
 use self::script::{Args, Reply};
-use self::store::{Made, Store, Via};
+use self::store::{Change, Made, STEP, Store, Via};
 use self::waiting::Take;
 
-/// The size of a chunk: large enough that a request for one is mostly its bytes, small enough that the server is soon
-/// done with it.
-const CHUNK: usize = 256 << 10;
+/// The size of a chunk: large enough that what is done for each is little against its bytes, small enough that the server
+/// is soon done with it.
+const CHUNK: usize = 1 << 20;
 
-/// What one script reads or writes at most.
-const SMALL: usize = 512 << 10;
+/// What one script writes at most: it copies the bytes more often than plain commands do.
+const SMALL: usize = 16 << 10;
 
-/// How many runs one script reads or writes at most.
+/// How many runs one script writes at most.
 const SMALL_RUNS: usize = 512;
+
+/// How many parts a large write has at most that are put into their places by the script that commits it, unseen before.
+const FEW_PARTS: usize = 16;
 
 /// How many bytes of numbers one script merges at most: some milliseconds of the server's time.
 const SMALL_MERGE: usize = 64 << 10;
@@ -133,9 +139,16 @@ impl RedisTier {
         waiting.block(None).unwrap_or(Err(RedisOpenError::Stopped))
     }
 
+    /// Has it begun by this thread, so that what it says first is on its way when this returns, and gone on with by ours.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Some(runtime) = &self.runtime {
-            runtime.spawn(work);
+            let mut work = Box::pin(work);
+            let _context = runtime.enter();
+            // Whoever goes on with it asks again for what it waits for.
+            let mut nobody = Context::from_waker(Waker::noop());
+            if work.as_mut().poll(&mut nobody).is_pending() {
+                runtime.spawn(work);
+            }
         }
     }
 
@@ -190,13 +203,28 @@ impl GlobalTier for RedisTier {
     }
 
     fn set(&self, at: &Address, bytes: Vec<u8>, when: Condition) -> GlobalOp<Written> {
-        let at = at.clone();
-        self.begin(|store| async move { set(&store, &at, bytes, when).await })
+        self.push(at, Outgoing::copied(Patch::whole(bytes), true), when)
     }
 
     fn set_ranges(&self, at: &Address, patch: Patch, when: Condition) -> GlobalOp<Written> {
+        self.push(at, Outgoing::copied(patch, false), when)
+    }
+
+    fn pull(
+        &self,
+        at: &Address,
+        ranges: &[Range<usize>],
+        into: Arc<dyn Sink>,
+    ) -> GlobalOp<Option<Stat>> {
+        let (at, ranges) = (at.clone(), ranges.to_vec());
+        self.begin(|store| async move {
+            bulk::read(&store, &at, &ranges, &into).await.map_err(Fault::of_read)
+        })
+    }
+
+    fn push(&self, at: &Address, outgoing: Outgoing, when: Condition) -> GlobalOp<Written> {
         let at = at.clone();
-        self.begin(|store| async move { set_ranges(&store, &at, patch, when).await })
+        self.begin(|store| async move { write(&store, &at, outgoing, when).await })
     }
 
     fn delete(&self, at: &Address, when: Condition) -> GlobalOp<bool> {
@@ -304,6 +332,13 @@ impl GlobalTier for RedisTier {
         })
     }
 
+    fn try_lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Option<Token>> {
+        let at = at.clone();
+        self.wait(|store, completer| async move {
+            waiting::try_lock(&store, &at, mode, lease, completer).await;
+        })
+    }
+
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {
         let at = at.clone();
         self.begin(|store| async move {
@@ -358,29 +393,9 @@ async fn get(
     at: &Address,
     ranges: &[Range<usize>],
 ) -> Result<Option<Fetched>, Fault> {
-    let mut args = Args::new().number(SMALL);
-    if ranges.len() > SMALL_RUNS {
-        // Only to learn what there is.
-        args = Args::new().number(0).number(0).number(1_u64 << 52);
-    } else {
-        for range in ranges {
-            args = args.number(clamp(range.start)).number(clamp(range.end));
-        }
-    }
-    let reply = store.ask_address(&store.scripts.read, at, &args, store.deadline(0)).await?;
-    match reply.word() {
-        b"none" => return Ok(None),
-        b"ok" if ranges.len() <= SMALL_RUNS => {}
-        b"ok" | b"large" => return bulk::read(store, at, ranges, reply).await,
-        _ => return Err(Fault::odd(&reply)),
-    }
-    let (version, size) = (Version(reply.number(1)?), reply.size(2)?);
-    let clipped = ranges.iter().map(|range| range.start..range.end.min(size));
-    let runs: Vec<_> = clipped.filter(|run| !run.is_empty()).collect();
-    let bytes = reply.strings(4)?.concat();
-    let patch = Patch::from_bytes(size, runs, bytes);
-    let patch = patch.ok_or_else(|| Fault::odd(&"not the ranges that were asked for"))?;
-    Ok(Some(Fetched { version, patch }))
+    let gathered = Arc::new(Gathered::new(ranges));
+    let sink: Arc<dyn Sink> = Arc::<Gathered>::clone(&gathered);
+    Ok(bulk::read(store, at, ranges, &sink).await?.and_then(|_| gathered.take()))
 }
 
 fn written(made: &Made) -> Result<Written, GlobalError> {
@@ -401,55 +416,42 @@ fn fits(store: &Store, size: usize) -> Result<(), GlobalError> {
     Err(GlobalError::Full { asked: size, capacity })
 }
 
-async fn set(
+async fn write(
     store: &Arc<Store>,
     at: &Address,
-    bytes: Vec<u8>,
+    outgoing: Outgoing,
     when: Condition,
 ) -> Result<Written, GlobalError> {
-    let size = bytes.len();
+    let last = outgoing.runs.last().map_or(0, |run| run.end);
+    let (size, len) = (last.max(outgoing.size), outgoing.len());
     fits(store, size)?;
-    let deadline = store.deadline(size);
+    let deadline = store.deadline(len);
     store.have_indexed(at, deadline).await?;
-    if size <= SMALL {
-        let args = Args::new().text("set").number(size).number(CHUNK).number(0).bytes(&bytes);
-        let args = (&args, size);
-        return written(&store.change(&store.scripts.write, at, when, args, deadline).await?);
+    if len > SMALL || outgoing.runs.len() > SMALL_RUNS {
+        let (kind, whole) = if outgoing.replaces { ("set", Some(size)) } else { ("ranges", None) };
+        let parts = bulk::patch_parts(&outgoing.runs, whole, CHUNK);
+        let merge = Args::new();
+        let large = Large { kind, size, len, parts, bytes: outgoing.bytes, merge };
+        return large.write(store, at, when, deadline).await.and_then(|(made, _)| written(&made));
     }
-    let parts = bulk::patch_parts(std::slice::from_ref(&(0..size)), Some(size), CHUNK);
-    let large = Large { kind: "set", size, parts, bytes: Arc::new(bytes), merge: Args::new() };
-    large.write(store, at, when, deadline).await.and_then(|(made, _)| written(&made))
-}
-
-async fn set_ranges(
-    store: &Arc<Store>,
-    at: &Address,
-    patch: Patch,
-    when: Condition,
-) -> Result<Written, GlobalError> {
-    let size = patch.runs().last().map_or(0, |run| run.end).max(patch.size());
-    fits(store, size)?;
-    let deadline = store.deadline(patch.len());
-    store.have_indexed(at, deadline).await?;
-    if patch.len() <= SMALL && patch.runs().len() <= SMALL_RUNS {
-        let head = Args::new().text("ranges").number(size).number(CHUNK);
-        let args =
-            patch.chunks().fold(head, |args, (offset, bytes)| args.number(offset).bytes(bytes));
-        let args = (&args, patch.len());
-        return written(&store.change(&store.scripts.write, at, when, args, deadline).await?);
-    }
-    let parts = bulk::patch_parts(patch.runs(), None, CHUNK);
-    let bytes = Arc::new(patch.into_bytes());
-    let large = Large { kind: "ranges", size, parts, bytes, merge: Args::new() };
-    large.write(store, at, when, deadline).await.and_then(|(made, _)| written(&made))
+    let patch = outgoing
+        .gather()
+        .map_err(|error| GlobalError::Unavailable(Box::new(StoreError::Bytes(error))))?;
+    let kind = if outgoing.replaces { "set" } else { "ranges" };
+    let head = Args::new().text(kind).number(size).number(CHUNK);
+    let args = patch.chunks().fold(head, |args, (offset, bytes)| args.number(offset).bytes(bytes));
+    let args = (&args, len);
+    written(&store.change(&store.scripts.write, at, when, args, deadline).await?)
 }
 
 /// A write that is too large for one script.
 struct Large {
     kind: &'static str,
     size: usize,
+    /// How many bytes it has.
+    len: usize,
     parts: bulk::Parts,
-    bytes: Arc<Vec<u8>>,
+    bytes: Arc<dyn Source>,
     merge: Args<'static>,
 }
 
@@ -463,18 +465,26 @@ impl Large {
         deadline: Instant,
     ) -> Result<(Made, String), GlobalError> {
         let write = format!("{:016x}", store.nonce());
-        let (count, asked) = (self.parts.len(), self.bytes.len());
-        let args = Args::new().text(self.kind).number(self.size).number(CHUNK);
-        let mut args = args.text(write.clone()).number(count).and(&self.merge);
-        if self.kind != "merge" {
+        let (count, asked) = (self.parts.len(), self.len);
+        let args = Args::new().text(self.kind).number(self.size).number(CHUNK).text(write.clone());
+        let (script, args) = if self.is_done_at_once() {
+            (&store.scripts.commit_now, self.parts.becomes().fold(args, Args::text))
+        } else {
+            let mut args = args.number(count).and(&self.merge);
+            if self.kind != "merge" {
+                args = args.text("").text("").text("").text("");
+            }
             // Twice its size for some seconds more: not where that is much of what the server may hold.
             let capacity = store.capacity.load(Ordering::Relaxed);
-            let spare = capacity == 0 || asked <= capacity / 8;
-            args = args.text("").text("").text("").text("").flag(spare);
-        }
-        bulk::stage(store, at, &write, (self.parts, &self.bytes), deadline).await?;
-        let args = (&args, asked);
-        let made = match store.change(&store.scripts.commit, at, when, args, deadline).await {
+            let spare = asked >= bulk::BORROWED && (capacity == 0 || asked <= capacity / 8);
+            let args = args.flag(spare && self.kind != "merge").number(STEP);
+            (&store.scripts.commit, args)
+        };
+        let (key, place) = (store.stem(at) + "m", store.place());
+        let commit = Change { script, key: key.clone(), when, place };
+        let made = self.have_made((store, at), &write, (&commit, &args), deadline).await;
+        store.give_place(place);
+        let made = match made {
             Ok(made) => made,
             Err(error) => {
                 // Where it may have happened, its parts are needed.
@@ -484,17 +494,52 @@ impl Large {
                 return Err(error);
             }
         };
-        if made.reply.word() == b"ok" {
+        match made.reply.word() {
+            b"ok" if made.reply.text(3).is_ok_and(|left| left == "done") => {}
             // It is written. Should this fail, whoever comes next does it.
-            let key = store.stem(at) + "m";
-            if let Err(fault) = store.help(&key, &write, store.deadline(asked)).await {
-                tracing::debug!(error = %fault.error, "a large write is left to be applied");
+            b"ok" => {
+                if let Err(fault) = store.help(&key, &write, store.deadline(asked)).await {
+                    tracing::debug!(error = %fault.error, "a large write is left to be applied");
+                }
             }
-        } else {
-            bulk::unstage(store, at, &write, count).await;
+            _ => bulk::unstage(store, at, &write, count).await,
         }
         Ok((made, write))
     }
+
+    /// Whether the script that commits it is the one that puts its few parts into their places.
+    fn is_done_at_once(&self) -> bool {
+        self.kind != "merge" && self.len < bulk::BORROWED && self.parts.len() <= FEW_PARTS
+    }
+
+    /// Puts it down and commits it.
+    async fn have_made(
+        &self,
+        (store, at): (&Arc<Store>, &Address),
+        write: &str,
+        (commit, args): (&Change<'_>, &Args<'_>),
+        deadline: Instant,
+    ) -> Result<Made, GlobalError> {
+        let with_parts = Some((commit, args)).filter(|_| store.is_fast());
+        let with_plan = !self.is_done_at_once();
+        let parts = (&self.parts, &self.bytes, with_plan);
+        let first = bulk::stage((store, at), write, parts, with_parts, deadline).await?;
+        let unsure = matches!(&first, Some(Err(fault)) if fault.unsure);
+        let made = store.go_on(commit, (args, self.len), first, deadline).await;
+        if !unsure || !made.as_ref().is_err_and(is_want_of_parts) {
+            return made;
+        }
+        // The connection was lost before all of it was there, and the commit with it; or that is still on its way.
+        let again = bulk::stage((store, at), write, parts, None, deadline).await;
+        again.map_err(|error| GlobalError::Unknown(error.into()))?;
+        let before = Some(Err(Fault::timeout(store.settings.timeout, true)));
+        store.go_on(commit, (args, self.len), before, deadline).await
+    }
+}
+
+fn is_want_of_parts(error: &GlobalError) -> bool {
+    let GlobalError::Unavailable(source) = error else { return false };
+    matches!(source.downcast_ref(), Some(StoreError::PartsLost))
 }
 
 async fn merge_numbers(
@@ -533,7 +578,11 @@ async fn merge_numbers(
         let parts = bulk::merge_parts(offset, len);
         let count = parts.len();
         let merge = Args::new().text(kind).text(how).number(offset).flag(wanted);
-        let large = Large { kind: "merge", size, parts, bytes: Arc::new(bytes), merge };
+        let run = std::iter::once(offset..size).collect();
+        let patch = Patch::from_bytes(size, run, bytes);
+        let patch = patch.ok_or_else(|| odd(Fault::odd(&"numbers without a place")))?;
+        let bytes: Arc<dyn Source> = Arc::new(Copied::from(patch));
+        let large = Large { kind: "merge", size, len, parts, bytes, merge };
         let (made, write) = large.write(store, at, when, deadline).await?;
         let mut result = None;
         if wanted && made.reply.word() == b"ok" {
@@ -604,7 +653,7 @@ async fn unite(
         change.apply(&mut set)?;
         let result = wanted.then(|| set.clone());
         let over = Condition { at: Some(found), ..when };
-        match self::set(store, at, set, over).await {
+        match write(store, at, Outgoing::copied(Patch::whole(set), true), over).await {
             Ok(written) => return Ok(Merged { written, result }),
             Err(GlobalError::Conflict { .. }) if when.at.is_none() && Instant::now() < deadline => {
                 let pause = Duration::from_micros(store.nonce() % 3_000);

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bulk;
 mod faults;
 mod proxy;
 mod servers;

@@ -162,3 +162,23 @@ fn abandonment_passes_through_a_chain_and_frees_it() {
     let late = chained.map(|n| n);
     assert_eq!(late.try_take().unwrap(), Err(Abandoned));
 }
+
+#[test]
+fn a_value_that_must_not_be_lost_is_taken_or_comes_back() {
+    let back = Arc::new(Mutex::new(Vec::new()));
+    let give = |n: u32| {
+        let (completer, waiting) = pending();
+        let back = Arc::clone(&back);
+        completer.complete_or(n, move |n| back.lock().unwrap().push(n));
+        waiting
+    };
+    drop(give(1));
+    assert_eq!(give(2).block(None), Ok(2));
+    let mapped = give(3).map(|n| n + 1);
+    assert_eq!(mapped.block(None), Ok(4));
+    let (completer, waiting) = pending();
+    drop(waiting);
+    let to = Arc::clone(&back);
+    completer.complete_or(5, move |n| to.lock().unwrap().push(n));
+    assert_eq!(*back.lock().unwrap(), [1, 5]);
+}

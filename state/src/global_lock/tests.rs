@@ -75,6 +75,21 @@ fn misuse_is_told_and_waits_for_nothing() {
 }
 
 #[test]
+fn who_does_not_wait_is_told_at_once_and_stands_in_nobodys_way() {
+    let Bench { tier, locks } = bench(LONG);
+    let other = host(&tier, LONG);
+    done(locks.try_lock(&key("k"), ONE, Mode::Write)).unwrap();
+    let refused = done(other.try_lock(&key("k"), TWO, Mode::Read)).unwrap_err();
+    assert!(matches!(refused, StateError::Lock { source: LockError::Taken, .. }));
+    assert!(is_empty(&other));
+    done(locks.unlock(&key("k"), ONE)).unwrap();
+    done(other.try_lock(&key("k"), TWO, Mode::Read)).unwrap();
+    done(locks.try_lock(&key("k"), ONE, Mode::Read)).unwrap();
+    let refused = done(other.try_lock(&key("k"), ONE, Mode::Write)).unwrap_err();
+    assert!(matches!(refused, StateError::Lock { source: LockError::Taken, .. }));
+}
+
+#[test]
 fn the_end_of_a_call_gives_up_what_it_holds_and_waits_for() {
     let Bench { tier, locks } = bench(LONG);
     let other = host(&tier, LONG);

@@ -46,6 +46,18 @@ impl Namespace {
         }
     }
 
+    /// The same, only if it can be had now.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Namespace::lock_global`]; [`StateError::Lock`] with [`crate::LockError::Taken`] where others have it.
+    pub fn try_lock_global(&self, key: &[u8], call: CallId, mode: Mode) -> Op<()> {
+        match Key::new(key) {
+            Ok(key) => self.inner.global_locks.try_lock(&key, call, mode),
+            Err(error) => Pending::ready(Err(error)),
+        }
+    }
+
     /// Gives the global lock of this key up.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use faasm_sfi::pending::Pending;
 
+use super::inflow::Inflow;
 use super::{Op, Value};
 use crate::tracking::Tracking;
 use crate::{Fetched, StateError, Version};
@@ -37,11 +38,10 @@ impl Value {
             if let Err(error) = value.room_for(missing.iter().map(Range::len).sum()) {
                 return Pending::ready(Err(error));
             }
-            let fetched = value.inner.tier.get(&value.inner.address, &missing);
-            fetched.map(move |fetched| {
+            let inflow = Inflow::of_missing(value, missing);
+            inflow.begin_pull().map(move |pulled| {
                 let _permit = permit;
-                let fetched = fetched.map_err(|source| value.global(source))?;
-                value.admit(&missing, fetched.as_ref())
+                inflow.land_missing(pulled)
             })
         })
     }
@@ -60,13 +60,10 @@ impl Value {
             if let Err(error) = value.reading().map(drop) {
                 return Pending::ready(Err(error));
             }
-            let everything = 0..usize::MAX;
-            let fetched =
-                value.inner.tier.get(&value.inner.address, std::slice::from_ref(&everything));
-            fetched.map(move |fetched| {
+            let inflow = Inflow::of_all(value);
+            inflow.begin_pull().map(move |pulled| {
                 let _permit = permit;
-                let fetched = fetched.map_err(|source| value.global(source))?;
-                fetched.map(|fetched| value.overwrite(&fetched)).transpose()
+                inflow.land_all(pulled)
             })
         })
     }
@@ -96,32 +93,6 @@ impl Value {
         Ok((range, missing))
     }
 
-    /// Takes what a lazy fetch of `asked` found, but for bytes that are dirty here.
-    fn admit(&self, asked: &[Range<usize>], fetched: Option<&Fetched>) -> Result<(), StateError> {
-        let mut tracking = self.writing()?;
-        if tracking.replaced {
-            return Ok(());
-        }
-        let size = fetched.map_or(0, |fetched| fetched.patch.size());
-        if size > tracking.size {
-            self.resize(&mut tracking, size)?;
-        }
-        for void in tracking.void(asked, size) {
-            self.inner
-                .region
-                .fill(void.start, void.len(), 0)
-                .map_err(|source| self.memory(source))?;
-            tracking.twin.update(void.start, &vec![0; void.len()]);
-        }
-        if let Some(fetched) = fetched {
-            self.fill(&mut tracking, fetched)?;
-        }
-        tracking.fetched(asked, fetched.map_or(Version::ABSENT, |fetched| fetched.version));
-        tracking.reach = size;
-        self.charge(&mut tracking);
-        Ok(())
-    }
-
     /// Takes what a refresh found, but for bytes that are dirty here. The size stays: what others added to the end was
     /// not pulled before.
     fn renew(&self, fetched: &Fetched) -> Result<(), StateError> {
@@ -140,14 +111,25 @@ impl Value {
         tracking: &mut Tracking,
         fetched: &Fetched,
     ) -> Result<(), StateError> {
-        for (offset, bytes) in fetched.patch.chunks() {
-            let end = (offset + bytes.len()).min(tracking.size).max(offset);
-            let found = tracking.find_writes(offset..end, &self.inner.region);
-            found.map_err(|source| self.memory(source))?;
-            tracking.twin.update(offset, &bytes[..end - offset]);
-            for clean in tracking.dirty.clean_runs_in(offset..end) {
-                self.put(clean.start, &bytes[clean.start - offset..clean.end - offset])?;
-            }
+        fetched
+            .patch
+            .chunks()
+            .try_for_each(|(offset, bytes)| self.fill_run(tracking, offset, bytes))
+    }
+
+    /// The same, of the bytes from `offset` on.
+    pub(super) fn fill_run(
+        &self,
+        tracking: &mut Tracking,
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<(), StateError> {
+        let end = (offset + bytes.len()).min(tracking.size).max(offset);
+        let found = tracking.find_writes(offset..end, &self.inner.region);
+        found.map_err(|source| self.memory(source))?;
+        tracking.twin.update(offset, &bytes[..end - offset]);
+        for clean in tracking.dirty.clean_runs_in(offset..end) {
+            self.put(clean.start, &bytes[clean.start - offset..clean.end - offset])?;
         }
         Ok(())
     }

@@ -1,15 +1,19 @@
 //! From the local tier to the global one.
 
 use std::ops::Range;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use faasm_sfi::pending::Pending;
 
+use super::before::Outflow;
 use super::{Op, Value};
 use crate::gate::Permit;
 use crate::tracking::{Batch, Extent};
-use crate::{Condition, Patch, StateError, Version, Written};
+use crate::{Condition, Outgoing, Patch, StateError, Version, Written};
+
+/// How many bytes a push copies before it sends them; more are read as they are sent.
+const COPIED: usize = 64 << 10;
 
 /// What a push did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,17 +138,13 @@ impl Value {
         flags: Option<TakenFlags>,
         permit: Permit,
     ) -> Op<Pushed> {
-        let (batch, patch) = match self.collect(extent) {
+        let (batch, outgoing) = match self.collect(extent) {
             Ok(Some(collected)) => collected,
             Ok(None) => return Pending::ready(Ok(Pushed::NOTHING)),
             Err(error) => return Pending::ready(Err(error)),
         };
-        let (tier, address, bytes) = (&self.inner.tier, &self.inner.address, patch.len());
-        let written = if batch.replaced {
-            tier.set(address, patch.into_bytes(), when)
-        } else {
-            tier.set_ranges(address, patch, when)
-        };
+        let (tier, address, bytes) = (&self.inner.tier, &self.inner.address, outgoing.len());
+        let written = tier.push(address, outgoing, when);
         let in_flight =
             InFlight { value: self.clone(), batch: Some(batch), flags, _permit: permit };
         written.then(move |written| match written {
@@ -153,8 +153,9 @@ impl Value {
         })
     }
 
-    /// Takes the marks off what is to be sent, and copies it, in one hold of the lock.
-    fn collect(&self, extent: Extent) -> Result<Option<(Batch, Patch)>, StateError> {
+    /// Takes the marks off what is to be sent, in one hold of the lock. Few bytes are copied in it too; many are read while
+    /// they are sent, as they are now, unless they can be written through pointers that nobody flags.
+    fn collect(&self, extent: Extent) -> Result<Option<(Batch, Outgoing)>, StateError> {
         let mut tracking = self.writing()?;
         let region = &self.inner.region;
         let batch = tracking.take(extent, region).map_err(|source| self.memory(source))?;
@@ -162,10 +163,19 @@ impl Value {
         let Some(batch) = batch else {
             return Ok(None);
         };
+        let is_watched = !batch.runs.iter().all(|run| tracking.is_unwatched(run));
+        let many = batch.runs.iter().map(Range::len).sum::<usize>() > COPIED;
+        if many && !is_watched {
+            self.inner.before.begin();
+            let (size, runs, replaces) = (batch.size, batch.runs.clone(), batch.replaced);
+            let bytes = Arc::new(Outflow::new(self.clone()));
+            return Ok(Some((batch, Outgoing { size, runs, replaces, bytes })));
+        }
         match Patch::gather(batch.size, &batch.runs, |offset, into| region.read(offset, into)) {
             Ok(patch) => {
                 patch.chunks().for_each(|(offset, bytes)| tracking.twin.update(offset, bytes));
-                Ok(Some((batch, patch)))
+                let outgoing = Outgoing::copied(patch, batch.replaced);
+                Ok(Some((batch, outgoing)))
             }
             Err(source) => {
                 tracking.put_back(&batch);
@@ -182,6 +192,7 @@ impl Value {
         if writing.is_missing(0..size) {
             return Ok(None);
         }
+        self.keep_before(0..size)?;
         let mut taken = TakenFlags { mask: self.clone(), runs: Vec::new() };
         for offset in (0..size).step_by(size_of::<u64>()) {
             let word =
@@ -205,6 +216,7 @@ impl InFlight {
         let Some(batch) = self.batch.take() else {
             return Pending::ready(Ok(pushed));
         };
+        self.value.inner.before.end();
         if let Some(flags) = &mut self.flags {
             flags.runs.clear();
         }
@@ -227,6 +239,7 @@ impl Drop for InFlight {
         let Some(batch) = self.batch.take() else {
             return;
         };
+        self.value.inner.before.end();
         let mut tracking =
             self.value.inner.tracking.write().unwrap_or_else(PoisonError::into_inner);
         tracking.put_back(&batch);
@@ -244,6 +257,7 @@ impl TakenFlags {
 
 impl Drop for TakenFlags {
     fn drop(&mut self) {
+        // A push of the mask itself that is under way may send some of them: they are flags, as they were.
         for run in &self.runs {
             let set = self.mask.inner.region.fill(run.start, run.len(), 1);
             debug_assert!(set.is_ok(), "a region never shrinks, and the flags were in it");

@@ -7,6 +7,7 @@ mod concurrency;
 mod conformance;
 mod consistency;
 mod faults;
+mod flows;
 mod hosts;
 mod limits;
 mod model;

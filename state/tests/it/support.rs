@@ -8,8 +8,8 @@ use std::time::Duration;
 use faasm_sfi::pending::{Pending, pending};
 use faasm_state::{
     Address, Condition, Entry, Fetched, GlobalError, GlobalOp, GlobalTier, Key, Limits, LocalTier,
-    MemoryTier, Merge, Merged, Mode, Namespace, Op, Patch, Stat, StateError, Token, Version, Wait,
-    Written,
+    MemoryTier, Merge, Merged, Mode, Namespace, Op, Outgoing, Patch, Sink, Stat, StateError, Token,
+    Version, Wait, Written,
 };
 
 /// Bytes per page of the pulled map, as documented.
@@ -36,6 +36,7 @@ pub(crate) enum Seen {
 }
 
 type Held = Box<dyn FnOnce(Fate) + Send>;
+type Midway = Box<dyn FnOnce() -> bool + Send>;
 
 /// A tier in memory that notes what it is asked and can hold operations up until the test decides their fate.
 #[derive(Default)]
@@ -50,6 +51,7 @@ struct Plan {
     held: Vec<Held>,
     refuse: usize,
     seen: Vec<Seen>,
+    midway: Option<Midway>,
 }
 
 impl TestTier {
@@ -81,6 +83,11 @@ impl TestTier {
     /// Refuses nothing that has not been refused yet.
     pub(crate) fn refuse_nothing(&self) {
         self.plan.lock().unwrap().refuse = 0;
+    }
+
+    /// When half of what the next pull fetches has come, `hook` is called; the pull fails if it says `false`.
+    pub(crate) fn midway(&self, hook: impl FnOnce() -> bool + Send + 'static) {
+        self.plan.lock().unwrap().midway = Some(Box::new(hook));
     }
 
     /// What was asked since this was last called.
@@ -139,6 +146,45 @@ impl GlobalTier for TestTier {
         let at = at.clone();
         self.run(Seen::SetRanges(patch.runs().to_vec()), move |tier| {
             tier.set_ranges(&at, patch, when)
+        })
+    }
+
+    /// What is pushed is read when it happens.
+    fn push(&self, at: &Address, outgoing: Outgoing, when: Condition) -> GlobalOp<Written> {
+        let at = at.clone();
+        let seen = match outgoing.replaces {
+            true => Seen::Set(outgoing.len()),
+            false => Seen::SetRanges(outgoing.runs.clone()),
+        };
+        self.run(seen, move |tier| tier.push(&at, outgoing, when))
+    }
+
+    fn pull(
+        &self,
+        at: &Address,
+        ranges: &[Range<usize>],
+        into: Arc<dyn Sink>,
+    ) -> GlobalOp<Option<Stat>> {
+        let (at, ranges) = (at.clone(), ranges.to_vec());
+        let midway = self.plan.lock().unwrap().midway.take();
+        self.run(Seen::Get(ranges.clone()), move |tier| match midway {
+            None => tier.pull(&at, &ranges, into),
+            Some(midway) => {
+                let fetched = tier.get(&at, &ranges).block(None).unwrap().unwrap().unwrap();
+                let stat = Stat { version: fetched.version, size: fetched.patch.size() };
+                into.begin(stat).unwrap();
+                for (offset, bytes) in fetched.patch.chunks() {
+                    into.write(offset, &bytes[..bytes.len() / 2]).unwrap();
+                }
+                if !midway() {
+                    return Pending::ready(Err(refusal()));
+                }
+                for (offset, bytes) in fetched.patch.chunks() {
+                    let half = bytes.len() / 2;
+                    into.write(offset + half, &bytes[half..]).unwrap();
+                }
+                Pending::ready(Ok(Some(stat)))
+            }
         })
     }
 

@@ -74,6 +74,9 @@ pub enum StoreError {
         "the server lost parts of a large write before it was done: is its eviction policy `noeviction`?"
     )]
     PartsLost,
+    /// The bytes of a value could not be read or taken at this end.
+    #[error("the value's bytes could not be moved at this end")]
+    Bytes(#[source] std::io::Error),
     /// Anything else that the server said.
     #[error("the server answered: {0}")]
     Answered(String),
@@ -179,6 +182,11 @@ impl Fault {
         let mut text = format!("{answer:?}");
         text.truncate(text.floor_char_boundary(200));
         Self { error: StoreError::Answered(text), again: false, unsure: true, broken: true }
+    }
+
+    /// Bytes could not be read or taken here, in the midst of a request.
+    pub(super) fn bytes(error: std::io::Error) -> Self {
+        Self { error: StoreError::Bytes(error), again: false, unsure: false, broken: true }
     }
 
     /// It happened, and may be lost again.

@@ -36,10 +36,10 @@ pub(super) struct Link {
 }
 
 enum Source {
-    Standalone(Client),
+    Standalone(Box<Client>),
     /// A client of each, for one that does not answer is not to keep the others from it.
     Sentinel(Vec<Mutex<SentinelClient>>),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 /// A connection to the server, or one to each node of a cluster. A clone is the same one; requests on it go side by
@@ -60,7 +60,7 @@ impl Link {
             .collect::<RedisResult<Vec<_>>>()?;
         let patience = settings.timeout / 3;
         let source = match &settings.shape {
-            Shape::Standalone => Source::Standalone(seeds[0].clone()),
+            Shape::Standalone => Source::Standalone(Box::new(seeds[0].clone())),
             Shape::Sentinel { master } => {
                 let clients = settings.nodes.iter().map(|node| {
                     sentinel(settings, (node, master), certificates.clone()).map(Mutex::new)
@@ -79,7 +79,7 @@ impl Link {
                 if let Some(certificates) = certificates {
                     builder = builder.certs(certificates);
                 }
-                Source::Cluster(builder.build()?)
+                Source::Cluster(Box::new(builder.build()?))
             }
         };
         Ok(Self { source, seeds, patience })
@@ -94,6 +94,21 @@ impl Link {
             }
         };
         self.in_time(connecting).await
+    }
+
+    /// Whether the server is one, and is talked to without TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        let is_tcp =
+            |seed: &Client| matches!(seed.get_connection_info().addr(), ConnectionAddr::Tcp(..));
+        !matches!(self.source, Source::Cluster(_)) && self.seeds.iter().all(is_tcp)
+    }
+
+    /// The server, where it is one.
+    pub(super) async fn client(&self) -> Result<Client, Fault> {
+        match &self.source {
+            Source::Sentinel(sentinels) => self.in_time(master(sentinels)).await,
+            Source::Standalone(_) | Source::Cluster(_) => Ok(self.seeds[0].clone()),
+        }
     }
 
     async fn to(&self, client: &Client) -> RedisResult<Wire> {

@@ -35,8 +35,9 @@ scripts! {
     write: "address" "change" "chunks" "write";
     merge: "address" "change" "chunks" "numbers" "merge";
     borrow: "address" "borrow";
-    commit: "address" "change" "chunks" "numbers" "commit";
-    apply: "address" "chunks" "numbers" "apply";
+    commit: "address" "change" "chunks" "numbers" "parts" "applying" "commit";
+    commit_now: "address" "change" "chunks" "parts" "commit_now";
+    apply: "address" "chunks" "numbers" "parts" "applying" "apply";
     delete: "address" "change" "chunks" "delete";
     append: "address" "change" "append";
     elements: "address" "fitting" "elements";
@@ -62,6 +63,16 @@ pub(super) struct Script {
 impl Script {
     fn new(name: &'static str, text: &'static str) -> Self {
         Self { name, text, hash: Hashed::new(text).get_hash().to_owned() }
+    }
+
+    /// The words of the command that runs it by its hash.
+    pub(super) fn words<'a>(&'a self, key: &'a str, args: &'a Args<'_>) -> Vec<&'a [u8]> {
+        let args = args.0.iter().map(|arg| match arg {
+            Arg::Text(text) => text.as_bytes(),
+            Arg::Bytes(bytes) => bytes,
+        });
+        let head = [b"EVALSHA", self.hash.as_bytes(), b"1", key.as_bytes()];
+        head.into_iter().chain(args).collect()
     }
 
     /// The command that runs it by its hash, or by its text, with these keys, of which it uses the first.

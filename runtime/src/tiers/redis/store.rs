@@ -17,11 +17,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
+use ::redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 use faasm_state::{Address, Condition, GlobalError, Version};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::direct::{Directs, Lease};
 use super::error::{Fault, StoreError};
 use super::link::{Lane, Link, Wire};
 use super::names;
@@ -33,7 +34,7 @@ use super::settings::{Durability, RedisSettings};
 const EXCLUSIVE: usize = 8;
 
 /// How much of a large write is done in one step.
-const STEP: usize = 4 << 20;
+pub(super) const STEP: usize = 4 << 20;
 
 /// For how long an address that was put into the index is taken to be there; see `unindex`.
 const INDEXED: Duration = Duration::from_secs(300);
@@ -47,6 +48,8 @@ pub(super) struct Store {
     pub(super) settings: RedisSettings,
     pub(super) scripts: Scripts,
     pub(super) notices: Notices,
+    /// Where the server is one for them, in the place of `control` and `bulk`.
+    pub(super) directs: Directs,
     /// For small requests.
     control: Lane,
     /// For large values.
@@ -66,6 +69,15 @@ pub(super) struct Store {
     random: RandomState,
 }
 
+/// A change that is to be made.
+pub(super) struct Change<'a> {
+    pub(super) script: &'a Script,
+    pub(super) key: String,
+    pub(super) when: Condition,
+    /// Who makes it; see [`Store::place`].
+    pub(super) place: (u32, u64),
+}
+
 /// A change that was made: who made it.
 pub(super) struct Made {
     pub(super) reply: Reply,
@@ -79,6 +91,7 @@ impl Store {
         Self {
             scripts: Scripts::new(),
             notices: Notices::default(),
+            directs: Directs::new(),
             control: Lane::default(),
             bulk: (0..settings.connections).map(|_| Lane::default()).collect(),
             next_bulk: AtomicUsize::new(0),
@@ -136,11 +149,69 @@ impl Store {
     async fn attempt(&self, via: Via<'_>, request: &Request<'_>) -> Result<Vec<Value>, Fault> {
         match via {
             Via::Lane(lane) => self.once(lane, request).await,
+            Via::Control => self.once_controlled(request).await,
             Via::Durably if self.settings.durability == Durability::Fast => {
-                self.once(&self.control, request).await
+                self.once_controlled(request).await
             }
             Via::Durably => self.once_durably(request).await,
         }
+    }
+
+    /// One try of a small request.
+    async fn once_controlled(&self, request: &Request<'_>) -> Result<Vec<Value>, Fault> {
+        if let Request::Script(script, key, args) = request
+            && let Some(value) = self.once_directly(script, key, args).await?
+        {
+            return Ok(vec![value]);
+        }
+        self.once(&self.control, request).await
+    }
+
+    /// `None` if it was not had done that way.
+    async fn once_directly(
+        &self,
+        script: &Script,
+        key: &str,
+        args: &Args<'_>,
+    ) -> Result<Option<Value>, Fault> {
+        let Some(mut lease) = self.lease().await? else { return Ok(None) };
+        lease.direct.script(script, key, args);
+        let patience = self.link.patience;
+        let answered = match timeout(patience, lease.direct.answer()).await {
+            Ok(answered) => self.noticed(answered)?,
+            Err(_) => return self.noticed(Err(Fault::timeout(patience, true))),
+        };
+        let fault = match answered.extract_error() {
+            Ok(value) => {
+                self.directs.give_back(lease);
+                return Ok(Some(value));
+            }
+            // The server is sent the text.
+            Err(error) if is_unknown(&error) => {
+                self.directs.give_back(lease);
+                return Ok(None);
+            }
+            Err(error) => Fault::answered(&error),
+        };
+        if fault.broken {
+            self.directs.broke();
+        } else {
+            self.directs.give_back(lease);
+        }
+        Err(fault)
+    }
+
+    /// A connection of our own, where the server is one for them.
+    pub(super) async fn lease(&self) -> Result<Option<Lease<'_>>, Fault> {
+        self.directs.lease(&self.link).await
+    }
+
+    /// A fault of such a connection is one of all.
+    pub(super) fn noticed<T>(&self, done: Result<T, Fault>) -> Result<T, Fault> {
+        if done.as_ref().is_err_and(|fault| fault.broken) {
+            self.directs.broke();
+        }
+        done
     }
 
     /// A try that ends by the deadline.
@@ -196,8 +267,7 @@ impl Store {
     ) -> Result<Reply, Fault> {
         let key = self.stem(at) + "m";
         loop {
-            let via = Via::Lane(&self.control);
-            let reply = self.ask(via, (script, &key), args, deadline).await?;
+            let reply = self.ask(Via::Control, (script, &key), args, deadline).await?;
             if reply.word() != b"pending" {
                 return Ok(reply);
             }
@@ -211,22 +281,44 @@ impl Store {
         script: &Script,
         at: &Address,
         when: Condition,
-        (args, asked): (&Args<'_>, usize),
+        args: (&Args<'_>, usize),
         deadline: Instant,
     ) -> Result<Made, GlobalError> {
-        let key = self.stem(at) + "m";
-        let place = self.take_place();
-        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        let change = Change { script, key: self.stem(at) + "m", when, place: self.place() };
+        let made = self.go_on(&change, args, None, deadline).await;
+        self.give_place(change.place);
+        made
+    }
+
+    /// Who makes a change, until that is [given back](Self::give_place).
+    pub(super) fn place(&self) -> (u32, u64) {
+        (self.take_place(), self.last_number.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Has a change made, of which `first` is what came of the first try, if there was one.
+    pub(super) async fn go_on(
+        &self,
+        change: &Change<'_>,
+        (args, asked): (&Args<'_>, usize),
+        mut first: Option<Result<Vec<Value>, Fault>>,
+        deadline: Instant,
+    ) -> Result<Made, GlobalError> {
+        let Change { script, ref key, when, place: (place, number) } = *change;
         let mut unsure = false;
         let mut pause = Pause::default();
         let outcome = loop {
-            let args = self.head(place, (number, unsure), when).and(args);
-            let request = Request::Script(script, &key, &args);
-            let tried = self.attempt_until(Via::Durably, &request, deadline).await;
+            let tried = match first.take() {
+                Some(first) => first,
+                None => {
+                    let args = self.head((place, number), unsure, when).and(args);
+                    let request = Request::Script(script, key, &args);
+                    self.attempt_until(Via::Durably, &request, deadline).await
+                }
+            };
             match tried.and_then(Reply::new) {
                 Ok(reply) if reply.word() == b"pending" => {
                     let helped = match reply.text(1) {
-                        Ok(write) => self.help(&key, write, deadline).await,
+                        Ok(write) => self.help(key, write, deadline).await,
                         Err(fault) => Err(fault),
                     };
                     if let Err(fault) = helped {
@@ -242,7 +334,6 @@ impl Store {
                 }
             }
         };
-        self.give_place(place);
         let capacity = self.capacity.load(Ordering::Relaxed);
         let reply = outcome.map_err(|fault| fault.of_change(unsure, asked, capacity))?;
         let made = Made { reply, place, number };
@@ -263,7 +354,13 @@ impl Store {
         }
     }
 
-    fn head(&self, place: u32, (number, again): (u64, bool), when: Condition) -> Args<'static> {
+    /// What each change begins with; `again` if it may have been made already.
+    pub(super) fn head(
+        &self,
+        (place, number): (u32, u64),
+        again: bool,
+        when: Condition,
+    ) -> Args<'static> {
         let token = when.under;
         let text = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
         Args::new()
@@ -314,6 +411,7 @@ impl Store {
             if waited.is_err() {
                 // It may be a master no more: who reads is to look again, too.
                 self.control.forget().await;
+                self.directs.broke();
             }
             waited?;
         }
@@ -355,9 +453,8 @@ impl Store {
     ) -> Result<(), Fault> {
         let args = Args::new().text(write).number(STEP);
         loop {
-            let via = Via::Lane(&self.control);
             let script = (&self.scripts.apply, key);
-            let reply = self.ask(via, script, &args, deadline).await?;
+            let reply = self.ask(Via::Control, script, &args, deadline).await?;
             if reply.word() == b"done" {
                 return Ok(());
             }
@@ -370,7 +467,7 @@ impl Store {
         let key = self.stem(at) + "m";
         // It is forgotten anyway with the place's next change.
         let request = Request::Script(&self.scripts.forget, &key, &args);
-        let _ = self.once(&self.control, &request).await;
+        let _ = self.once_controlled(&request).await;
     }
 
     /// Has the address in its namespace's index, before there is something at it.
@@ -406,7 +503,7 @@ impl Store {
         let args = Args::new().bytes(at.key.as_bytes()).number(micros);
         // The next listing comes across it again.
         let request = Request::Script(&self.scripts.unindex, &key, &args);
-        let _ = self.once(&self.control, &request).await;
+        let _ = self.once_controlled(&request).await;
     }
 
     pub(super) fn control(&self) -> &Lane {
@@ -427,7 +524,7 @@ impl Store {
         places.0 - 1
     }
 
-    fn give_place(&self, place: u32) {
+    pub(super) fn give_place(&self, (place, _): (u32, u64)) {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).1.push(Reverse(place));
     }
 }
@@ -437,6 +534,8 @@ impl Store {
 pub(super) enum Via<'a> {
     /// Over this connection.
     Lane(&'a Lane),
+    /// As small requests go.
+    Control,
     /// With the wait for its durability.
     Durably,
 }
@@ -457,7 +556,7 @@ impl Request<'_> {
                 let value = wire.send(&script.command(false, wire.keys(key), args)).await;
                 // By its hash; a server that does not know it is sent the text.
                 Ok(vec![match value {
-                    Err(error) if error.kind() == UNKNOWN => {
+                    Err(error) if is_unknown(&error) => {
                         wire.send(&script.command(true, wire.keys(key), args)).await?
                     }
                     answered => answered?,
@@ -475,16 +574,13 @@ impl Request<'_> {
         };
         let [answer, after] =
             wire.send_both(script.command(false, wire.keys(key), args), then).await?;
-        let unknown = answer.clone().extract_error().is_err_and(|error| error.kind() == UNKNOWN);
+        let unknown = answer.clone().extract_error().is_err_and(|error| is_unknown(&error));
         if unknown {
             return wire.send_both(script.command(true, wire.keys(key), args), then).await;
         }
         Ok([answer, after])
     }
 }
-
-/// The server does not know a script by its hash.
-const UNKNOWN: ErrorKind = ErrorKind::Server(ServerErrorKind::NoScript);
 
 /// Whether as many servers have a write as were asked for, by the answer of the command that waited for it.
 fn has_waited(answer: Value, wanted: i64, hint: &'static str) -> Result<(), Fault> {
@@ -500,6 +596,11 @@ fn has_waited(answer: Value, wanted: i64, hint: &'static str) -> Result<(), Faul
     if found >= wanted { Ok(()) } else { Err(Fault::not_durable(found, wanted, hint)) }
 }
 
+/// Whether the server does not know a script by its hash.
+pub(super) fn is_unknown(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
 /// Whether a script answered that it did what it should.
 fn says_ok(values: &[Value]) -> bool {
     let [Value::Array(parts)] = values else {
@@ -510,13 +611,13 @@ fn says_ok(values: &[Value]) -> bool {
 
 /// Between two tries: longer each time.
 #[derive(Default)]
-struct Pause {
+pub(super) struct Pause {
     tries: u32,
 }
 
 impl Pause {
     /// Whether there is time for another try; after the pause.
-    async fn wait(&mut self, deadline: Instant) -> bool {
+    pub(super) async fn wait(&mut self, deadline: Instant) -> bool {
         let pause = Duration::from_millis(5 << self.tries.min(6));
         self.tries += 1;
         if Instant::now() + pause >= deadline {

@@ -1,9 +1,11 @@
 //! Operations that wait for others, for as long as somebody wants them; see [`super::notices`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use faasm_sfi::pending::Completer;
 use faasm_state::{Address, Condition, GlobalError, Mode, Stat, Token, Version, Wait};
+use tokio::runtime::Handle;
 
 use super::script::Args;
 use super::store::{Store, Via};
@@ -28,15 +30,15 @@ pub(super) struct Take {
 impl Take {
     pub(super) async fn run(
         self,
-        store: &Store,
+        store: &Arc<Store>,
         completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>,
     ) {
         let mut notice = None;
         while completer.is_wanted() {
             let waits = notice.is_some();
             match self.once(store, waits).await {
-                Ok(Some(taken)) if completer.is_wanted() || taken.is_empty() => {
-                    return completer.complete(Ok(taken));
+                Ok(Some(taken)) if completer.is_wanted() => {
+                    return self.give(store, completer, taken);
                 }
                 Ok(Some(taken)) => return self.give_back(store, taken).await,
                 Err(error) => return completer.complete(Err(error)),
@@ -67,8 +69,26 @@ impl Take {
         made.reply.list(1).map(Some).map_err(odd)
     }
 
+    /// Whoever wants them may give up in this moment.
+    fn give(
+        self,
+        store: &Arc<Store>,
+        completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>,
+        taken: Vec<Vec<u8>>,
+    ) {
+        let (store, runtime) = (Arc::clone(store), Handle::current());
+        completer.complete_or(Ok(taken), move |taken| {
+            if let Ok(taken) = taken {
+                runtime.spawn(async move { self.give_back(&store, taken).await });
+            }
+        });
+    }
+
     /// Nobody wants them any more.
     async fn give_back(&self, store: &Store, taken: Vec<Vec<u8>>) {
+        if taken.is_empty() {
+            return;
+        }
         let args = taken.iter().fold(Args::new(), |args, element| args.bytes(element));
         let (args, deadline) = ((&args, 0), store.deadline(0));
         let script = &store.scripts.give_back;
@@ -144,6 +164,33 @@ pub(super) async fn lock(
         }
     }
     leave(store, at, word, nonce).await;
+}
+
+/// Takes a lock if it is free.
+pub(super) async fn try_lock(
+    store: &Store,
+    at: &Address,
+    mode: Mode,
+    lease: Duration,
+    completer: Completer<Result<Option<Token>, GlobalError>>,
+) {
+    let (nonce, key) = (store.nonce(), store.stem(at) + "m");
+    let word = if mode == Mode::Write { "w" } else { "r" };
+    let args = Args::new().text(word).number(nonce).number(micros(lease)).number(0);
+    let deadline = store.deadline(0);
+    let asked = store.ask(Via::Durably, (&store.scripts.lock, &key), &args, deadline).await;
+    let answer = asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?)));
+    match answer {
+        Ok((true, epoch)) if completer.is_wanted() => {
+            completer.complete(Ok(Some(Token { epoch, nonce })));
+        }
+        Ok((true, _)) => leave(store, at, word, nonce).await,
+        Ok((false, _)) => completer.complete(Ok(None)),
+        Err(fault) => {
+            completer.complete(Err(fault.of_change(false, 0, 0)));
+            leave(store, at, word, nonce).await;
+        }
+    }
 }
 
 /// Nobody waits for the lock any more. Should this not reach the server, the waiter is not taken to be alive for long, and

@@ -1,7 +1,8 @@
 -- A large write, whose parts are here already, begins to be what the value is. ARGV[7]: set, ranges or merge; ARGV[8]: the
 -- size, or the least one; ARGV[9]: the chunk size of a new value; ARGV[10]: the write; ARGV[11]: how many parts it has;
 -- of a merge ARGV[12]: what numbers; ARGV[13]: how; ARGV[14]: where; ARGV[15]: '1' if the sums are
--- wanted; ARGV[16]: '1' if the memory of chunks that are replaced may stay for the next write.
+-- wanted; ARGV[16]: '1' if the memory of chunks that are replaced may stay for the next write; ARGV[17]: how many bytes of
+-- it are moved into place at once. The answer says whether it is done then.
 local answer = recall() or refusal()
 if answer then
   return answer
@@ -33,6 +34,6 @@ local drop_from = kind == 'set' and count_chunks(new, chunk) or chunks
 redis.call('HSET', staged, 'parts', text(parts), 'next', '0', 'had', text(had), 'from', text(drop_from), 'to', text(chunks),
   'kind', ARGV[12] or '', 'how', ARGV[13] or '', 'wanted', ARGV[15] or '', 'spare', ARGV[16] or '')
 redis.call('HSET', meta, 'p', write)
-remember({'ok', before, after})
+remember({'ok', before, after, 'more'})
 tell()
-return {'ok', before, after}
+return {'ok', before, after, go_on(write, tonumber(ARGV[17]))}

@@ -1,5 +1,5 @@
 -- ARGV[1]: w or r; ARGV[2]: the nonce; ARGV[3]: the lease, and ARGV[4] how long the waiter is taken to be alive, both in
--- microseconds. The epoch, or how long until it may be worth asking again though nothing was told.
+-- microseconds; it does not wait if that is 0. The epoch, or how long until it may be worth asking again though nothing was told.
 local mode, nonce, lease, alive = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local lock, queue, waiters = pre .. 'l', pre .. 'q', pre .. 'x'
 local all = redis.call('HGETALL', lock)
@@ -41,7 +41,9 @@ for _, waiter in ipairs(redis.call('LRANGE', queue, 0, -1)) do
     free = free and mode == 'r' and string.sub(waiter, 1, 1) == 'r'
   end
 end
-if not free then
+if not free and alive == 0 then
+  return {'wait', '0'}
+elseif not free then
   -- Somebody before us has not asked yet, and is not known to hold it for how long.
   if writers + readers == 0 then
     next_look = math.min(next_look, now + 50000)
