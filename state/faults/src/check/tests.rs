@@ -211,7 +211,8 @@ fn a_failover_takes_what_no_replica_had_and_nothing_else() {
         // Whatever a failover may take, nobody writes half of something.
         (Lie::Tears, false, true, true),
     ] {
-        let found = (0..20).any(|seed| {
+        // What is to be found is found in one of many; what is to be believed, in each of a few.
+        let found = (0..if is_found { 20 } else { 4 }).any(|seed| {
             let mut history = lied(seed, lie);
             history.replicated = replicated;
             history.failovers = vec![Failover { loses, ..whole(&history) }];

@@ -36,7 +36,9 @@ pub(super) fn run(seed: u64) -> Result<History> {
     let proxies = (0..CLIENTS).map(|_| Proxy::start(server.address)).collect::<Result<Vec<_>>>()?;
     let durability = if disk { "disk" } else { "fast" };
     // Each client is a host of its own, with its own connections.
-    let tiers = proxies.iter().map(|proxy| open(&url(proxy.address(), durability)));
+    let tiers = proxies
+        .iter()
+        .map(|proxy| open(&format!("{}&timeout={TIMEOUT}", url(proxy.address(), durability))));
     let tiers = tiers.collect::<Result<Vec<_>>>()?;
     let mut faults = vec![format!("{engine:?}, durability={durability}")];
     let mut events = Clients { seed, tiers: &tiers, limits: LIMITS }.work(|| {
@@ -52,7 +54,7 @@ pub(super) fn run(seed: u64) -> Result<History> {
 }
 
 fn url(address: SocketAddr, durability: &str) -> String {
-    format!("redis://{address}?timeout={TIMEOUT}&durability={durability}")
+    format!("redis://{address}?durability={durability}")
 }
 
 fn fault(

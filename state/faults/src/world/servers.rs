@@ -14,7 +14,7 @@ use faasm_state::GlobalTier;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a server may take to come up, or to become what it should.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
