@@ -15,7 +15,7 @@ work=$(mktemp -d)
 "$faasm" serve --data "$out/data" --state memory: --listen 127.0.0.1:0 --max-module 128MiB --compile-time 1h --timeout 15m > "$work/address" 2> "$work/log" &
 server=$!
 trap 'kill $server; wait $server || true; rm -rf "$work"' EXIT
-until grep -q http "$work/address"; do sleep 0.1; kill -0 $server; done
+until grep -q http "$work/address"; do sleep 0.1; kill -0 $server 2> /dev/null || { cat "$work/log" >&2; exit 1; }; done
 FAASM_URL=$(grep -o 'http://.*' "$work/address")
 export FAASM_URL
 
