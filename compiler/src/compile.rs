@@ -227,6 +227,7 @@ impl<'a> Job<'a> {
     pub(crate) fn translate(&self, worker: &mut Worker, unit: Unit) -> Result<(), CompileError> {
         let env = self.env;
         worker.context.clear();
+        worker.scratch.wide.clear();
         let (func, scratch) = (&mut worker.context.func, &mut worker.stubs);
         match unit {
             Unit::Function(index) => {

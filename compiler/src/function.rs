@@ -19,13 +19,16 @@ use faasm_abi::lines::Line;
 use faasm_abi::stack_map::StackMap;
 use faasm_abi::trap::TrapSite;
 
+use crate::context_reads;
 use crate::env::Env;
 use crate::error::CompileError;
 use crate::fuse::fuse;
 use crate::isa::is_x86;
 use crate::limits::Clock;
+use crate::sink::sink;
 use crate::split::{Split, split};
 use crate::translate::{self, Scratch};
+use crate::widen::widen;
 
 /// What unwinds out of the code generator when the time is over: it offers no other way out.
 pub(crate) struct OutOfTime;
@@ -51,6 +54,8 @@ pub(crate) fn watch(clock: Clock) {
 /// Machine code that is not placed yet.
 pub(crate) struct Code {
     pub(crate) bytes: Vec<u8>,
+    /// Where its constants allow it to begin: a multiple of this.
+    pub(crate) alignment: u32,
     pub(crate) calls: Vec<Call>,
     /// Offsets are from the start of this code.
     pub(crate) traps: Vec<TrapSite>,
@@ -119,22 +124,33 @@ impl Worker {
         self.optimized(env, &name)?;
         let mut optimized = Vec::new();
         if let Some(Split { trunk, parts }) = split(&self.context.func) {
-            // What is left in each is less than was optimised.
             for part in parts {
-                self.context.clear();
-                self.context.func = part;
-                self.optimized(env, &name)?;
+                self.take_piece(env, part, &name)?;
                 optimized.push(mem::replace(&mut self.context.func, Function::new()));
             }
-            self.context.clear();
-            self.context.func = trunk;
-            self.optimized(env, &name)?;
+            self.take_piece(env, trunk, &name)?;
         }
         if is_x86(env.isa) {
             fuse(&mut self.context.func);
             optimized.iter_mut().for_each(fuse);
         }
         Ok(Pieces { state: State::Optimized, parts: optimized })
+    }
+
+    /// Leaves a piece of a function in `self.context`, optimised again: what is left in each is less than was optimised.
+    fn take_piece(
+        &mut self,
+        env: &Env<'_>,
+        piece: Function,
+        name: impl Fn() -> String,
+    ) -> Result<(), CompileError> {
+        self.context.clear();
+        self.context.func = piece;
+        self.context.optimize(env.isa, &mut self.control).map_err(|error| {
+            CompileError::Codegen { function: name(), reason: error.to_string() }
+        })?;
+        sink(&mut self.context.func);
+        Ok(())
     }
 
     /// The code of what is in `self.context`.
@@ -148,6 +164,7 @@ impl Worker {
         let names = self.context.func.params.user_named_funcs();
         Ok(Code {
             bytes: compiled.buffer.data().to_vec(),
+            alignment: compiled.buffer.alignment,
             calls: compiled
                 .buffer
                 .relocs()
@@ -214,11 +231,25 @@ impl Worker {
     }
 
     fn optimized(&mut self, env: &Env<'_>, name: impl Fn() -> String) -> Result<(), CompileError> {
-        let optimized = self.context.optimize(env.isa, &mut self.control);
-        optimized.map_err(|error| CompileError::Codegen {
+        self.try_optimize(env.isa).map_err(|error| CompileError::Codegen {
             function: name(),
             reason: format!("{error:?}"),
         })
+    }
+
+    /// What [`Context::optimize`] does, with passes of our own between and behind.
+    fn try_optimize(&mut self, isa: &dyn TargetIsa) -> CodegenResult<()> {
+        let Self { context, scratch, control, .. } = self;
+        context.verify_if(isa)?;
+        context.flowgraph();
+        context.eliminate_unreachable_code(isa)?;
+        context.remove_constant_phis(isa)?;
+        widen(&mut context.func, mem::take(&mut scratch.wide));
+        context_reads::join(&mut context.func);
+        context.func.dfg.resolve_all_aliases();
+        context.egraph_pass(isa, control)?;
+        sink(&mut context.func);
+        Ok(())
     }
 
     /// Compiles what is in `self.context` and shows the machine code.

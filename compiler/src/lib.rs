@@ -11,6 +11,7 @@
 
 mod compile;
 mod constant_table;
+mod context_reads;
 mod debug;
 mod disassemble;
 mod env;
@@ -23,6 +24,7 @@ mod limits;
 mod listing;
 mod object;
 mod options;
+mod sink;
 mod split;
 mod stubs;
 mod symbols;
@@ -31,6 +33,7 @@ mod text;
 mod translate;
 mod unwind;
 mod validate;
+mod widen;
 
 pub use compile::compile;
 pub use disassemble::{DisassembleError, Disassembly, Instruction, Operator, disassemble};

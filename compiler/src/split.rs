@@ -25,6 +25,7 @@ use cranelift_codegen::ir::{
     Signature, Type, UserExternalName, Value, ValueDef, types,
 };
 
+use crate::context_reads;
 use crate::env::namespace;
 
 /// Larger functions stay whole.
@@ -64,6 +65,9 @@ pub(crate) fn split(func: &Function) -> Option<Split> {
         parts.push(part);
     }
     keep(&mut trunk, &shape.trunk);
+    if context_reads::join(&mut trunk) {
+        trunk.dfg.resolve_all_aliases();
+    }
     Some(Split { trunk, parts })
 }
 

@@ -19,7 +19,8 @@ use crate::env::{Env, namespace};
 use crate::error::CompileError;
 use crate::function::Code;
 
-/// Every piece of code begins at a multiple of this.
+/// Every function begins at a multiple of this. Its parts follow it as closely as they can: which of them are run, and
+/// how often, is not known, but the fewer lines of the cache all of them are on, the better.
 const ALIGNMENT: u32 = 16;
 
 /// So does a constant table: a row is in one line of the cache.
@@ -73,8 +74,9 @@ pub(crate) fn assemble(
     for (unit, code) in codes.iter().enumerate() {
         let mut range = CodeRange::default();
         let mut lines = Vec::new();
-        for piece in iter::once(code).chain(&code.parts) {
-            let at = builder.append(true, &piece.bytes, ALIGNMENT, control);
+        for (nth, piece) in iter::once(code).chain(&code.parts).enumerate() {
+            let alignment = if nth == 0 { ALIGNMENT } else { piece.alignment.min(ALIGNMENT) };
+            let at = builder.append(true, &piece.bytes, alignment, control);
             let offset = u32::try_from(at).map_err(|_| CompileError::TextTooLarge)?;
             let length =
                 u32::try_from(piece.bytes.len()).map_err(|_| CompileError::TextTooLarge)?;

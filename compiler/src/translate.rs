@@ -44,6 +44,7 @@ use crate::env::{Env, ir_type};
 use crate::error::CompileError;
 use crate::limits::Limit;
 use crate::validate::Hint;
+use crate::widen::Wide;
 use control::Frame;
 use exception::Try;
 
@@ -55,6 +56,8 @@ pub(crate) struct Scratch {
     frames: Vec<Frame>,
     tries: Vec<Try>,
     args: Vec<BlockArg>,
+    /// Of the function that was translated last.
+    pub(crate) wide: Wide,
 }
 
 /// Translates one function body.
@@ -89,7 +92,7 @@ pub(crate) struct FuncTranslator<'m, 'f> {
     /// The names of constant tables' copies.
     constant_copies: HashMap<u32, ir::GlobalValue>,
     /// Values of 32 bits and the zero-extended ones that they were cut from.
-    wide: HashMap<Value, Value>,
+    wide: &'f mut Wide,
     /// The function's own type.
     ty: &'f FuncType,
     /// Arguments of branches so far.
@@ -114,6 +117,7 @@ pub(crate) fn translate(
     scratch.stack.clear();
     scratch.frames.clear();
     scratch.tries.clear();
+    scratch.wide.clear();
     let result = translate_with(env, scratch, func, ty, body);
     if result.is_err() {
         // What a translation leaves half done must not meet the next one.
@@ -129,7 +133,7 @@ fn translate_with(
     ty: &FuncType,
     body: &FunctionBody<'_>,
 ) -> Result<(), CompileError> {
-    let Scratch { builder, stack, frames, tries, args } = scratch;
+    let Scratch { builder, stack, frames, tries, args, wide } = scratch;
     let mut f = FuncTranslator {
         builder: FunctionBuilder::new(func, builder),
         env,
@@ -148,7 +152,7 @@ fn translate_with(
         functions: HashMap::new(),
         signatures: HashMap::new(),
         constant_copies: HashMap::new(),
-        wide: HashMap::new(),
+        wide,
         ty,
         n_args: 0,
         hints: &env.hints[env.hints.partition_point(|hint| hint.position < body.range().start)..],

@@ -36,6 +36,21 @@ struct Foreign {
     context: Value,
 }
 
+/// What is known of a number: it is the sum of a masked one and a constant. The sum may wrap.
+#[derive(Clone, Copy)]
+struct Range {
+    masked: Value,
+    mask: u64,
+    first: u64,
+}
+
+impl Range {
+    /// The greatest that it can be if the sum does not wrap.
+    fn last(self) -> u64 {
+        self.mask.saturating_add(self.first)
+    }
+}
+
 /// What a table holds.
 enum Callable {
     /// Code of this instance.
@@ -172,65 +187,66 @@ impl FuncTranslator<'_, '_> {
     fn constant_callee(&mut self, constant: &ConstantTable, number: u32, table: u32) -> Value {
         let index = self.pop();
         let range = self.range(index);
-        let index = self.extend_index(index);
-        let copy = self.constant_copy(table);
         let rows = u64::try_from(constant.len()).unwrap_or(u64::MAX);
-        let row = if range.1 < rows {
-            index
+        // Where the copy ends with the table, the row of null is only that of what is beyond.
+        let ends_together = self.fixed_length(table) == Some(rows);
+        let (number_of_row, first) = if range.last() < rows {
+            // All rows are there, so a sum does not wrap: its constant goes into the loads.
+            (self.extend_index(range.masked), range.first)
         } else {
+            let index = self.extend_index(index);
             let rows = self.builder.ins().iconst(types::I64, rows.cast_signed());
             let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, rows);
-            self.builder.ins().select_spectre_guard(beyond, rows, index)
+            (self.builder.ins().select_spectre_guard(beyond, rows, index), 0)
         };
-        let distance = self.builder.ins().ishl_imm_u(row, constant_table::ROW_LOG2);
+        let copy = self.constant_copy(table);
+        let distance = self.builder.ins().ishl_imm_u(number_of_row, constant_table::ROW_LOG2);
         let row = self.builder.ins().iadd(copy, distance);
+        let offset = first << constant_table::ROW_LOG2;
+        let (row, offset) = self.split_offset(row, offset);
         let flags = MemFlagsData::trusted().with_readonly();
-        if !constant.are_all(range, number, self.env.info, &self.env.type_numbers) {
-            let actual = self.builder.ins().load(types::I32, flags, row, constant_table::TYPE);
+        let (first, last) = (range.first, range.last());
+        if !constant.are_all((first, last), number, self.env.info, &self.env.type_numbers) {
+            let at = offset + constant_table::TYPE;
+            let actual = self.builder.ins().load(types::I32, flags, row, at);
             let fits = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(number));
             self.trap_unless(fits, |f| {
+                let index = if ends_together { number_of_row } else { f.extend_index(index) };
                 let length = f.table_length(table);
                 let beyond = f.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
                 f.builder.ins().trapnz(beyond, user_trap(TrapCode::UndefinedElement));
-                let distance = f.builder.ins().load(types::I32, flags, row, 0);
+                let distance = f.builder.ins().load(types::I32, flags, row, offset);
                 f.builder.ins().trapz(distance, user_trap(TrapCode::UninitializedElement));
                 None
             });
         }
-        let distance = self.builder.ins().sload32(flags, row, 0);
+        let distance = self.builder.ins().sload32(flags, row, offset);
         self.builder.ins().iadd(copy, distance)
     }
 
-    /// The least and the greatest number that an operand can be, as far as it is seen where it is computed: a masked
-    /// number, and one from the first of a row of functions on.
-    fn range(&self, operand: Value) -> (u64, u64) {
+    /// What is known of an operand's number, as far as it is seen where it is computed.
+    fn range(&self, operand: Value) -> Range {
         let dfg = &self.builder.func.dfg;
-        let unknown = (0, u64::MAX);
-        let Some(inst) = dfg.value_def(operand).inst() else { return unknown };
-        match dfg.insts[inst] {
-            InstructionData::Binary { opcode: Opcode::Band, args } => {
-                let masks = args.iter().filter_map(|&arg| self.constant(arg));
-                masks.min().map_or(unknown, |mask| (0, mask))
-            }
-            InstructionData::Binary { opcode: Opcode::Iadd, args } => {
-                let [one, other] = args;
-                let sides = [(one, other), (other, one)].into_iter();
-                let mut sides = sides.filter_map(|(a, b)| Some((a, self.constant(b)?)));
-                let Some((masked, first)) = sides.next() else { return unknown };
-                let masks = |value| {
-                    let inst = dfg.value_def(value).inst()?;
-                    let InstructionData::Binary { opcode: Opcode::Band, args } = dfg.insts[inst]
-                    else {
-                        return None;
-                    };
-                    args.iter().filter_map(|&arg| self.constant(arg)).min()
-                };
-                let last = masks(masked).and_then(|mask| mask.checked_add(first));
-                let last = last.filter(|&last| u32::try_from(last).is_ok());
-                last.map_or(unknown, |last| (first, last))
-            }
-            _ => unknown,
+        let unknown = Range { masked: operand, mask: u64::MAX, first: 0 };
+        let masked = |value| {
+            let inst = dfg.value_def(value).inst()?;
+            let InstructionData::Binary { opcode: Opcode::Band, args } = dfg.insts[inst] else {
+                return None;
+            };
+            args.iter().filter_map(|&arg| self.constant(arg)).min()
+        };
+        if let Some(mask) = masked(operand) {
+            return Range { mask, ..unknown };
         }
+        let sum = dfg.value_def(operand).inst().and_then(|inst| match dfg.insts[inst] {
+            InstructionData::Binary { opcode: Opcode::Iadd, args: [one, other] } => {
+                let sides = [(one, other), (other, one)].into_iter();
+                let mut sides = sides.filter_map(|(a, b)| Some((a, masked(a)?, self.constant(b)?)));
+                sides.next()
+            }
+            _ => None,
+        });
+        sum.map_or(unknown, |(masked, mask, first)| Range { masked, mask, first })
     }
 
     /// The address of a constant table's copy.

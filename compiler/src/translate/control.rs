@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use cranelift_codegen::ir::{Block, BlockArg, Inst, InstBuilder, JumpTableData, Value};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, Inst, InstBuilder, JumpTableData, Value};
 use faasm_abi::trap::TrapCode;
 use faasm_abi::types::{FuncType, ValType};
 use wasmparser::{BlockType, BrTable, Operator};
@@ -280,18 +281,38 @@ pub(super) fn br_table(
 ) -> Result<(), CompileError> {
     let index = f.pop();
     let mut edges = Edges::default();
-    let default = edges.block(f, table.default());
-    let mut entries = Vec::with_capacity(table.len() as usize);
+    let mut targets = Vec::with_capacity(table.len() as usize + 1);
     for depth in table.targets() {
-        let block = edges.block(f, depth.map_err(CompileError::Body)?);
-        entries.push(f.builder.func.dfg.block_call(block, &[]));
+        targets.push(edges.block(f, depth.map_err(CompileError::Body)?));
     }
-    let default = f.builder.func.dfg.block_call(default, &[]);
-    let table = f.builder.create_jump_table(JumpTableData::new(default, &entries));
-    f.builder.ins().br_table(index, table);
+    targets.push(edges.block(f, table.default()));
+    let runs = runs(&targets);
+    if runs.len() <= MAX_RUNS {
+        f.branch_by_runs(index, &runs);
+    } else {
+        f.branch_by_table(index, &targets);
+    }
     edges.finish(f);
     f.reachable = false;
     Ok(())
+}
+
+/// Up to so many ranges of a `br_table` are told apart by comparisons. Producers leave the choice to us: LLVM makes a
+/// table of any `switch` of two cases.
+const MAX_RUNS: usize = 4;
+
+/// A range of indices that go to one block: where it begins. It ends where the next one does.
+type Run = (i64, Block);
+
+/// The ranges of a table's targets, of which the last is for all indices from there on.
+fn runs(targets: &[Block]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (index, &target) in (0..).zip(targets) {
+        if runs.last().is_none_or(|&(_, last)| last != target) {
+            runs.push((index, target));
+        }
+    }
+    runs
 }
 
 /// The blocks that a `br_table` goes to: where a target takes arguments, one for each target that passes them on, so
@@ -432,6 +453,37 @@ impl FuncTranslator<'_, '_> {
         self.n_args += n;
         let from = self.stack.len() - n;
         self.args.extend(self.stack[from..].iter().map(|&value| BlockArg::Value(value)));
+    }
+
+    /// Goes to the block of the run that `index` is in, by halves.
+    fn branch_by_runs(&mut self, index: Value, runs: &[Run]) {
+        if let [(_, target)] = *runs {
+            self.builder.ins().jump(target, &[]);
+            return;
+        }
+        let (low, high) = runs.split_at(runs.len() / 2);
+        let is_low = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, high[0].0);
+        let halves = [low, high].map(|half| match *half {
+            [(_, target)] => (target, None),
+            _ => (self.builder.create_block(), Some(half)),
+        });
+        self.builder.ins().brif(is_low, halves[0].0, &[], halves[1].0, &[]);
+        for (block, half) in halves {
+            if let Some(half) = half {
+                self.fall_into(block);
+                self.branch_by_runs(index, half);
+            }
+        }
+    }
+
+    /// Goes to the target of `index`, or to the last one.
+    fn branch_by_table(&mut self, index: Value, targets: &[Block]) {
+        let pool = &mut self.builder.func.dfg.value_lists;
+        let mut calls = targets.iter().map(|&target| BlockCall::new(target, [], pool));
+        let mut entries: Vec<_> = calls.by_ref().collect();
+        let Some(default) = entries.pop() else { return };
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &entries));
+        self.builder.ins().br_table(index, table);
     }
 
     fn jump(&mut self, target: Block, n_args: usize) -> Inst {

@@ -154,7 +154,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// Static offsets beyond the reach of an instruction are added to the address.
-    fn split_offset(&mut self, base: Value, offset: u64) -> (Value, i32) {
+    pub(super) fn split_offset(&mut self, base: Value, offset: u64) -> (Value, i32) {
         match i32::try_from(offset) {
             Ok(offset) => (base, offset),
             Err(_) => (self.builder.ins().iadd_imm_s(base, offset.cast_signed()), 0),

@@ -27,7 +27,7 @@ impl FuncTranslator<'_, '_> {
     }
 
     /// The length, if it can never change.
-    fn fixed_length(&self, table: u32) -> Option<u64> {
+    pub(super) fn fixed_length(&self, table: u32) -> Option<u64> {
         let info = self.env.info;
         let limits = self.table_type(table).limits;
         let own = table >= info.imported.tables;

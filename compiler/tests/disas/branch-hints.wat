@@ -114,14 +114,14 @@
 ;;=   testl %esi, %esi
 ;;=   jnz     label2; j label1
 ;;= block1:
-;;=   movl $0x4, %edi
+;;=   movl $0x4, %eax
 ;;=   jmp     label3
 ;;= block3:
-;;=   movl %edi, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
 ;;= block2:
+;;=   movq %rdi, %rax
 ;;=   jmp     label3
 ;;= wasm[4]::likely br_if:
 ;;=   pushq %rbp

@@ -42,28 +42,30 @@
 ;;= block0:
 ;;=   load_ext_name userextname0+0, %r8
 ;;=   andl $0x3, %esi
-;;=   leal 1(%rsi), %r9d
-;;=   movslq (%r8, %r9, 8), %r9
+;;=   movslq 8(%r8, %rsi, 8), %r9
 ;;=   leaq (%r8, %r9), %r10
 ;;=   return_call_unknown %r10 (0) tmp=%r11 %rdi=%rdi
 ;;= wasm[4]::beyond_the_row:
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   load_ext_name userextname0+0, %r10
-;;=   andl $0x3, %esi
-;;=   leal 2(%rsi), %r11d
-;;=   movl 4(%r10, %r11, 8), %eax
-;;=   testl %eax, %eax
+;;=   load_ext_name userextname0+0, %rax
+;;=   movq %rsi, %rcx
+;;=   andl $0x3, %ecx
+;;=   movl 0x14(%rax, %rcx, 8), %edx
+;;=   testl %edx, %edx
 ;;=   jz      label2; j label1
 ;;= block2:
-;;=   movslq (%r10, %r11, 8), %rax
-;;=   leaq (%r10, %rax), %r10
+;;=   movslq 0x10(%rax, %rcx, 8), %rax
+;;=   load_ext_name userextname0+0, %rcx
+;;=   leaq (%rcx, %rax), %r10
 ;;=   return_call_unknown %r10 (0) tmp=%r11 %rdi=%rdi
 ;;= block1:
-;;=   cmpq $0x8, %r11
+;;=   andl $0x3, %esi
+;;=   leal 2(%rsi), %edx
+;;=   cmpq $0x8, %rdx
 ;;=   jnb #trap=user4
-;;=   movl (%r10, %r11, 8), %eax
+;;=   movl 0x10(%rax, %rcx, 8), %eax
 ;;=   testl %eax, %eax
 ;;=   jz #trap=user5
 ;;=   ud2

@@ -21,17 +21,18 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   load_ext_name userextname0+0, %r10
-;;=   movl $0x2, %eax
+;;=   load_ext_name userextname0+0, %r11
+;;=   movl $0x2, %ecx
 ;;=   cmpq $0x2, %rsi
-;;=   movq %rsi, %r11
-;;=   cmovaeq %rax, %r11
-;;=   movl 4(%r10, %r11, 8), %eax
-;;=   testl %eax, %eax
+;;=   movq %rsi, %rax
+;;=   cmovaeq %rcx, %rax
+;;=   movl 4(%r11, %rax, 8), %ecx
+;;=   testl %ecx, %ecx
 ;;=   jz      label2; j label1
 ;;= block2:
-;;=   movslq (%r10, %r11, 8), %rax
-;;=   leaq (%r10, %rax), %rax
+;;=   movslq (%r11, %rax, 8), %rax
+;;=   load_ext_name userextname0+0, %rcx
+;;=   leaq (%rcx, %rax), %rax
 ;;=   call    *%rax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
@@ -39,7 +40,7 @@
 ;;= block1:
 ;;=   cmpq $0x8, %rsi
 ;;=   jnb #trap=user4
-;;=   movl (%r10, %r11, 8), %eax
+;;=   movl (%r11, %rax, 8), %eax
 ;;=   testl %eax, %eax
 ;;=   jz #trap=user5
 ;;=   ud2
@@ -47,22 +48,23 @@
 ;;=   pushq %rbp
 ;;=   movq %rsp, %rbp
 ;;= block0:
-;;=   load_ext_name userextname0+0, %r10
-;;=   movl $0x2, %eax
+;;=   load_ext_name userextname0+0, %r11
+;;=   movl $0x2, %ecx
 ;;=   cmpq $0x2, %rsi
-;;=   movq %rsi, %r11
-;;=   cmovaeq %rax, %r11
-;;=   movl 4(%r10, %r11, 8), %eax
-;;=   testl %eax, %eax
+;;=   movq %rsi, %rax
+;;=   cmovaeq %rcx, %rax
+;;=   movl 4(%r11, %rax, 8), %ecx
+;;=   testl %ecx, %ecx
 ;;=   jz      label2; j label1
 ;;= block2:
-;;=   movslq (%r10, %r11, 8), %rax
-;;=   leaq (%r10, %rax), %r10
+;;=   movslq (%r11, %rax, 8), %rax
+;;=   load_ext_name userextname0+0, %rcx
+;;=   leaq (%rcx, %rax), %r10
 ;;=   return_call_unknown %r10 (0) tmp=%r11 %rdi=%rdi
 ;;= block1:
 ;;=   cmpq $0x8, %rsi
 ;;=   jnb #trap=user4
-;;=   movl (%r10, %r11, 8), %eax
+;;=   movl (%r11, %rax, 8), %eax
 ;;=   testl %eax, %eax
 ;;=   jz #trap=user5
 ;;=   ud2

@@ -16,9 +16,9 @@
 ;;= block1:
 ;;=   return_call_known User(userextname1) (0) tmp=%r11 %rdi=%rdi
 ;;= block2:
+;;=   movq %rdi, %rax
 ;;=   jmp     label3
 ;;= block3:
-;;=   movl %edi, %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq

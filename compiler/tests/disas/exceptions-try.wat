@@ -35,7 +35,6 @@
 ;;=   jmp     label2
 ;;= block2:
 ;;=   movq %rsi, %rax
-;;=   movl %eax, %eax
 ;;=   movq 0x10(%rsp), %rbx
 ;;=   movq 0x18(%rsp), %r12
 ;;=   movq 0x20(%rsp), %r13

@@ -18,10 +18,9 @@
 ;;=   jnb #trap=user15
 ;;=   uninit  %rdx
 ;;=   xorq %rdx, %rdx
-;;=   movl %esi, %edi
 ;;=   cmpl %ecx, %esi
-;;=   cmovaeq %rdx, %rdi
-;;=   movl 0xc(%rax, %rdi, 4), %eax
+;;=   cmovaeq %rdx, %rsi
+;;=   movl 0xc(%rax, %rsi, 4), %eax
 ;;=   movq %rbp, %rsp
 ;;=   popq %rbp
 ;;=   retq
