@@ -39,9 +39,19 @@ const SLEEPERS: &[(&str, &str)] = &[
         "who holds a lock on a file tells nobody when it is gone",
     ),
     ("state/faults/src/client.rs", "what happens at random happens at random times"),
+    (
+        "state/faults/src/world/clients.rs",
+        "operations that were given up tell nobody when they end",
+    ),
+    ("state/faults/src/world/cluster.rs", "a fault lasts for a while"),
     ("state/faults/src/world/file.rs", "a fault lasts for a while"),
     ("state/faults/src/world/memory.rs", "a run lasts for a while"),
     ("state/faults/src/world/redis.rs", "a fault lasts for a while"),
+    ("state/faults/src/world/sentinel.rs", "a fault lasts for a while"),
+    (
+        "state/faults/src/world/servers.rs",
+        "a server of another program tells nobody when it is there",
+    ),
     ("runtime/src/executors.rs", "a host that stops asks its guests again until they have ended"),
 ];
 
