@@ -11,7 +11,7 @@ target="$(cd "$here/../.." && pwd)/target"
 sysroot="$target/guest-toolchain/sysroot"
 out="$target/guests/cpython"
 instrumented=${1:-}
-recipe=$(cat "$here"/{build.sh,tail_calls.py,decimal_words.py,profile.txt.xz} "$here"/*.[ch] | sha256sum)
+recipe=$(cat "$here"/{build.sh,tail_calls.py,profile.txt.xz} "$here"/*.[ch] | sha256sum)
 [ -z "$instrumented" ] && [ -f "$out/python.wasm" ] && [ "$(cat "$out/.recipe" 2>/dev/null)" = "$recipe" ] && exit
 
 "$here/../toolchain.sh" >&2
@@ -49,10 +49,8 @@ echo "configuring CPython (log: $build/configure.out)" >&2
 # shellcheck disable=SC2086 # Options, not one.
 clang-22 $compiler -O3 -msimd128 -mbulk-memory -fno-builtin \
     -ffile-prefix-map="$here"=guests/cpython -c "$here/memory.c" -o memory.o
-# make takes these in the place of the source's.
+# make takes this in the place of the source's.
 "$native" -I -S "$here/tail_calls.py" "$source/Python" Python
-"$native" -I -S "$here/decimal_words.py" "$source/Modules/_decimal" Modules/_decimal
-sed -i 's/-DCONFIG_32=1/-DCONFIG_64=1/; s#$(srcdir)/Modules/_decimal#Modules/_decimal#g' Makefile
 # Which operator follows is not foreseen, although the profile says which one often does: a comparison with that is more
 # than what the interpreter's jump through the table costs.
 echo 'Python/ceval.o: PY_CFLAGS_NODIST += -mllvm -disable-icp' >> Makefile
