@@ -30,11 +30,8 @@
 ;;=   movq %rsp, %rbp
 ;;= block0:
 ;;=   movq    %r15, %rsi
-;;=   movq %rsi, %rcx
-;;=   addq -0x78(%rsi), %rcx
-;;=   jmp     label1
-;;= block1:
-;;=   addq $0x1, (%rcx)
+;;=   movq -0x78(%rsi), %rdi
+;;=   addq $0x1, (%rsi, %rdi)
 ;;=   movq -0x80(%rsi), %rdi
 ;;=   movl (%rsi, %rdi), %eax
 ;;=   addl -0x70(%rsi), %eax

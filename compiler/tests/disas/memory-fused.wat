@@ -59,8 +59,7 @@
 ;;=   xorl %r11d, %r11d
 ;;=   jmp     label1
 ;;= block1:
-;;=   movl %edi, %ecx
-;;=   addl 0x10(%rax, %rcx), %r11d
+;;=   addl 0x10(%rax, %rdi), %r11d
 ;;=   jmp     label2
 ;;= block2:
 ;;=   subl $0x1, %esi
@@ -84,9 +83,8 @@
 ;;=   movdqa %xmm0, %xmm1
 ;;=   jmp     label1
 ;;= block1:
-;;=   movl %edi, %ecx
-;;=   addsd (%rax, %rcx), %xmm0
-;;=   addsd 8(%rax, %rcx), %xmm1
+;;=   addsd (%rax, %rdi), %xmm0
+;;=   addsd 8(%rax, %rdi), %xmm1
 ;;=   jmp     label2
 ;;= block2:
 ;;=   leal 0x10(%rdi), %edi
