@@ -4,7 +4,7 @@ use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use faasm_abi::layout::{ContextLayout, ContextTooLarge};
 use faasm_abi::module::{ModuleInfo, Shape};
-use faasm_abi::types::{FuncType, SubType, ValType};
+use faasm_abi::types::{FuncType, MemoryType, SubType, ValType};
 
 use crate::constant_table::{ConstantTable, type_numbers};
 use crate::isa::{self, Isas};
@@ -105,6 +105,14 @@ impl<'a> Env<'a> {
     /// The function type with this index, of which validation says that it is one.
     pub(crate) fn func_type(&self, ty: u32) -> &'a FuncType {
         self.info.func_type(ty).expect("validated: the type is a function's")
+    }
+
+    /// Whether the memory begins at the context pointer, and the last page of its address space is never in it.
+    pub(crate) fn keeps_apart(&self) -> bool {
+        let is_apart = |memory: &MemoryType| {
+            !memory.memory64 && memory.page_size_log2 == 16 && memory.most_pages() < 1 << 16
+        };
+        self.shape == Shape::Fused && self.info.memories.first().is_some_and(is_apart)
     }
 }
 

@@ -25,9 +25,10 @@ use crate::error::CompileError;
 use crate::fuse::fuse;
 use crate::isa::is_x86;
 use crate::limits::Clock;
+use crate::offsets::add_offsets;
 use crate::sink::sink;
 use crate::split::{Split, split};
-use crate::translate::{self, Scratch};
+use crate::translate::{self, OUT_OF_BOUNDS, Scratch};
 use crate::widen::widen;
 
 /// What unwinds out of the code generator when the time is over: it offers no other way out.
@@ -231,15 +232,16 @@ impl Worker {
     }
 
     fn optimized(&mut self, env: &Env<'_>, name: impl Fn() -> String) -> Result<(), CompileError> {
-        self.try_optimize(env.isa).map_err(|error| CompileError::Codegen {
+        self.try_optimize(env).map_err(|error| CompileError::Codegen {
             function: name(),
             reason: format!("{error:?}"),
         })
     }
 
     /// What [`Context::optimize`] does, with passes of our own between and behind.
-    fn try_optimize(&mut self, isa: &dyn TargetIsa) -> CodegenResult<()> {
+    fn try_optimize(&mut self, env: &Env<'_>) -> CodegenResult<()> {
         let Self { context, scratch, control, .. } = self;
+        let isa = env.isa;
         context.verify_if(isa)?;
         context.flowgraph();
         context.eliminate_unreachable_code(isa)?;
@@ -248,6 +250,9 @@ impl Worker {
         context_reads::join(&mut context.func);
         context.func.dfg.resolve_all_aliases();
         context.egraph_pass(isa, control)?;
+        if env.keeps_apart() {
+            add_offsets(&mut context.func, &context.domtree, OUT_OF_BOUNDS);
+        }
         sink(&mut context.func);
         Ok(())
     }

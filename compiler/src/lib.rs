@@ -23,6 +23,7 @@ mod isa;
 mod limits;
 mod listing;
 mod object;
+mod offsets;
 mod options;
 mod sink;
 mod split;

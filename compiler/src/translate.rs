@@ -38,6 +38,7 @@ use wasmparser::FunctionBody;
 
 pub(crate) use bulk::builtin_signature;
 use context::Region;
+pub(crate) use memory::OUT_OF_BOUNDS;
 pub(crate) use trap::{from_ir, user_trap};
 
 use crate::env::{Env, ir_type};

@@ -293,6 +293,24 @@ pub struct MemoryType {
     pub page_size_log2: u8,
 }
 
+impl MemoryType {
+    /// How many pages it ever has.
+    ///
+    /// A memory of 32-bit addresses that does not begin with all of its address space never gets the last page of 64 KiB,
+    /// whatever its type allows: growing may fail for any reason (4.2.8 *Growing Memories*). So an address in the memory
+    /// and less than a page more is a sum that does not wrap, on which compiled code relies.
+    #[must_use]
+    pub fn most_pages(&self) -> u64 {
+        let log2 = u32::from(self.page_size_log2);
+        let addressable = match (self.memory64, log2) {
+            (true, _) => 1 << (64 - log2).min(63),
+            (false, 16) if self.limits.min < 1 << 16 => (1 << 16) - 1,
+            (false, _) => (1 << 32) >> log2,
+        };
+        self.limits.max.unwrap_or(addressable).min(addressable)
+    }
+}
+
 /// The type of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TableType {

@@ -32,7 +32,9 @@ pub(crate) struct MemoryAccess {
     pub(crate) offset: i32,
 }
 
-const OUT_OF_BOUNDS: cranelift_codegen::ir::TrapCode = user_trap(TrapCode::MemoryOutOfBounds);
+/// Of an access to a linear memory.
+pub(crate) const OUT_OF_BOUNDS: cranelift_codegen::ir::TrapCode =
+    user_trap(TrapCode::MemoryOutOfBounds);
 
 impl FuncTranslator<'_, '_> {
     /// Pops the index of an access of `access_bytes` bytes and makes its address; checks it where the guard does not.

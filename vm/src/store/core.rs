@@ -347,7 +347,7 @@ impl StoreCore {
         let record = self.contents.memories[index as usize].clone();
         let len = self.memory_len(&record);
         let old = len >> record.ty.page_size_log2;
-        let wanted = old.checked_add(delta).filter(|&pages| pages <= max_pages(&record));
+        let wanted = old.checked_add(delta).filter(|&pages| pages <= record.ty.most_pages());
         let bytes = wanted.and_then(|pages| memory_bytes(&record.ty, pages));
         let bytes = bytes.ok_or(AccessError::Limit)?;
         let more = bytes - len;
@@ -461,15 +461,6 @@ impl StoreCore {
             .extend(&addresses, |pc| contents.module_at(pc).map(|module| &*module.inner));
         trap
     }
-}
-
-fn max_pages(record: &MemoryRecord) -> u64 {
-    let addressable = if record.ty.memory64 {
-        1 << (64 - u32::from(record.ty.page_size_log2)).min(63)
-    } else {
-        (1 << 32) >> record.ty.page_size_log2
-    };
-    record.ty.limits.max.unwrap_or(addressable).min(addressable)
 }
 
 pub(crate) fn element_offset(record: &TableRecord, at: u64) -> usize {

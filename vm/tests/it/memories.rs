@@ -32,6 +32,46 @@ fn memory_grows_zeroed_up_to_its_maximum() {
 }
 
 #[test]
+fn the_last_page_of_the_address_space_is_never_reached_by_growing() {
+    let text = r#"(module (memory 1)
+      (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+      (func (export "twice") (param i32) (result i32)
+        (i32.add
+          (i32.load8_u (local.get 0))
+          (i32.load8_u (i32.add (local.get 0) (i32.const 65535))))))"#;
+    let (mut store, instance) = faaslet(text);
+    let grow = instance.func(&store, "grow").unwrap().typed::<i32, i32>(&store).unwrap();
+    let twice = instance.func(&store, "twice").unwrap().typed::<i32, i32>(&store).unwrap();
+    assert_eq!(grow.call(&mut store, 65_535).unwrap(), -1, "it would have 65,536 pages");
+    assert_eq!(grow.call(&mut store, 65_534).unwrap(), 1);
+    let last = (65_535_u32 << 16) - 1;
+    let error = twice.call(&mut store, last.cast_signed()).unwrap_err();
+    assert_eq!(error.trap_code(), Some(TrapCode::MemoryOutOfBounds), "the sum does not wrap");
+    assert_eq!(twice.call(&mut store, (last - 65_535).cast_signed()).unwrap(), 0);
+}
+
+#[test]
+fn sums_wrap_where_another_access_shows_that_they_may() {
+    let text = r#"(module (memory 1)
+      (data (i32.const 8) "\01\00\00\00\02\00\00\00\03\00\00\00")
+      (func (export "far") (param i32) (result i32)
+        (i32.add
+          (i32.load (i32.add (local.get 0) (i32.const 16)))
+          (i32.mul (i32.const 10) (i32.load (i32.add (local.get 0) (i32.const 20))))))
+      (func (export "mixed") (param i32) (result i32)
+        (i32.add
+          (i32.load (i32.add (local.get 0) (i32.const 16)))
+          (i32.load (local.get 0)))))"#;
+    let (mut store, instance) = faaslet(text);
+    let far = instance.func(&store, "far").unwrap().typed::<i32, i32>(&store).unwrap();
+    let mixed = instance.func(&store, "mixed").unwrap().typed::<i32, i32>(&store).unwrap();
+    assert_eq!(far.call(&mut store, -8).unwrap(), 21);
+    assert_eq!(far.call(&mut store, -4).unwrap(), 32);
+    let error = mixed.call(&mut store, -8).unwrap_err();
+    assert_eq!(error.trap_code(), Some(TrapCode::MemoryOutOfBounds));
+}
+
+#[test]
 fn the_stores_limits_bound_memories_and_tables() {
     let engine = engine();
     let limits =
