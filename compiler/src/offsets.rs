@@ -180,7 +180,7 @@ fn constant(func: &Function, value: Value) -> Option<u32> {
         InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } =>
         {
             #[expect(clippy::cast_possible_truncation, reason = "of 32 bits")]
-            Some(imm.bits() as u32)
+            Some(imm.bits().cast_unsigned() as u32)
         }
         _ => None,
     }

@@ -77,9 +77,8 @@ pub(crate) fn assemble(
         for (nth, piece) in iter::once(code).chain(&code.parts).enumerate() {
             let alignment = if nth == 0 { ALIGNMENT } else { piece.alignment.min(ALIGNMENT) };
             let at = builder.append(true, &piece.bytes, alignment, control);
-            let offset = u32::try_from(at).map_err(|_| CompileError::TextTooLarge)?;
-            let length =
-                u32::try_from(piece.bytes.len()).map_err(|_| CompileError::TextTooLarge)?;
+            let offset = offset_of(at)?;
+            let length = offset_of(piece.bytes.len() as u64)?;
             if lines.is_empty() && range.length == 0 {
                 range.offset = offset;
             }
@@ -105,7 +104,7 @@ pub(crate) fn assemble(
         let size = (table.len() + 1) << ROW_LOG2;
         // Rows have distances from where they are: the place is known when they are there.
         let at = builder.append(true, &vec![0; size], TABLE_ALIGNMENT, control);
-        let offset = u32::try_from(at).map_err(|_| CompileError::TextTooLarge)?;
+        let offset = offset_of(at)?;
         builder.write(at, &table.rows(env.info, &env.type_numbers, &text.ranges, offset));
         labels.push(offset);
     }
@@ -116,6 +115,10 @@ pub(crate) fn assemble(
     bytes.resize(bytes.len().next_multiple_of(TEXT_PAGE as usize), filler(env));
     text.bytes = bytes;
     Ok(text)
+}
+
+fn offset_of(at: u64) -> Result<u32, CompileError> {
+    u32::try_from(at).map_err(|_| CompileError::TextTooLarge)
 }
 
 fn pieces(codes: &[Code]) -> impl Iterator<Item = &Code> {
