@@ -12,7 +12,9 @@ source="$root/target/guest-toolchain/source/$package"
 apt="$root/target/guest-toolchain/apt-$suite"
 
 if [ -f "$source/.unpacked" ]; then
-    cat "$source/.unpacked"
+    # Its name: a tree may have been moved, or copied from another.
+    folder=$(cat "$source/.unpacked")
+    echo "$source/${folder##*/}"
     exit
 fi
 
@@ -28,5 +30,5 @@ apt-get "${options[@]}" update -q >&2
 archive=$(ls "$source"/*.orig.tar.*[!c] | head -n 1)
 tar xf "$archive" -C "$source"
 folder=$(find "$source" -mindepth 1 -maxdepth 1 -type d | head -n 1)
-echo "$folder" > "$source/.unpacked"
+echo "${folder##*/}" > "$source/.unpacked"
 echo "$folder"
