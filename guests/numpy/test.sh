@@ -77,17 +77,7 @@ expect '[3.25, 500.25, 501.25, 999.25] [9.0, 1.5, 2.5, 12.0] [99.0, 0.5, 0.5, 10
 expect 'IndexError KeyError ValueError ValueError ValueError ValueError OverflowError KeyError KeyError IndexError ValueError ValueError' \
     0 call demo/vectors -d refused
 "$faasm" upload demo/objects "$root/guests/c/build/data-objects.wasm" > "$work/said"
-objects='i32 100 323350
-i64 10 -49478023249920
-f32 7 21
-f64 50000 1249975000
-matrix 3 5: 1 11 21 2 12 22 3 13 23
-sparse 6 4 6: 0/0=3 5/0=-4 2/2=16 1/3=2 3/3=6 4/3=8
-counter 5
-atomic 9
-dict one 31 zwei 00ff
-list 6669727374 - 7468697264
-queue 6669727374 - 7468697264'
+objects=$(cat "$root/guests/c/functions/data-objects.out")
 for pair in data_objects:data_objects data_objects:objects objects:data_objects; do
     expect '' 0 call "demo/${pair%:*}" -d 'write key'
     expect "$objects" 0 call "demo/${pair#*:}" -d 'read key'

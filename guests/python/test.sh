@@ -62,17 +62,7 @@ expect 'hello 42 data' 0 call demo/store
 
 # Data objects: what this language writes, C++ reads, and the other way round.
 "$faasm" upload demo/objects "$here/../c/build/data-objects.wasm" > "$work/said"
-objects='i32 100 323350
-i64 10 -49478023249920
-f32 7 21
-f64 50000 1249975000
-matrix 3 5: 1 11 21 2 12 22 3 13 23
-sparse 6 4 6: 0/0=3 5/0=-4 2/2=16 1/3=2 3/3=6 4/3=8
-counter 5
-atomic 9
-dict one 31 zwei 00ff
-list 6669727374 - 7468697264
-queue 6669727374 - 7468697264'
+objects=$(cat "$root/guests/c/functions/data-objects.out")
 for pair in data_objects:data_objects data_objects:objects objects:data_objects; do
     expect '' 0 call "demo/${pair%:*}" -d 'write key'
     expect "$objects" 0 call "demo/${pair#*:}" -d 'read key'

@@ -56,7 +56,7 @@ pub(crate) struct History {
     pub(crate) faults: Vec<String>,
 }
 
-/// From when a master did not serve, to when nobody took the old one for the master any more.
+/// From when on a master may have what its replicas have not, to when nobody took the old one for the master any more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failover {
     pub(crate) from: Time,

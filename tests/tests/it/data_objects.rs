@@ -19,19 +19,7 @@ use store::Store;
 const LANGUAGES: [&str; 3] = ["c", "rust", "assemblyscript"];
 
 /// What each says of the objects that each has made.
-const SAID: &str = "\
-i32 100 323350
-i64 10 -49478023249920
-f32 7 21
-f64 50000 1249975000
-matrix 3 5: 1 11 21 2 12 22 3 13 23
-sparse 6 4 6: 0/0=3 5/0=-4 2/2=16 1/3=2 3/3=6 4/3=8
-counter 5
-atomic 9
-dict one 31 zwei 00ff
-list 6669727374 - 7468697264
-queue 6669727374 - 7468697264
-";
+const SAID: &str = include_str!("../../../guests/c/functions/data-objects.out");
 
 fn host() -> TestHost {
     having_languages(TestHost::start())

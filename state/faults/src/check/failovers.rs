@@ -3,7 +3,7 @@
 //! # What is promised
 //!
 //! 1. Where a write is acknowledged when the replicas have it, nothing that was acknowledged is lost.
-//! 2. Else what was acknowledged shortly before the failover, or by the old master during it, may be lost.
+//! 2. Else what the old master acknowledged since its replicas were in step with it may be lost, also during the failover.
 //! 3. While there may be two masters a read may be of the old one; and it may be of a write that is lost, if that was not
 //!    acknowledged.
 //! 4. All else is as ever: what is written is written once, over what it says, under a lock that holds; what was refused
@@ -15,16 +15,13 @@
 use std::collections::HashSet;
 
 use crate::client::version;
-use crate::history::{Event, Op, Outcome, Time};
+use crate::history::{Event, Op, Outcome};
 use crate::world::{Failover, History};
-
-/// How long before a failover something may have happened that only the old master knows.
-const LAG: Time = 1_000_000_000;
 
 /// The history as it must be right.
 pub(super) fn without(history: &History) -> Vec<Event> {
     let risky = |event: &Event, failover: &Failover| {
-        event.ended + LAG >= failover.from && event.invoked <= failover.to
+        event.ended >= failover.from && event.invoked <= failover.to
     };
     let near = |event: &Event| history.failovers.iter().any(|it| risky(event, it));
     let may_lose = |event: &Event| {

@@ -212,16 +212,20 @@ impl Group {
     }
 
     fn fail_over(&mut self, rng: &mut fastrand::Rng, history: &mut History) -> Result<()> {
-        let (kind, old, from) = (rng.u8(..3), self.master, now());
+        let (kind, old) = (rng.u8(..3), self.master);
+        let replicas = self.servers.iter().enumerate().filter(|(n, _)| *n != old);
+        let from = self.servers[old].in_step_with(replicas.map(|(_, server)| server))?;
         // The first that the URL names.
         let mute = rng.u8(..3) == 0;
         if mute && kind != 2 {
             signal_child(&self.sentinels[0].0, Signal::STOP)?;
         }
         let names = ["the master killed", "the master stopped", "a failover asked for"];
-        history
-            .faults
-            .push(format!("{from} {}; a sentinel mute: {mute}", names[usize::from(kind)]));
+        history.faults.push(format!(
+            "{} {}; a sentinel mute: {mute}",
+            now(),
+            names[usize::from(kind)]
+        ));
         match kind {
             0 => self.servers[old].kill()?,
             1 => self.servers[old].signal(Signal::STOP)?,

@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,9 @@ use anyhow::{Context, Result, bail};
 use faasm_runtime::tiers::TierUrl;
 use faasm_state::GlobalTier;
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::client::now;
+use crate::history::Time;
 
 /// How long a server may take to come up, or to become what it should.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -117,6 +121,26 @@ impl Server {
         self.ask("INFO replication").is_ok_and(|info| info.contains(what))
     }
 
+    /// A moment before which all that this master has acknowledged is at these replicas: waits until they have come so far.
+    pub(super) fn in_step_with<'a>(
+        &self,
+        replicas: impl IntoIterator<Item = &'a Server>,
+    ) -> Result<Time> {
+        let moment = now();
+        let wanted = self.offset("master_repl_offset:").context("a master says how far it is")?;
+        for replica in replicas {
+            let offset = || replica.offset("slave_repl_offset:");
+            eventually("a replica is in step", || offset().is_some_and(|it| it >= wanted))?;
+        }
+        Ok(moment)
+    }
+
+    /// How far it says it is in the stream of changes.
+    fn offset(&self, field: &str) -> Option<u64> {
+        let info = self.ask("INFO replication").ok()?;
+        info.lines().find_map(|line| line.trim_end().strip_prefix(field)?.parse().ok())
+    }
+
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         signal_child(&self.child, signal)
     }
@@ -140,14 +164,20 @@ pub(super) fn signal_child(child: &Child, signal: Signal) -> Result<()> {
 }
 
 /// A port that nobody has, and that no connection is given by itself: the server is to have it again after each restart.
+/// Runs at the same time are given others.
 pub(super) fn free() -> Result<SocketAddr> {
-    for _ in 0..100 {
-        let address = SocketAddr::from(([127, 0, 0, 1], fastrand::u16(20_000..32_000)));
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    static NEXT: LazyLock<AtomicUsize> =
+        LazyLock::new(|| AtomicUsize::new(fastrand::usize(..PORTS.len())));
+    for _ in PORTS {
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed) % PORTS.len();
+        let port = PORTS.clone().nth(nth).context("a port of the range")?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         if TcpListener::bind(address).is_ok() {
             return Ok(address);
         }
     }
-    bail!("no port is free from 20000 to 32000")
+    bail!("no port is free from {} to {}", PORTS.start, PORTS.end)
 }
 
 /// What is there to keep is kept as these options say.
