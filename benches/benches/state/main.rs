@@ -31,6 +31,9 @@ const PARTS: [Part; 4] = [
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
+    if let Some((pointer::CHILD, input)) = words.split_first().map(|it| (it.0.as_str(), it.1)) {
+        return pointer::child(input);
+    }
     let mut bench = Bench::new("state", "native");
     for (name, measure) in PARTS {
         if words.is_empty() || words.iter().any(|word| word == name) {
