@@ -33,7 +33,7 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<()> {
         fill(&ours, 7)?;
         end(ours.push())?;
         let mut byte = 0_u8;
-        let rounds = (LARGEST / size).clamp(3, 200);
+        let rounds = (8 * LARGEST / size).clamp(15, 200);
         let times = alternate(rounds, |mine| {
             byte = byte.wrapping_add(1);
             if mine {
