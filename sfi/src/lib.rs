@@ -3,7 +3,7 @@
 //! * [`slot`]: one reservation of address space, in which a guest lives; [`image`]: sealed pages from which slots are
 //!   born; [`dirty`]: which pages a guest wrote, and their restoration; [`shared`]: memory that several guests share;
 //!   [`racing`]: copies of what others may write meanwhile.
-//! * [`file`]: files in memory; [`code`]: executable pages and the places in them that may fault; [`walls`]: what is a
+//! * [`file`]: files in memory; [`socket`]: what the safe libraries leave out of sockets; [`code`]: executable pages and the places in them that may fault; [`walls`]: what is a
 //!   guest's own.
 //! * [`activation`]: a stay of a thread inside guest code: entry, raising, suspension; [`fault`]: the signal handler;
 //!   [`interrupt`] and [`watchdog`]: ending a guest that does not end by itself.
@@ -29,6 +29,7 @@ pub mod profile;
 pub mod racing;
 pub mod shared;
 pub mod slot;
+pub mod socket;
 pub mod wait;
 pub mod walls;
 pub mod watchdog;

@@ -17,6 +17,7 @@
 //! 6. An address that has something is in its namespace's index. The index is at a node of its own, so the address is
 //!    put there before; it is taken out when there has been nothing for a while.
 
+mod begin;
 mod bulk;
 mod check;
 mod direct;
@@ -27,6 +28,7 @@ mod names;
 mod notices;
 mod script;
 mod settings;
+mod socket;
 mod store;
 mod waiting;
 
@@ -34,7 +36,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use faasm_sfi::pending::{Completer, pending};
@@ -51,6 +52,7 @@ pub use self::check::{Finding, RedisOpenError, Report, Severity};
 pub use self::error::StoreError;
 pub use self::settings::{Durability, RedisSettings, UrlError};
 
+use self::begin::Nearness;
 use self::error::Fault;
 use self::link::Link;
 use self::listing::Listing;
@@ -85,6 +87,7 @@ pub struct RedisTier {
     store: Arc<Store>,
     /// One union at a time is made here for an address, for two would only make one another begin anew.
     unions: Arc<[Mutex<()>; 64]>,
+    nearness: Nearness,
     runtime: Option<Runtime>,
 }
 
@@ -127,7 +130,7 @@ impl RedisTier {
         let store = Arc::new(Store::new(settings, link));
         runtime.spawn(notices::run(Arc::clone(&store)));
         let unions = Arc::new(std::array::from_fn(|_| Mutex::new(())));
-        Ok(Self { store, unions, runtime: Some(runtime) })
+        Ok(Self { store, unions, nearness: Nearness::default(), runtime: Some(runtime) })
     }
 
     fn block<T: Send + 'static>(
@@ -142,13 +145,7 @@ impl RedisTier {
     /// Has it begun by this thread, so that what it says first is on its way when this returns, and gone on with by ours.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Some(runtime) = &self.runtime {
-            let mut work = Box::pin(work);
-            let _context = runtime.enter();
-            // Whoever goes on with it asks again for what it waits for.
-            let mut nobody = Context::from_waker(Waker::noop());
-            if work.as_mut().poll(&mut nobody).is_pending() {
-                runtime.spawn(work);
-            }
+            self.nearness.begin(runtime, work);
         }
     }
 

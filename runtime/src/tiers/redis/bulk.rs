@@ -39,7 +39,7 @@ const REQUEST: usize = 1 << 20;
 const COMMANDS: usize = 256;
 
 /// How much one command moves over a connection of our own.
-const MOVED: usize = 256 << 10;
+pub(super) const MOVED: usize = 256 << 10;
 
 /// A part of one chunk.
 #[derive(Clone, Debug)]

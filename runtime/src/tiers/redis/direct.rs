@@ -11,6 +11,7 @@
 //! TLS, whose records are copies anyway, and clusters, whose nodes the client's crate knows: both go by [`super::link`].
 
 use std::io;
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -19,13 +20,13 @@ use ::redis::{Client, ConnectionAddr, RedisConnectionInfo, RedisError, Value, pa
 use faasm_state::{Sink, Source};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::error::Fault;
 use super::link::Link;
 use super::script::{Args, Script};
+use super::socket::Socket;
 
 /// How many there may be.
 const MOST: usize = 32;
@@ -39,12 +40,16 @@ const INPUT: usize = 8 << 10;
 /// What is copied at once where bytes cannot go straight.
 const COPY: usize = 64 << 10;
 
+/// From how many bytes of a value on it is worth while to be woken, if so many are to come: what one command asks for. A server
+/// that is taken for a live one sends them in a fraction of its patience.
+const AWAITED: usize = super::bulk::MOVED;
+
 /// How long an answer may be that is no bytes of a value.
 const LONGEST: usize = 1 << 30;
 
 /// A connection.
 pub(super) struct Direct {
-    stream: TcpStream,
+    socket: Socket,
     /// How long the server may take for the next step.
     patience: Duration,
     /// What has come; from `used` on it was not looked at.
@@ -60,14 +65,14 @@ impl Direct {
     async fn open(client: &Client, patience: Duration) -> Result<Option<Self>, Fault> {
         let info = client.get_connection_info();
         let ConnectionAddr::Tcp(host, port) = info.addr() else { return Ok(None) };
-        let connecting = timeout(patience, TcpStream::connect((host.as_str(), *port)));
-        let stream = match connecting.await {
-            Ok(stream) => stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)),
+        let connecting = timeout(patience, tokio::net::TcpStream::connect((host.as_str(), *port)));
+        let socket = match connecting.await {
+            Ok(stream) => stream.and_then(Socket::new),
             Err(_) => return Err(Fault::timeout(patience, false)),
         };
-        let stream = stream.map_err(|error| Fault::unreachable(error.into()))?;
+        let socket = socket.map_err(|error| Fault::unreachable(error.into()))?;
         let mut direct = Self {
-            stream,
+            socket,
             patience,
             input: Vec::with_capacity(INPUT),
             used: 0,
@@ -192,53 +197,34 @@ impl Direct {
 
     /// Tries `step` until the socket takes something; `None` if the step says so.
     async fn writing(
-        &self,
-        mut step: impl FnMut(&TcpStream) -> Option<io::Result<usize>>,
+        &mut self,
+        step: impl FnMut(&TcpStream) -> Option<io::Result<usize>>,
     ) -> Result<Option<usize>, Fault> {
-        self.trying(Interest::WRITABLE, || step(&self.stream)).await
+        self.trying(Interest::WRITABLE, step).await
     }
 
     /// The same, until it has something.
     async fn reading(
-        &self,
-        mut step: impl FnMut(&TcpStream) -> Option<io::Result<usize>>,
+        &mut self,
+        step: impl FnMut(&TcpStream) -> Option<io::Result<usize>>,
     ) -> Result<Option<usize>, Fault> {
-        match self.trying(Interest::READABLE, || step(&self.stream)).await? {
+        match self.trying(Interest::READABLE, step).await? {
             Some(0) => Err(lost(io::ErrorKind::UnexpectedEof.into())),
             other => Ok(other),
         }
     }
 
     async fn trying(
-        &self,
+        &mut self,
         interest: Interest,
-        mut step: impl FnMut() -> Option<io::Result<usize>>,
+        step: impl FnMut(&TcpStream) -> Option<io::Result<usize>>,
     ) -> Result<Option<usize>, Fault> {
-        loop {
-            let mut other_way = false;
-            let done = self.stream.try_io(interest, || {
-                step().unwrap_or_else(|| {
-                    other_way = true;
-                    Ok(0)
-                })
-            });
-            match done {
-                Ok(_) if other_way => return Ok(None),
-                Ok(some) => return Ok(Some(some)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let ready = timeout(self.patience, self.stream.ready(interest)).await;
-                    match ready {
-                        Ok(ready) => drop(ready.map_err(lost)?),
-                        Err(_) => return Err(Fault::timeout(self.patience, true)),
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                    return Err(Fault::bytes(error));
-                }
-                Err(error) => return Err(lost(error)),
-            }
-        }
+        let done = self.socket.trying(interest, self.patience, step).await;
+        done.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Fault::timeout(self.patience, true),
+            io::ErrorKind::InvalidInput => Fault::bytes(error),
+            _ => lost(error),
+        })
     }
 
     /// Receives some more.
@@ -284,6 +270,19 @@ impl Direct {
         len: usize,
     ) -> Result<(), Fault> {
         let got = self.bytes_begin(len).await?;
+        self.bytes_come(sink, offset, got).await?;
+        self.socket.wake_from(1).map_err(lost)?;
+        self.end_of_bytes().await?;
+        zero(sink, offset + got..offset + len)
+    }
+
+    /// `got` of them, which follow.
+    async fn bytes_come(
+        &mut self,
+        sink: &dyn Sink,
+        offset: usize,
+        got: usize,
+    ) -> Result<(), Fault> {
         let mut at = offset;
         let end = offset + got;
         while at < end {
@@ -294,14 +293,14 @@ impl Direct {
                 (self.used, at) = (self.used + here, at + here);
                 continue;
             }
+            self.socket.wake_from((end - at).min(AWAITED)).map_err(lost)?;
             let done = self.reading(|stream| sink.receive(at, end - at, stream.as_fd())).await?;
             at += match done {
                 Some(got) => got,
                 None => self.copied_to(sink, at, end - at).await?,
             };
         }
-        self.end_of_bytes().await?;
-        zero(sink, end..offset + len)
+        Ok(())
     }
 
     async fn copied_to(&mut self, sink: &dyn Sink, at: usize, len: usize) -> Result<usize, Fault> {
