@@ -22,10 +22,10 @@ use std::ops::Range;
 
 use faasm_sfi::shared::{RegionError, SharedRegion};
 
-use crate::Version;
 use crate::bits::BitSet;
 use crate::dirty::{DirtyMap, PAGE};
 use crate::twin::Twin;
+use crate::{Combine, Number, Version};
 
 /// How much of a value a push sends.
 #[derive(Debug)]
@@ -73,8 +73,9 @@ pub(crate) struct Tracking {
     pub(crate) twin: Twin,
     /// How long the global value is at least, as far as is known here.
     pub(crate) reach: usize,
-    /// Pages that are written are saved in `twin` first, as their differences are pushed.
-    pub(crate) keeps_base: bool,
+    /// How its numbers are merged, if they are: pages that are written are saved in `twin` first, as their differences are
+    /// pushed.
+    pub(crate) merges: Option<(Combine, Number)>,
     /// Pages that may take memory.
     held: BitSet,
     /// What the namespace's budget was told last, in bytes.
@@ -97,7 +98,7 @@ impl Tracking {
             flagged: false,
             twin: Twin::default(),
             reach: 0,
-            keeps_base: false,
+            merges: None,
             held: BitSet::default(),
             charged: 0,
         }
@@ -186,7 +187,7 @@ impl Tracking {
 
     fn trust_flags(&mut self) {
         self.flagged |= self.maps > 0;
-        if self.flagged && !self.keeps_base {
+        if self.flagged && self.merges.is_none() {
             self.twin.clear();
         }
     }
@@ -216,7 +217,7 @@ impl Tracking {
     /// Whether bytes can be pulled into their places one after the other: nothing would be lost should the pull fail, and
     /// nobody sees the pages.
     pub(crate) fn may_be_filled_in_place(&self) -> bool {
-        self.maps == 0 && !self.is_dirty() && !self.keeps_base && self.twin.bytes() == 0
+        self.maps == 0 && !self.is_dirty() && self.merges.is_none() && self.twin.bytes() == 0
     }
 
     /// Whether whatever is fetched can be put in place as it is.
@@ -316,7 +317,7 @@ impl Tracking {
         region: &SharedRegion,
     ) -> Result<(), RegionError> {
         let pages = pages(range);
-        if watched && (!self.flagged || self.keeps_base) {
+        if watched && (!self.flagged || self.merges.is_some()) {
             self.twin.save(pages.clone(), region, self.size)?;
         }
         if watched {
@@ -411,7 +412,7 @@ impl Tracking {
             return;
         }
         self.suspect.clear();
-        if self.keeps_base {
+        if self.merges.is_some() {
             let dirty = &self.dirty;
             self.twin.retain(|page| dirty.has_any(page));
         } else {
@@ -431,7 +432,7 @@ impl Tracking {
 
     /// How many bytes of `range` would be copied to find writes by.
     pub(crate) fn not_copied(&self, range: &Range<usize>) -> usize {
-        if self.flagged && !self.keeps_base {
+        if self.flagged && self.merges.is_none() {
             return 0;
         }
         let range = range.start..range.end.min(self.size).max(range.start);

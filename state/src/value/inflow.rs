@@ -36,6 +36,8 @@ pub(super) struct Inflow {
 #[derive(Default)]
 struct State {
     way: Option<Way>,
+    /// What has come of what is missing and is put in place at the end: numbers are merged whole.
+    late: Vec<(usize, Vec<u8>)>,
     /// Why it does not go on.
     error: Option<StateError>,
 }
@@ -70,8 +72,8 @@ impl Inflow {
         let Some(stat) = self.outcome(pulled)? else { return Ok(None) };
         let way = self.state().way.take();
         if let Some(Way::Aside(bytes)) = way {
-            let patch = Patch::whole(bytes);
-            return self.value.overwrite(&Fetched { version: stat.version, patch }).map(Some);
+            let fetched = Fetched { version: stat.version, patch: Patch::whole(bytes) };
+            return self.value.take_pulled(&fetched).map(Some);
         }
         let mut tracking = self.value.writing()?;
         if !tracking.replaced {
@@ -92,6 +94,9 @@ impl Inflow {
         let mut tracking = self.value.writing()?;
         if tracking.replaced {
             return Ok(());
+        }
+        for (offset, bytes) in std::mem::take(&mut self.state().late) {
+            self.value.fill_run(&mut tracking, offset, &bytes)?;
         }
         let size = stat.map_or(0, |stat| stat.size);
         for void in tracking.void(asked, size) {
@@ -181,7 +186,18 @@ impl Inflow {
             return Ok(());
         }
         let mut tracking = self.value.writing()?;
-        if tracking.replaced { Ok(()) } else { self.value.fill_run(&mut tracking, offset, bytes) }
+        if tracking.replaced {
+            return Ok(());
+        }
+        if tracking.merges.is_none() || tracking.is_plain() {
+            return self.value.fill_run(&mut tracking, offset, bytes);
+        }
+        let late = &mut self.state().late;
+        match late.last_mut() {
+            Some((at, there)) if *at + there.len() == offset => there.extend_from_slice(bytes),
+            _ => late.push((offset, bytes.to_vec())),
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,8 @@
 //! 2. A push looks for what is written, takes its marks off, and notes the bytes as they are: what is sent. For sums the
 //!    change is what is sent less the base; for the largest or smallest numbers it is what is sent.
 //! 3. The answer is the new base. What is here becomes the answer, with what was written here in between: for sums, what
-//!    is here by then less what was sent is added to it, and is still dirty.
+//!    is here by then less what was sent is added to it, and is still dirty. What is fetched is taken in the same way.
+//!    Guests may be storing all the while: each number is exchanged as a whole.
 //!    A value that has grown here grows there with its last number, to which nothing is added.
 //! 4. Runs that are near one another are one change. Changes are sent one after the other; each is whole or not at all.
 //! 5. A change that fails has its marks put back. But for one of which nobody knows whether it happened: a sum that was
@@ -14,8 +15,10 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use faasm_sfi::pending::Pending;
+use faasm_sfi::shared::{RegionError, SharedRegion};
 
 use super::{Op, Pushed, Value};
 use crate::consistency::{Consistency, MergeKind};
@@ -54,21 +57,26 @@ struct SetInFlight {
 }
 
 impl Value {
-    /// From now on pages are saved before they are written to; or not any more.
-    pub(crate) fn keep_base(&self, keeps: bool) {
-        if self.tracking().keeps_base != keeps
+    /// From now on its numbers are merged like this, so pages are saved before they are written to; or not any more.
+    pub(crate) fn merge_as(&self, how: Option<(Combine, Number)>) {
+        if self.tracking().merges != how
             && let Ok(mut tracking) = self.writing()
         {
-            tracking.keeps_base = keeps;
+            tracking.merges = how;
         }
     }
 
     /// Writes `bytes`, of which the base has been fetched, at `offset`.
-    pub(crate) fn write_over_base(&self, offset: usize, bytes: &[u8]) -> Result<bool, StateError> {
+    pub(crate) fn write_over_base(
+        &self,
+        how: (Combine, Number),
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<bool, StateError> {
         let range = offset..offset.saturating_add(bytes.len());
         self.make_place_for_copy(range)?;
         let mut tracking = self.writing()?;
-        tracking.keeps_base = true;
+        tracking.merges = Some(how);
         let range = self.check(&tracking, offset, bytes.len())?;
         if tracking.is_missing(range.clone()) {
             return Ok(false);
@@ -174,7 +182,7 @@ impl Value {
 
     fn take_answer(
         &self,
-        (combine, number): (Combine, Number),
+        how: (Combine, Number),
         sent: &Sent,
         merged: &Merged,
     ) -> Result<bool, StateError> {
@@ -186,22 +194,62 @@ impl Value {
         let run = sent.run.start..sent.run.end.min(tracking.size).max(sent.run.start);
         let answer = merged.result.as_deref().unwrap_or(&sent.bytes);
         let Some(answer) = answer.get(..run.len()) else { return Ok(false) };
-        let region = &self.inner.region;
-        let now = region.read_vec(run.start, run.len()).map_err(|source| self.memory(source))?;
-        let mut here = answer.to_vec();
-        let width = number.width();
-        for at in (0..run.len()).step_by(width) {
-            let number_at = at..(at + width).min(run.len());
-            let (now, sent) = (&now[number_at.clone()], &sent.bytes[number_at.clone()]);
-            if now != sent {
-                number.add_since(combine, &mut here[number_at.clone()], now, sent);
-                tracking.dirty.mark(run.start + number_at.start..run.start + number_at.end);
-            }
-        }
-        self.put(run.start, &here)?;
+        self.rebase(&mut tracking, how, run.start, (&sent.bytes[..run.len()], answer))?;
         tracking.twin.update(run.start, answer);
         self.charge(&mut tracking);
         Ok(in_step)
+    }
+
+    /// Copies what was fetched into the region, from `offset` on and inside the value, with what was written here on top.
+    pub(super) fn fill_over_base(
+        &self,
+        tracking: &mut Tracking,
+        how: (Combine, Number),
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<(), StateError> {
+        let range = offset..offset + bytes.len();
+        let bases = tracking.twin.read(range.clone());
+        let bases: Vec<_> = bases.map(|(at, base)| (at, base.map(<[u8]>::to_vec))).collect();
+        let ends = bases.iter().skip(1).map(|(at, _)| *at).chain([range.end]).collect::<Vec<_>>();
+        for ((at, base), end) in bases.into_iter().zip(ends) {
+            let new = &bytes[at - offset..end - offset];
+            match base {
+                Some(base) => self.rebase(tracking, how, at, (&base, new))?,
+                // Nobody can have written what was not saved before.
+                None => self.put(at, new)?,
+            }
+        }
+        tracking.twin.update(offset, bytes);
+        Ok(())
+    }
+
+    /// Puts the `new` numbers of the global tier in the place of those that were the `base`, as long, from `offset` on. What
+    /// was written since then stays on top of them, and is dirty: each number is exchanged for the one that is made of it,
+    /// so that nothing is lost of what guests store meanwhile.
+    fn rebase(
+        &self,
+        tracking: &mut Tracking,
+        (combine, number): (Combine, Number),
+        offset: usize,
+        (base, new): (&[u8], &[u8]),
+    ) -> Result<(), StateError> {
+        let region = &self.inner.region;
+        self.keep_before(offset..offset + new.len())?;
+        let width = number.width();
+        let mut now = region.read_vec(offset, new.len()).map_err(|source| self.memory(source))?;
+        let numbers = now.chunks_mut(width).zip(base.chunks(width).zip(new.chunks(width)));
+        for (n, (now, (base, new))) in numbers.enumerate() {
+            let at = offset + n * width;
+            if base != new {
+                let settled = settle(region, (combine, number), at, now, (base, new));
+                settled.map_err(|source| self.memory(source))?;
+            }
+            if now != base {
+                tracking.dirty.mark(at..at + now.len());
+            }
+        }
+        Ok(())
     }
 
     fn send_members(&self, when: Condition, permit: Permit) -> Op<Pushed> {
@@ -376,6 +424,49 @@ fn each<const N: usize>(one: &mut [u8], other: &[u8], both: impl Fn([u8; N], [u8
     let (other, _) = other.as_chunks::<N>();
     for (one, other) in one.iter_mut().zip(other) {
         *one = both(*one, *other);
+    }
+}
+
+/// Puts one `new` number in the place of `now`, with what that has over the `base`; `now` is then what was replaced.
+fn settle(
+    region: &SharedRegion,
+    (combine, number): (Combine, Number),
+    at: usize,
+    now: &mut [u8],
+    (base, new): (&[u8], &[u8]),
+) -> Result<(), RegionError> {
+    loop {
+        let exchanged = if now == base {
+            exchange(region, at, now, new)?
+        } else {
+            let mut here = new.to_vec();
+            number.add_since(combine, &mut here, now, base);
+            exchange(region, at, now, &here)?
+        };
+        if exchanged {
+            return Ok(());
+        }
+        region.read(at, now)?;
+    }
+}
+
+/// Puts `to` in the place of `from` if that is there, at once where it is a number in its place; whether it was.
+fn exchange(region: &SharedRegion, at: usize, from: &[u8], to: &[u8]) -> Result<bool, RegionError> {
+    let relaxed = Ordering::Relaxed;
+    let exchanged = if let (Ok(from), Ok(to)) = (from.try_into(), to.try_into()) {
+        let (from, to) = (u64::from_ne_bytes(from), u64::from_ne_bytes(to));
+        region.atomic_u64(at).map(|word| word.compare_exchange(from, to, relaxed, relaxed).is_ok())
+    } else if let (Ok(from), Ok(to)) = (from.try_into(), to.try_into()) {
+        let (from, to) = (u32::from_ne_bytes(from), u32::from_ne_bytes(to));
+        region.atomic_u32(at).map(|word| word.compare_exchange(from, to, relaxed, relaxed).is_ok())
+    } else {
+        // What is left of a number at a value's end.
+        return region.write(at, to).map(|()| true);
+    };
+    match exchanged {
+        // A call has merged numbers there that are not where the value's own are.
+        Err(RegionError::Misaligned { .. }) => region.write(at, to).map(|()| true),
+        other => other,
     }
 }
 

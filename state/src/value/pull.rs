@@ -125,6 +125,9 @@ impl Value {
         bytes: &[u8],
     ) -> Result<(), StateError> {
         let end = (offset + bytes.len()).min(tracking.size).max(offset);
+        if let Some(how) = tracking.merges {
+            return self.fill_over_base(tracking, how, offset, &bytes[..end - offset]);
+        }
         let found = tracking.find_writes(offset..end, &self.inner.region);
         found.map_err(|source| self.memory(source))?;
         tracking.twin.update(offset, &bytes[..end - offset]);
@@ -132,6 +135,29 @@ impl Value {
             self.put(clean.start, &bytes[clean.start - offset..clean.end - offset])?;
         }
         Ok(())
+    }
+
+    /// Takes the whole of a pull: what is here is overwritten, but for what was added to numbers that are merged.
+    pub(super) fn take_pulled(&self, fetched: &Fetched) -> Result<Version, StateError> {
+        let mut tracking = self.writing()?;
+        if tracking.merges.is_none() || tracking.replaced {
+            drop(tracking);
+            return self.overwrite(fetched);
+        }
+        let size = fetched.patch.size();
+        if size > tracking.size || !tracking.is_dirty() {
+            self.resize(&mut tracking, size)?;
+        }
+        self.fill(&mut tracking, fetched)?;
+        let all = 0..tracking.size;
+        let found = tracking.find_writes(all.clone(), &self.inner.region);
+        found.map_err(|source| self.memory(source))?;
+        for void in tracking.void(std::slice::from_ref(&all), size) {
+            self.zero(void)?;
+        }
+        tracking.landed(size, fetched.version);
+        self.charge(&mut tracking);
+        Ok(fetched.version)
     }
 
     pub(super) fn overwrite(&self, fetched: &Fetched) -> Result<Version, StateError> {

@@ -4,7 +4,7 @@ use faasm_sfi::pending::Pending;
 
 use super::{Kept, View, refused};
 use crate::consistency::{Consistency, MergeKind, PointerWrites};
-use crate::{Mapping, Op, StateError, Value, Version};
+use crate::{Combine, Mapping, Number, Op, StateError, Value, Version};
 
 /// What a pointer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl View {
             && (kept.pointer_writes == PointerWrites::Found || has_base(&kept).is_some());
         self.made(&kept, size).then(move |made| match made {
             Ok(value) => {
-                value.keep_base(has_base(&kept).is_some());
+                value.merge_as(has_base(&kept));
                 if found { value.map(offset, len) } else { value.map_unwatched(offset, len) }
             }
             Err(error) => refused(error),
@@ -204,10 +204,10 @@ fn is_unlocked(kept: &Kept) -> bool {
     kept.consistency == Consistency::Strong && kept.holding.is_none()
 }
 
-/// Whether pushes send differences to what was pulled.
-pub(super) fn has_base(kept: &Kept) -> Option<MergeKind> {
+/// How numbers are merged whose pushes send differences to what was pulled.
+pub(super) fn has_base(kept: &Kept) -> Option<(Combine, Number)> {
     match kept.consistency {
-        Consistency::Merge(kind @ MergeKind::Numbers(..)) => Some(kind),
+        Consistency::Merge(MergeKind::Numbers(combine, number)) => Some((combine, number)),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use super::read::has_base;
 use super::{View, refused};
 use crate::consistency::{Consistency, MergeKind};
 use crate::stamps::Stamp;
-use crate::{Condition, Merge, Merged, Op, StateError, Value, Version, Written};
+use crate::{Combine, Condition, Merge, Merged, Number, Op, StateError, Value, Version, Written};
 
 impl View {
     /// Makes `bytes` the whole value, on this host.
@@ -71,9 +71,9 @@ impl View {
             Ok(kept) => kept,
             Err(error) => return refused(error),
         };
-        if has_base(&kept).is_some() {
+        if let Some(how) = has_base(&kept) {
             return self.made(&kept, size).then(move |made| match made {
-                Ok(value) => write_over_base(value, offset, bytes),
+                Ok(value) => write_over_base(value, how, offset, bytes),
                 Err(error) => refused(error),
             });
         }
@@ -174,12 +174,12 @@ impl View {
     }
 }
 
-fn write_over_base(value: Value, offset: usize, bytes: Vec<u8>) -> Op<()> {
+fn write_over_base(value: Value, how: (Combine, Number), offset: usize, bytes: Vec<u8>) -> Op<()> {
     value.ensure(offset, bytes.len()).then(move |ensured| {
-        match ensured.and_then(|()| value.write_over_base(offset, &bytes)) {
+        match ensured.and_then(|()| value.write_over_base(how, offset, &bytes)) {
             Ok(true) => Pending::ready(Ok(())),
             // It had to make room for others in between.
-            Ok(false) => write_over_base(value, offset, bytes),
+            Ok(false) => write_over_base(value, how, offset, bytes),
             Err(error) => refused(error),
         }
     })

@@ -1,5 +1,8 @@
 //! What each consistency promises, on two hosts; and what a global lock does for a push.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use faasm_state::{
     Access, CallId, Combine, Consistency, Extent, GlobalError, Merge, Mode, Namespace, Number,
     PointerWrites, Rule, Rules, Stamps, StateError, Version, View, Wait,
@@ -282,6 +285,49 @@ fn sums_through_pointers_are_found_and_added() {
     put(0, 6, 1.0);
     now(one.flag(b"k", len, 40, 8));
     assert_eq!(now(one.push(b"k", Extent::Dirty)).bytes, 8);
+}
+
+/// Workers on two hosts add to the same numbers through pointers, by atomic instructions, while their hosts push and pull.
+#[test]
+fn what_is_added_while_merged_numbers_come_back_is_not_lost() {
+    const ROUNDS: u64 = 30_000;
+    const NUMBERS: usize = 600;
+    let (tier, host, other) = two_hosts();
+    let views = [(&host, ONE), (&other, TWO)].map(|(host, id)| {
+        keep(host, "merge(sum i64)");
+        call(host, id)
+    });
+    let len = NUMBERS * 8;
+    let worker = |view: &View, step: usize| {
+        let mapped = view.map(b"k", len, (0, len), Access::Write);
+        let mapping = mapped.block(None).unwrap().unwrap();
+        for round in 0..ROUNDS {
+            let at = (usize::try_from(round).unwrap() * step) % NUMBERS;
+            mapping.region().atomic_u64(at * 8).unwrap().fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let left = AtomicUsize::new(4);
+    thread::scope(|scope| {
+        for (n, view) in views.iter().chain(&views).enumerate() {
+            let left = &left;
+            scope.spawn(move || {
+                worker(view, 2 * n + 1);
+                left.fetch_sub(1, Ordering::Release);
+            });
+        }
+        while left.load(Ordering::Acquire) > 0 {
+            for view in &views {
+                view.push(b"k", Extent::Dirty).block(None).unwrap().unwrap();
+                view.pull(b"k", len).block(None).unwrap().unwrap();
+            }
+        }
+    });
+    for view in &views {
+        now(view.push(b"k", Extent::Dirty));
+    }
+    let there = pushed(&tier, b"k").unwrap();
+    let sum: i64 = (0..there.len() / 8).map(|at| number_at(&there, at)).sum();
+    assert_eq!(sum, 4 * i64::try_from(ROUNDS).unwrap());
 }
 
 #[test]
