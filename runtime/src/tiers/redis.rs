@@ -105,7 +105,11 @@ impl RedisTier {
         );
         match report.findings.into_iter().find(|finding| finding.severity == Severity::Error) {
             Some(finding) => Err(RedisOpenError::Unfit(finding)),
-            None => Ok(tier),
+            None => {
+                let watching = tier.runtime.as_ref();
+                watching.map(|runtime| runtime.spawn(check::watch(Arc::clone(&tier.store))));
+                Ok(tier)
+            }
         }
     }
 

@@ -28,6 +28,7 @@ on_both! {
     all_on_a_cluster_of_three_masters: all_on_a_cluster_of_valkey;
     an_address_is_whole_while_its_slot_moves: an_address_of_valkey_is_whole_while_its_slot_moves;
     all_over_tls_as_a_user_with_few_rights: all_over_tls_on_valkey;
+    all_where_sentinels_say: all_where_sentinels_of_valkey_say;
     acknowledged_writes_outlast_a_failover: acknowledged_writes_outlast_a_failover_of_valkey;
 }
 
@@ -48,6 +49,9 @@ fn what_is_not_as_it_must_be_is_refused_at_the_start() {
     let open = |rest: &str| RedisTier::open(&server.url(rest).parse().unwrap());
     let error = open("").unwrap_err().to_string();
     assert!(error.contains("noeviction"), "{error}");
+    server.ask("CONFIG SET maxmemory 0");
+    let error = open("").unwrap_err().to_string();
+    assert!(error.contains("noeviction"), "without a limit, too: {error}");
     server.ask("CONFIG SET maxmemory-policy noeviction");
     drop(open("").unwrap());
     for (rest, why) in [("/?durability=disk", "appendonly"), ("/?durability=replicated", "replica")]
@@ -57,7 +61,10 @@ fn what_is_not_as_it_must_be_is_refused_at_the_start() {
     }
     let report = RedisTier::inspect(&server.url("").parse().unwrap()).unwrap();
     assert_eq!(report.worst(), Severity::Warning, "{report:?}");
-    server.ask("ACL SETUSER default -eval -evalsha");
-    let error = open("").unwrap_err().to_string();
-    assert!(error.contains("a write failed") && error.contains("+@scripting"), "{error}");
+    for (rights, needs) in [("-subscribe", "+@pubsub"), ("-eval -evalsha", "+@scripting")] {
+        server.ask(&format!("ACL SETUSER default {rights}"));
+        let error = open("").unwrap_err().to_string();
+        assert!(error.contains("was refused") && error.contains(needs), "{rights}: {error}");
+        server.ask("ACL SETUSER default +@all");
+    }
 }

@@ -64,6 +64,16 @@ pub(super) fn all_on_a_cluster_of_three_masters(engine: Engine) {
             .iter()
             .any(|finding| finding.check == "cluster" && finding.severity == Severity::Good)
     );
+    // Each is asked for its own settings.
+    servers[2].ask("CONFIG SET appendonly yes");
+    servers[2].ask("CONFIG SET appendfsync no");
+    let report = RedisTier::inspect(&url.parse::<RedisSettings>().unwrap()).unwrap();
+    let lax: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.what.contains("appendfsync is no:"))
+        .collect();
+    assert!(lax.len() == 1 && lax[0].what.contains(&servers[2].port.to_string()), "{report:?}");
 }
 
 /// What is at an address is whole, though some of its keys are at one node and some at another.
@@ -180,8 +190,8 @@ pub(super) fn all_over_tls_as_a_user_with_few_rights(engine: Engine) {
     drop(server);
 }
 
-/// A master with two replicas, and a sentinel that watches them.
-fn watched(engine: Engine) -> (Server, Watched) {
+/// A master with two replicas, and a sentinel that takes it to be down when it has been silent for so many milliseconds.
+fn watched(engine: Engine, silence: u32) -> (Server, Watched) {
     let master = Server::of(engine, &[]);
     let of = master.port.to_string();
     let replicas: Vec<_> =
@@ -199,7 +209,7 @@ fn watched(engine: Engine) -> (Server, Watched) {
         &config,
         format!(
             "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {of} 1\n\
-         sentinel down-after-milliseconds main 700\nsentinel failover-timeout main 4000\n",
+         sentinel down-after-milliseconds main {silence}\nsentinel failover-timeout main 4000\n",
             folder.path().display()
         ),
     )
@@ -241,8 +251,15 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
+pub(super) fn all_where_sentinels_say(engine: Engine) {
+    // None takes over because the machine has much to do.
+    let (_master, watched) = watched(engine, 60_000);
+    let url = format!("{}+sentinel://127.0.0.1:{}/main?timeout=20s", engine.scheme(), watched.port);
+    all(&subject(&url), 4);
+}
+
 pub(super) fn acknowledged_writes_outlast_a_failover(engine: Engine) {
-    let (mut master, watched) = watched(engine);
+    let (mut master, watched) = watched(engine, 700);
     let port = watched.port;
     let url = format!(
         "{}+sentinel://127.0.0.1:{port}/main?durability=replicated&replicas=2&timeout=3s",

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ::redis::{Cmd, RedisError, Value};
 use serde::Serialize;
@@ -13,6 +14,12 @@ use super::link::Wire;
 use super::script::Args;
 use super::settings::{Durability, RedisSettings, Shape};
 use super::store::{Request, Store, Via};
+
+/// After what time it is looked again whether the server keeps what it has.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// What to do if it does not.
+const KEEP: &str = "set `maxmemory-policy noeviction`";
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -128,12 +135,13 @@ pub(super) async fn check(store: Arc<Store>) -> Result<Report, RedisOpenError> {
     let unreached = |fault: Fault| RedisOpenError::Unreached(fault.error);
     let mut wire = store.link.connect().await.map_err(unreached)?;
     let infos = infos(&store, &mut wire).await.map_err(unreached)?;
+    let appendfsyncs = config(&store, &mut wire, "appendfsync").await;
     let mut report = Report::default();
     for (node, text) in &infos {
         let info = Info::parse(text);
         let mut found = Report::default();
-        let policy = config(&store, &mut wire, "appendfsync").await;
-        look(&store.settings, &info, policy.as_deref(), &mut found);
+        let appendfsync = appendfsyncs.get(node).map(String::as_str);
+        look(&store.settings, &info, appendfsync, &mut found);
         for mut finding in found.findings {
             if infos.len() > 1 {
                 finding.what = format!("{node}: {}", finding.what);
@@ -169,17 +177,18 @@ fn text(value: Value) -> Result<String, Fault> {
     }
 }
 
-/// A setting, if the server tells it to us.
-async fn config(store: &Store, wire: &mut Wire, name: &str) -> Option<String> {
+/// A setting of each server that tells it to us.
+async fn config(store: &Store, wire: &mut Wire, name: &str) -> HashMap<String, String> {
     let mut command: Cmd = ::redis::cmd("CONFIG");
     command.arg("GET").arg(name);
-    let key = format!("{}{{doctor}}", store.settings.prefix);
-    let sent = tokio::time::timeout(store.link.patience, wire.send_to(command, &key)).await;
-    match sent.ok()?.ok()? {
+    let sent = tokio::time::timeout(store.link.patience, wire.send_to_masters(command)).await;
+    let Ok(Ok(answers)) = sent else { return HashMap::new() };
+    let setting = |answer| match answer {
         Value::Array(pair) => text(pair.into_iter().nth(1)?).ok(),
         Value::Map(pairs) => text(pairs.into_iter().next()?.1).ok(),
         _ => None,
-    }
+    };
+    answers.into_iter().filter_map(|(node, answer)| Some((node, setting(answer)?))).collect()
 }
 
 fn look(settings: &RedisSettings, info: &Info, appendfsync: Option<&str>, report: &mut Report) {
@@ -196,20 +205,25 @@ fn look(settings: &RedisSettings, info: &Info, appendfsync: Option<&str>, report
             "use Redis 6.2 or later, or Valkey",
         );
     }
-    let policy = info.text("maxmemory_policy");
-    let limit = info.number("maxmemory");
-    if policy == "noeviction" {
-        report.good("eviction", format!("maxmemory-policy is noeviction, maxmemory is {limit}"));
-    } else if limit == 0 {
-        let what = format!("maxmemory-policy is {policy}; without a maxmemory it does nothing yet");
-        report.add("eviction", Severity::Warning, what, "set `maxmemory-policy noeviction`");
-    } else {
-        let what =
-            format!("maxmemory-policy is {policy}: the server throws state away when it is full");
-        report.add("eviction", Severity::Error, what, "set `maxmemory-policy noeviction`");
+    match eviction(info) {
+        Ok(what) => report.good("eviction", what),
+        Err(what) => report.add("eviction", Severity::Error, what, KEEP),
     }
     persistence(settings, info, appendfsync, report);
     replicas(settings, info, report);
+}
+
+/// Whether the server keeps what it has when it is full; without a limit too, as who sets one later does not think of it.
+fn eviction(info: &Info) -> Result<String, String> {
+    match info.text("maxmemory_policy") {
+        "noeviction" => {
+            let limit = info.number("maxmemory");
+            Ok(format!("maxmemory-policy is noeviction, maxmemory is {limit}"))
+        }
+        policy => Err(format!(
+            "maxmemory-policy is {policy}: the server throws state away when it is full"
+        )),
+    }
 }
 
 fn persistence(
@@ -309,22 +323,49 @@ async fn rights(store: &Store, report: &mut Report) {
     }
     let channel = format!("{}i", key.trim_end_matches('m'));
     let mut publish = ::redis::cmd("PUBLISH");
-    publish.arg(channel).arg("");
-    let told = store.once(lane, &Request::Command(&publish)).await;
+    publish.arg(&channel).arg("");
+    let told = store.once(lane, &Request::Command(&publish)).await.map(drop);
+    let told = told.and(hears(store, &channel).await);
     let advice = "give the user `~PREFIX*`, `&PREFIX*` and the commands `+@read +@write +@scripting +@pubsub \
                   +@connection +time +info +wait +waitaof +cluster|slots +cluster|info`";
-    match outcome.map(drop).and(told.map(drop)) {
-        Ok(()) => {
-            report.good("rights", "scripts run, keys are written and removed, channels are told")
-        }
+    match outcome.map(drop).and(told) {
+        Ok(()) => report.good(
+            "rights",
+            "scripts run, keys are written and removed, channels are told and heard",
+        ),
         Err(fault) => {
             report.add(
                 "rights",
                 Severity::Error,
-                format!("a write failed: {}", fault.error),
+                format!("what the store does with a value was refused: {}", fault.error),
                 advice,
             );
         }
+    }
+}
+
+/// Whether we may listen to a channel.
+async fn hears(store: &Store, channel: &str) -> Result<(), Fault> {
+    let mut connection = store.link.listen(0).await?;
+    let patience = store.link.patience;
+    match tokio::time::timeout(patience, connection.subscribe(channel)).await {
+        Ok(heard) => heard.map_err(|error| Fault::answered(&error)),
+        Err(_) => Err(Fault::timeout(patience, false)),
+    }
+}
+
+/// Looks once in a while whether the server still keeps what it has: its settings can be changed while it runs.
+pub(super) async fn watch(store: Arc<Store>) {
+    let mut known = None;
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        let Ok(mut wire) = store.link.connect().await else { continue };
+        let Ok(infos) = infos(&store, &mut wire).await else { continue };
+        let found = infos.iter().find_map(|(_, text)| eviction(&Info::parse(text)).err());
+        if let Some(what) = found.as_ref().filter(|_| found != known) {
+            tracing::error!(store = %store.settings, advice = KEEP, "{what}");
+        }
+        known = found;
     }
 }
 
