@@ -4,8 +4,8 @@
 //!
 //! 1. A key of a namespace names one value at a time: everybody who asks for it gets a handle to the same memory, until
 //!    it is deleted.
-//! 2. A namespace has at most [`Limits::max_values`] values here. One that nobody uses and that has nothing to push is
-//!    forgotten when room is needed: it can be fetched again.
+//! 2. A namespace has at most [`Limits::max_values`] values here. Of those that nobody uses and that have nothing to
+//!    push, the one that was used the longest time ago is forgotten when room is needed: it can be fetched again.
 //! 3. Who has a [`Namespace`] can name nothing outside it.
 //! 4. The values of a namespace take at most [`Limits::max_bytes`] here (`budget`).
 
@@ -230,7 +230,8 @@ impl Namespace {
         }
         let Limits { max_value, max_values, .. } = self.inner.limits;
         if values.len() >= max_values {
-            let idle = values.iter().find(|(_, value)| value.is_idle()).map(|(key, _)| key.clone());
+            let idle = values.iter().filter(|(_, value)| value.is_idle());
+            let idle = idle.min_by_key(|(_, value)| value.last_used()).map(|(key, _)| key.clone());
             let full = || StateError::TooManyValues { key: key.clone(), max: max_values };
             values.remove(&idle.ok_or_else(full)?);
         }

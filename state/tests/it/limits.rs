@@ -91,6 +91,25 @@ fn a_namespace_forgets_what_is_idle_and_refuses_when_nothing_is() {
 }
 
 #[test]
+fn what_was_used_the_longest_time_ago_is_forgotten_first() {
+    let (_tier, host, _) = two_hosts();
+    let keys: Vec<_> = (0..limits().max_values).map(|n| format!("{n}").into_bytes()).collect();
+    for key in &keys {
+        let value = host.value(key, 0).unwrap();
+        value.set(key).unwrap();
+        now(value.push());
+    }
+    for unused in [3, 5] {
+        for (_, key) in keys.iter().enumerate().filter(|(n, _)| *n != unused) {
+            now(now(host.open(key)).unwrap().read(0, 1));
+        }
+        host.value(format!("after {unused}").as_bytes(), 0).unwrap();
+        assert!(host.local(&keys[unused]).unwrap().is_none(), "{unused}");
+        now(host.open(&keys[unused]));
+    }
+}
+
+#[test]
 fn a_mapped_value_is_never_forgotten() {
     let (_tier, host, _) = two_hosts();
     let mapping = now(host.value(b"mapped", 10).unwrap().map(0, 10));
