@@ -29,7 +29,9 @@ use faasm_sfi::pending::Pending;
 use crate::consistency::{Consistency, MergeKind, PointerWrites};
 use crate::global_lock::Holding;
 use crate::stamps::Stamp;
-use crate::{CallId, Key, Mode, Namespace, Op, Stamps, StateError, Token, Value, Version};
+use crate::{
+    CallId, Key, MergeError, Mode, Namespace, Op, Stamps, StateError, Token, Value, Version,
+};
 
 pub use push::Extent;
 pub use read::Access;
@@ -71,6 +73,39 @@ impl Kept {
             Consistency::Merge(MergeKind::Set | MergeKind::Append) => Err(self.not_under(what)),
             _ => Ok(()),
         }
+    }
+
+    /// What is merged is not done or left by what is there.
+    fn is_not_merged(&self, what: &'static str) -> Result<(), StateError> {
+        match self.consistency {
+            Consistency::Merge(_) => Err(self.not_under(what)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `bytes` can be the whole value, as far as that follows from them.
+    fn may_be(&self, bytes: &[u8]) -> Result<(), StateError> {
+        match self.consistency {
+            Consistency::Merge(MergeKind::Append) => Err(self.not_under("a value beside its list")),
+            Consistency::Merge(MergeKind::Set) => {
+                crate::members(bytes).map(drop).map_err(|source| self.unmergeable(source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Numbers that are merged never become fewer.
+    fn may_become(&self, size: usize, from: usize) -> Result<(), StateError> {
+        match self.consistency {
+            Consistency::Merge(MergeKind::Numbers(..)) if size < from => {
+                Err(self.not_under("making it shorter"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unmergeable(&self, source: MergeError) -> StateError {
+        StateError::Unmergeable { key: self.key.clone(), source }
     }
 
     fn not_under(&self, what: &'static str) -> StateError {

@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use faasm_sfi::pending::Pending;
 use faasm_state::{
-    Blame, CallId, Condition, Consistency, Entry, GlobalError, Key, Mode, Namespace, Stamps, Stat,
-    StateError, Version, Written,
+    Blame, CallId, Consistency, Entry, GlobalError, Key, Mode, Namespace, Rule, Stamps, Stat,
+    StateError, Version, View, Written,
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -198,11 +198,10 @@ pub(super) async fn put(
     let at = condition(&headers)?;
     let limit = gateway.limits.state_bytes;
     let (bytes, share) = body::read(&gateway, &headers, body, limit).await?;
-    let Written { before, after } = locked(&gateway, &place, move |namespace, key, when| {
-        let when = Condition { at, ..when };
+    let Written { before, after } = viewed(&gateway, &place, move |view, key| {
         let bytes = bytes.to_vec();
         drop(share);
-        namespace.put(key, bytes, when)
+        view.put(key, bytes, at)
     })
     .await?;
     let status = if before == Version::ABSENT { StatusCode::CREATED } else { StatusCode::OK };
@@ -217,10 +216,10 @@ pub(super) async fn append(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Failure> {
-    let Place { namespace, key } = place(&gateway, &uri)?;
+    let place = place(&gateway, &uri)?;
     let limit = gateway.limits.state_bytes;
     let (bytes, _share) = body::read(&gateway, &headers, body, limit).await?;
-    let appended = begin(move || namespace.append(&key, &bytes)).await?;
+    let appended = viewed(&gateway, &place, move |view, key| view.append(key, &bytes)).await?;
     Ok(Json(json!({"appended": appended})))
 }
 
@@ -232,10 +231,7 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Failure> {
     let place = place(&gateway, &uri)?;
     let at = condition(&headers)?;
-    let removed = locked(&gateway, &place, move |namespace, key, when| {
-        namespace.delete_if(key, Condition { at, ..when })
-    })
-    .await?;
+    let removed = viewed(&gateway, &place, move |view, key| view.delete_at(key, at)).await?;
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(not_found(&place.key)) }
 }
 
@@ -267,28 +263,29 @@ pub(super) async fn set_rules(
     Ok(Json(json!({"rules": rules})))
 }
 
-/// Does a write under the value's global lock, if its consistency wants that.
-async fn locked<T: Send + 'static>(
+/// Does a write as a call of the host's own does it, so that what functions are refused is refused here too: under the
+/// value's global lock, if its consistency wants that.
+async fn viewed<T: Send + 'static>(
     gateway: &Gateway,
     place: &Place,
-    write: impl FnOnce(&Namespace, &[u8], Condition) -> Pending<Result<T, StateError>> + Send + 'static,
+    write: impl FnOnce(&View, &[u8]) -> Pending<Result<T, StateError>> + Send + 'static,
 ) -> Result<T, Failure> {
     let (namespace, key) = (place.namespace.clone(), place.key.clone());
-    let rules = namespace.rules();
-    if rules.of(&key).is_none_or(|rule| rule.consistency != Consistency::Strong) {
-        return begin(move || write(&namespace, &key, Condition::ALWAYS)).await;
+    let call = gateway.host.mint();
+    let view = namespace.view(call, Stamps::default());
+    let strong = |rule: &Rule| rule.consistency == Consistency::Strong;
+    if !namespace.rules().of(&key).is_some_and(strong) {
+        return begin(move || write(&view, &key)).await;
     }
-    let lock = Lock { namespace: namespace.clone(), call: gateway.host.mint() };
-    let (at, view) = (key.clone(), namespace.view(lock.call, Stamps::default()));
-    let asked = view.clone();
+    let _lock = Lock { namespace, call };
+    let (at, asked) = (key.clone(), view.clone());
     let given = begin(move || asked.lock_global(&at, Mode::Write));
     let too_long = |_| {
         let detail = format!("The lock of the value was not given within {WAIT:?}.");
         Failure::new(ProblemType::StateUnavailable, detail)
     };
     tokio::time::timeout(WAIT, given).await.map_err(too_long)??;
-    let token = view.token(&key).map_err(|error| failure(&error))?;
-    begin(move || write(&namespace, &key, Condition::ALWAYS.under(token))).await
+    begin(move || write(&view, &key)).await
 }
 
 /// A lock of the host's own, given up when this is dropped.

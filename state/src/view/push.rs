@@ -41,9 +41,9 @@ impl View {
     /// As of [`View::push`]; [`StateError::Global`] with [`GlobalError::Conflict`] where it is at another version: what
     /// is dirty stays so. [`StateError::NotUnder`] for a value that is merged.
     pub fn push_if(&self, key: &[u8], at: Version) -> Op<Pushed> {
-        let looked = self.to_push(key).and_then(|(kept, value)| match kept.consistency {
-            Consistency::Merge(_) => Err(kept.not_under("a conditional push")),
-            _ => Ok((kept, value)),
+        let looked = self.to_push(key).and_then(|(kept, value)| {
+            kept.is_not_merged("a conditional push")?;
+            Ok((kept, value))
         });
         match looked {
             Ok((kept, Some(value))) => {
@@ -61,9 +61,9 @@ impl View {
     ///
     /// As of [`View::push`] and [`Value::push_masked`]; [`StateError::NotUnder`] for a value that is merged.
     pub fn push_masked(&self, key: &[u8], mask: &[u8]) -> Op<Pushed> {
-        let looked = self.to_push(key).and_then(|(kept, value)| match kept.consistency {
-            Consistency::Merge(_) => Err(kept.not_under("a mask")),
-            _ => Ok((kept, value)),
+        let looked = self.to_push(key).and_then(|(kept, value)| {
+            kept.is_not_merged("a mask")?;
+            Ok((kept, value))
         });
         let (kept, value) = match looked {
             Ok((kept, Some(value))) => (kept, value),

@@ -3,10 +3,13 @@
 use faasm_sfi::pending::Pending;
 
 use super::read::has_base;
-use super::{View, refused};
+use super::{Kept, View, refused};
 use crate::consistency::{Consistency, MergeKind};
 use crate::stamps::Stamp;
-use crate::{Combine, Condition, Merge, Merged, Number, Op, StateError, Value, Version, Written};
+use crate::{
+    Combine, Condition, GlobalError, Merge, MergeError, Merged, Number, Op, StateError, Value,
+    Version, Written,
+};
 
 impl View {
     /// Makes `bytes` the whole value, on this host.
@@ -17,40 +20,30 @@ impl View {
     /// `strong` value; for one that is merged, [`StateError::NotUnder`] where numbers would become fewer or the value is
     /// a list, and [`StateError::Unmergeable`] where the bytes are no set.
     pub fn set(&self, key: &[u8], bytes: Vec<u8>) -> Op<()> {
-        let kept = match self.look(key) {
+        let looked = self.look(key).and_then(|kept| {
+            kept.may_write("a write")?;
+            kept.may_be(&bytes)?;
+            Ok(kept)
+        });
+        let kept = match looked {
             Ok(kept) => kept,
             Err(error) => return refused(error),
         };
-        if let Err(error) = kept.may_write("a write") {
-            return refused(error);
-        }
         match kept.consistency {
-            Consistency::Eventual | Consistency::Session => {
-                let value = self.namespace.value(key, 0);
-                Pending::ready(value.and_then(|value| value.set(&bytes)))
-            }
             Consistency::Strong => {
                 self.made(&kept, 0).map(move |value| value.and_then(|value| value.set(&bytes)))
             }
-            Consistency::Merge(MergeKind::Append) => {
-                refused(kept.not_under("a value beside its list"))
-            }
-            Consistency::Merge(MergeKind::Set) => {
-                let is_set = crate::members(&bytes).map(drop);
-                let is_set =
-                    is_set.map_err(|source| StateError::Unmergeable { key: kept.key, source });
-                Pending::ready(is_set.and_then(|()| self.namespace.value(key, 0)?.set(&bytes)))
-            }
             Consistency::Merge(MergeKind::Numbers(..)) => {
                 let view = self.clone();
-                self.opened(&kept).then(move |opened| match opened {
-                    Ok(Some(value)) if value.size() > bytes.len() => {
-                        refused(kept.not_under("making it shorter"))
+                self.opened(&kept).then(move |opened| {
+                    let had = opened.map(|value| value.map_or(0, |value| value.size()));
+                    match had.and_then(|had| kept.may_become(bytes.len(), had)) {
+                        Ok(()) => view.write(kept.key.as_bytes(), bytes.len(), 0, bytes),
+                        Err(error) => refused(error),
                     }
-                    Ok(_) => view.write(kept.key.as_bytes(), bytes.len(), 0, bytes),
-                    Err(error) => refused(error),
                 })
             }
+            _ => Pending::ready(self.namespace.value(key, 0).and_then(|value| value.set(&bytes))),
         }
     }
 
@@ -97,31 +90,79 @@ impl View {
         }
     }
 
-    /// Makes `bytes` the whole value in the global tier, and here if it is here, where the value there is at this
-    /// version; [`Version::ABSENT`]: where there is none.
+    /// Makes `bytes` the whole value in the global tier, and here if it is here; with `at`, where the value there is at
+    /// this version; [`Version::ABSENT`]: where there is none.
     ///
     /// # Errors
     ///
-    /// As of [`View::set`]; [`StateError::Global`] with [`crate::GlobalError::Conflict`] where it is at another version.
-    pub fn set_if(&self, key: &[u8], bytes: Vec<u8>, at: Version) -> Op<Version> {
+    /// As of [`View::set`]; [`StateError::Unmergeable`] also for numbers that are no whole ones; [`StateError::NotUnder`]
+    /// for a value that is merged, with `at`; [`StateError::Global`] with [`GlobalError::Conflict`] where it is at
+    /// another version.
+    pub fn put(&self, key: &[u8], bytes: Vec<u8>, at: Option<Version>) -> Op<Written> {
         let looked = self.look(key).and_then(|kept| {
             kept.may_write("a write")?;
-            match kept.consistency {
-                Consistency::Merge(_) => Err(kept.not_under("a conditional write")),
-                _ => Ok(kept),
+            if at.is_some() {
+                kept.is_not_merged("a conditional write")?;
             }
+            kept.may_be(&bytes)?;
+            Ok(kept)
         });
-        let kept = match looked {
-            Ok(kept) => kept,
-            Err(error) => return refused(error),
-        };
-        let when = Condition::at(at).under(kept.writes());
+        match looked {
+            Ok(kept) => match kept.consistency {
+                Consistency::Merge(MergeKind::Numbers(_, number)) => {
+                    self.put_numbers(kept, number, bytes)
+                }
+                _ => self.put_kept(&kept, bytes, at),
+            },
+            Err(error) => refused(error),
+        }
+    }
+
+    /// Over the version that was found not to be longer, whichever that is.
+    fn put_numbers(&self, kept: Kept, number: Number, bytes: Vec<u8>) -> Op<Written> {
+        let (len, width) = (bytes.len(), number.width());
+        if !len.is_multiple_of(width) {
+            return refused(kept.unmergeable(MergeError::Ragged { len, width }));
+        }
         let view = self.clone();
-        self.namespace.put(key, bytes, when).map(move |written| {
-            let Written { after, .. } = view.told(&kept, written)?;
-            view.stamp(&kept, Stamp::AtLeast(after));
-            Ok(after)
+        self.namespace.stat(kept.key.as_bytes()).then(move |stat| {
+            let found = stat.and_then(|stat| {
+                let (at, size) =
+                    stat.map_or((Version::ABSENT, 0), |stat| (stat.version, stat.size));
+                kept.may_become(len, size)?;
+                Ok(at)
+            });
+            let at = match found {
+                Ok(at) => at,
+                Err(error) => return refused(error),
+            };
+            let put = view.put_kept(&kept, bytes.clone(), Some(at));
+            put.then(move |written| match written {
+                Err(StateError::Global { source: GlobalError::Conflict { .. }, .. }) => {
+                    view.put_numbers(kept, number, bytes)
+                }
+                written => Pending::ready(written),
+            })
         })
+    }
+
+    fn put_kept(&self, kept: &Kept, bytes: Vec<u8>, at: Option<Version>) -> Op<Written> {
+        let when = Condition { at, under: kept.writes() };
+        let (view, kept) = (self.clone(), kept.clone());
+        self.namespace.put(kept.key.as_bytes(), bytes, when).map(move |written| {
+            let written = view.told(&kept, written)?;
+            view.stamp(&kept, Stamp::AtLeast(written.after));
+            Ok(written)
+        })
+    }
+
+    /// The same, over this version alone; the version that it has then.
+    ///
+    /// # Errors
+    ///
+    /// As of [`View::put`].
+    pub fn set_if(&self, key: &[u8], bytes: Vec<u8>, at: Version) -> Op<Version> {
+        self.put(key, bytes, Some(at)).map(|written| Ok(written?.after))
     }
 
     /// Merges `change` into the value in the global tier, whatever its consistency; with the merged numbers or set, if
@@ -149,15 +190,18 @@ impl View {
         })
     }
 
-    /// Deletes the value and the list; see [`crate::Namespace::delete`].
+    /// Deletes the value and the list, with `at` where the value is at this version; see [`crate::Namespace::delete_if`].
     ///
     /// # Errors
     ///
     /// What [`crate::Key::new`] says; [`StateError::LockLost`], [`StateError::Global`]; [`StateError::NeedsLock`] for a
-    /// `strong` value.
-    pub fn delete(&self, key: &[u8]) -> Op<bool> {
+    /// `strong` value; [`StateError::NotUnder`] for one that is merged, with `at`.
+    pub fn delete_at(&self, key: &[u8], at: Option<Version>) -> Op<bool> {
         let looked = self.look(key).and_then(|kept| {
             kept.may_write("deleting it")?;
+            if at.is_some() {
+                kept.is_not_merged("a conditional deletion")?;
+            }
             Ok(kept)
         });
         let kept = match looked {
@@ -165,12 +209,21 @@ impl View {
             Err(error) => return refused(error),
         };
         let view = self.clone();
-        let when = Condition::ALWAYS.under(kept.writes());
+        let when = Condition { at, under: kept.writes() };
         self.namespace.delete_if(key, when).map(move |deleted| {
             let deleted = view.told(&kept, deleted)?;
             view.stamp(&kept, Stamp::Newest);
             Ok(deleted)
         })
+    }
+
+    /// The same, whatever is there.
+    ///
+    /// # Errors
+    ///
+    /// As of [`View::delete_at`].
+    pub fn delete(&self, key: &[u8]) -> Op<bool> {
+        self.delete_at(key, None)
     }
 }
 

@@ -37,6 +37,13 @@ fn numbers(numbers: &[i64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
+fn set_of(members: &[&str]) -> Vec<u8> {
+    let mut set = Vec::new();
+    let members = members.iter().map(|member| member.as_bytes().to_vec()).collect();
+    Merge::Union(members).apply(&mut set).unwrap();
+    set
+}
+
 #[test]
 fn a_push_of_who_holds_the_lock_is_under_its_token() {
     let (tier, host, other) = two_hosts();
@@ -359,12 +366,6 @@ fn members_of_many_hosts_are_in_the_set() {
         keep(host, "merge(set)");
     }
     let (one, two) = (call(&host, ONE), call(&other, TWO));
-    let set_of = |members: &[&str]| {
-        let mut set = Vec::new();
-        let members = members.iter().map(|member| member.as_bytes().to_vec()).collect();
-        Merge::Union(members).apply(&mut set).unwrap();
-        set
-    };
     set(&one, &set_of(&["a", "b"]));
     set(&two, &set_of(&["b", "c"]));
     now(one.push(b"k", Extent::Full));
@@ -402,6 +403,59 @@ fn what_a_merge_cannot_do_is_refused() {
     now(one.write(b"l", 12, 8, vec![1; 4]));
     let ragged = outcome(one.push(b"l", Extent::Full)).unwrap_err();
     assert!(matches!(ragged, StateError::Global { source: GlobalError::Unmergeable(_), .. }));
+}
+
+#[test]
+fn what_is_put_into_the_global_tier_follows_the_same_rules() {
+    let (tier, host, _) = two_hosts();
+    let one = call(&host, ONE);
+    let put = |bytes: &[u8], at| outcome(one.put(b"k", bytes.to_vec(), at));
+    let not = |error: StateError| matches!(error, StateError::NotUnder { .. });
+    let unmergeable = |error: StateError| matches!(error, StateError::Unmergeable { .. });
+    keep(&host, "merge(sum i64)");
+    put(&numbers(&[1, 2]), None).unwrap();
+    assert!(not(put(&numbers(&[1]), None).unwrap_err()), "shorter");
+    assert!(unmergeable(put(&[1; 17], None).unwrap_err()), "no whole numbers");
+    assert!(not(put(&numbers(&[1, 2]), Some(Version(1))).unwrap_err()));
+    assert!(not(outcome(one.delete_at(b"k", Some(Version(1)))).unwrap_err()));
+    assert_eq!(pushed(&tier, b"k").unwrap(), numbers(&[1, 2]));
+    put(&numbers(&[3, 4, 5]), None).unwrap();
+    assert_eq!(pushed(&tier, b"k").unwrap(), numbers(&[3, 4, 5]));
+    assert!(now(one.delete_at(b"k", None)));
+    put(&numbers(&[6]), None).unwrap();
+    keep(&host, "merge(set)");
+    assert!(unmergeable(put(b"no set", None).unwrap_err()));
+    put(&set_of(&["a"]), None).unwrap();
+    keep(&host, "merge(append)");
+    assert!(not(put(b"", None).unwrap_err()));
+    keep(&host, "strong");
+    assert!(matches!(put(b"x", None).unwrap_err(), StateError::NeedsLock { .. }));
+    now(one.lock_global(b"k", Mode::Write));
+    put(b"x", None).unwrap();
+    assert_eq!(pushed(&tier, b"k").unwrap(), b"x");
+}
+
+#[test]
+fn merged_numbers_never_become_fewer_whoever_puts_them_meanwhile() {
+    let (_tier, host, other) = two_hosts();
+    keep(&host, "merge(max i64)");
+    keep(&other, "merge(max i64)");
+    let puts = |host: &Namespace, id: CallId| -> Vec<(Version, usize)> {
+        let view = call(host, id);
+        let put = |n: usize| {
+            let written = outcome(view.put(b"k", vec![0; 8 * n], None)).ok()?;
+            Some((written.after, n))
+        };
+        (1..=500).filter_map(put).collect()
+    };
+    let mut sizes = thread::scope(|scope| {
+        let one = scope.spawn(|| puts(&host, ONE));
+        let mut sizes = puts(&other, TWO);
+        sizes.extend(one.join().unwrap());
+        sizes
+    });
+    sizes.sort_unstable();
+    assert!(sizes.len() >= 500 && sizes.is_sorted_by_key(|(_, size)| *size));
 }
 
 #[test]

@@ -210,6 +210,49 @@ fn rules_hold_at_once_and_after_a_restart_and_strong_values_are_put_under_their_
 }
 
 #[test]
+fn rules_hold_for_what_is_put_from_outside_too() {
+    let state = State::start();
+    let rules = json!([
+        {"prefix": "sum/", "consistency": "merge(sum f64)"},
+        {"prefix": "set/", "consistency": "merge(set)"},
+        {"prefix": "list/", "consistency": "merge(append)"},
+    ]);
+    state.json(Method::PUT, "/v1/namespaces/demo/state-rules", rules.to_string().as_bytes());
+    let (sum, set) = (&[0; 16][..], &b"\x01\0\0\0a"[..]);
+    state.put("sum/a", sum);
+    state.put("set/a", set);
+    let not = |key: &str, kind: &str, what: &str| {
+        format!("state value {key} is kept `merge({kind})`, which does not go together with {what}")
+    };
+    let tag = [("if-match", "\"1\"")];
+    let none = [("if-none-match", "*")];
+    let conditional = not("sum/a", "sum f64", "a conditional write");
+    for (method, key, headers, body, detail) in [
+        (Method::PUT, "sum/a", &[][..], &[0; 8][..], not("sum/a", "sum f64", "making it shorter")),
+        (Method::PUT, "sum/a", &tag, sum, conditional.clone()),
+        (Method::PUT, "sum/a", &none, sum, conditional),
+        (Method::DELETE, "sum/a", &tag, b"", not("sum/a", "sum f64", "a conditional deletion")),
+        (Method::PUT, "list/a", &[], b"x", not("list/a", "append", "a value beside its list")),
+        (Method::PUT, "set/a", &tag, set, not("set/a", "set", "a conditional write")),
+    ] {
+        let refused = state.send(method, key, headers, body).unwrap_err();
+        assert_eq!((refused.status, &refused.detail), (400, &detail));
+    }
+    let no_set = state.send(Method::PUT, "set/a", &[], b"text").unwrap_err();
+    assert!(no_set.status == 400 && no_set.detail.contains("no set"), "{}", no_set.detail);
+    let ragged = state.send(Method::PUT, "sum/b", &[], b"123").unwrap_err();
+    assert!(ragged.status == 400 && ragged.detail.contains("whole number"), "{}", ragged.detail);
+    assert_eq!(state.send(Method::GET, "sum/a", &[], b"").unwrap().body, sum);
+    assert_eq!(state.send(Method::GET, "set/a", &[], b"").unwrap().body, set);
+    // What goes together with them is done.
+    state.put("sum/a", &[1; 24]);
+    state.send(Method::POST, "list/a", &[], b"element").unwrap();
+    for key in ["sum/a", "list/a"] {
+        assert_eq!(state.send(Method::DELETE, key, &[], b"").unwrap().status, 204);
+    }
+}
+
+#[test]
 fn the_command_line_has_it_all() {
     let mut server = Serve::start();
     let run = |server: &Serve, args: &[&str], exit: i32| {
