@@ -61,6 +61,12 @@ impl State {
         serde_json::from_slice(&answer.body).unwrap()
     }
 
+    /// The version of `k`.
+    fn version(&self) -> u64 {
+        let read = self.send(Method::GET, "k", &[], b"").unwrap();
+        header(&read, "etag").trim_matches('"').parse().unwrap()
+    }
+
     fn put(&self, key: &str, body: &[u8]) -> u64 {
         let answer = self.send(Method::PUT, key, &[], body).unwrap();
         serde_json::from_slice::<Value>(&answer.body).unwrap()["version"].as_u64().unwrap()
@@ -125,6 +131,117 @@ fn conditions_are_on_versions() {
     let bad = state.send(Method::PUT, "k", &[("if-match", "new")], b"3");
     assert_eq!(kind(bad), ProblemType::InvalidRequest);
     assert_eq!(state.send(Method::GET, "k", &[], b"").unwrap().body, &b"2"[..]);
+    // More than one version can do.
+    let both = format!("{tag}, {}", header(&second, "etag"));
+    let third = state.send(Method::PUT, "k", &[("if-match", &both)], b"3").unwrap();
+    let neither = state.send(Method::PUT, "k", &[("if-match", &both)], b"4").unwrap_err();
+    assert_eq!(
+        (neither.status, header(&third, "etag")),
+        (412, &*format!("\"{}\"", state.version()))
+    );
+    let not = state.send(Method::PUT, "k", &[("if-none-match", header(&third, "etag"))], b"4");
+    assert_eq!(kind(not), ProblemType::VersionConflict);
+    state.send(Method::PUT, "k", &[("if-none-match", &both)], b"4").unwrap();
+    state.send(Method::PUT, "k", &[("if-match", "*")], b"5").unwrap();
+    assert_eq!(state.send(Method::GET, "k", &[], b"").unwrap().body, &b"5"[..]);
+    state.send(Method::DELETE, "k", &[("if-match", "*")], b"").unwrap();
+    let any = state.send(Method::PUT, "k", &[("if-match", "*")], b"6");
+    assert_eq!(kind(any), ProblemType::VersionConflict);
+}
+
+#[test]
+fn a_read_is_of_a_version_that_its_conditions_allow() {
+    let state = State::start();
+    let old = format!("\"{}\"", state.put("k", b"old value"));
+    let new = format!("\"{}\"", state.put("k", b"new value"));
+    let both = format!("{old}, {new}");
+    let weak = format!("W/{new}");
+    let (range, date) = (("range", "bytes=0-2"), "Sat, 29 Oct 1994 19:43:31 GMT");
+    for (headers, status, body) in [
+        (&[("if-match", &*new)][..], 200, &b"new value"[..]),
+        (&[("if-match", &both)], 200, b"new value"),
+        (&[("if-match", "*")], 200, b"new value"),
+        (&[("if-match", &new), range], 206, b"new"),
+        (&[("if-range", &new), range], 206, b"new"),
+        (&[("if-range", &old), range], 200, b"new value"),
+        (&[("if-range", &weak), range], 200, b"new value"),
+        (&[("if-range", date), range], 200, b"new value"),
+        (&[("if-range", &old), ("range", "bytes=99-")], 200, b"new value"),
+        (&[("if-none-match", &old)], 200, b"new value"),
+        (&[("if-none-match", &both), range], 304, b""),
+        (&[("if-none-match", &weak)], 304, b""),
+        (&[("if-none-match", "*")], 304, b""),
+        (&[("if-match", &new), ("if-none-match", &new)], 304, b""),
+    ] {
+        let read = state.send(Method::GET, "k", headers, b"").unwrap();
+        assert_eq!((read.status, &read.body[..]), (status, body), "{headers:?}");
+        assert_eq!(header(&read, "etag"), new);
+    }
+    for refused in [&[("if-match", &*old)][..], &[("if-match", &weak), range]] {
+        let refused = state.send(Method::GET, "k", refused, b"");
+        assert_eq!(kind(refused), ProblemType::VersionConflict);
+    }
+    let none = state.send(Method::GET, "none", &[("if-match", &old)], b"");
+    assert_eq!(kind(none), ProblemType::NotFound);
+}
+
+#[test]
+fn a_part_and_the_version_said_of_it_belong_together_while_others_write() {
+    let state = State::start();
+    let value =
+        |n: u64| vec![u8::try_from(n % 251).unwrap(); 4096 + usize::try_from(n % 7).unwrap()];
+    let first = state.put("k", &value(0));
+    let written = std::sync::Mutex::new(std::collections::BTreeMap::from([(first, value(0))]));
+    let mut read = Vec::new();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for n in 1..300 {
+                let version = state.put("k", &value(n));
+                written.lock().unwrap().insert(version, value(n));
+            }
+        });
+        while !writing.is_finished() {
+            let part = state.send(Method::GET, "k", &[("range", "bytes=-100")], b"").unwrap();
+            let tag = header(&part, "etag").trim_matches('"').parse::<u64>().unwrap();
+            read.push((tag, header(&part, "content-range").to_owned(), part.body));
+            let now = format!("\"{tag}\"");
+            let same = state.send(Method::GET, "k", &[("if-match", &now)], b"");
+            match same {
+                Ok(same) => assert_eq!(header(&same, "etag"), now),
+                Err(other) => assert_eq!(other.kind, Some(ProblemType::VersionConflict)),
+            }
+        }
+    });
+    let written = written.into_inner().unwrap();
+    for (version, range, bytes) in read {
+        let value = &written[&version];
+        let (from, size) = (value.len() - 100, value.len());
+        assert_eq!(range, format!("bytes {from}-{}/{size}", size - 1));
+        assert_eq!(bytes, value[from..]);
+    }
+}
+
+#[test]
+fn conditions_that_a_request_cannot_have_are_refused() {
+    let state = State::start();
+    let tag = format!("\"{}\"", state.put("k", b"1"));
+    let both = [("if-match", &*tag), ("if-none-match", "*")];
+    let one = [("if-match", &*tag)];
+    for (method, path, headers) in [
+        (Method::PUT, "k", &both[..]),
+        (Method::DELETE, "k", &both),
+        (Method::POST, "k", &one),
+        (Method::POST, "k", &[("if-none-match", "*")]),
+        (Method::GET, "k?list", &one),
+        (Method::GET, "k?watch=0", &one),
+        (Method::GET, "k", &[("if-match", "new")]),
+        (Method::PUT, "k", &[("content-range", "bytes 0-0/1")]),
+    ] {
+        let refused = state.send(method, path, headers, b"");
+        assert_eq!(kind(refused), ProblemType::InvalidRequest, "{path} {headers:?}");
+    }
+    assert_eq!(state.send(Method::GET, "k", &[], b"").unwrap().body, &b"1"[..]);
+    assert_eq!(state.json(Method::GET, &format!("{KEYS}/k?list"), b"")["elements"], json!([]));
 }
 
 #[test]
