@@ -50,9 +50,13 @@ struct Get {
     /// Only these bytes, as in `0-99`, `100-` or `-10`.
     #[arg(long, value_name = "RANGE", conflicts_with = "list", allow_hyphen_values = true)]
     range: Option<String>,
-    /// Print the elements of the key's list, one a line, instead of the value.
+    /// Print the elements of the key's list, one a line, instead of the value; those that are no text in hexadecimal
+    /// digits.
     #[arg(long)]
     list: bool,
+    /// Print each element as JSON, `{"text": …}` or `{"hex": …}`: it says where one with line ends begins and ends.
+    #[arg(long, requires = "list")]
+    json: bool,
     /// Print version and size to standard error.
     #[arg(short, long)]
     verbose: bool,
@@ -203,16 +207,32 @@ fn get(options: &Get) -> Done {
     write_out(&answer.body)
 }
 
+/// Elements that one request asks for. Servers read lists from the front: few large pages are read sooner than many.
+const ELEMENTS: usize = 100_000;
+
 fn list(options: &Get) -> Done {
-    let path = format!("{}?list", options.target.path()?);
-    let document = json(&options.server.send(Method::GET, &path, HeaderMap::new(), Vec::new())?)?;
-    let mut text = String::new();
-    for element in document["elements"].as_array().into_iter().flatten() {
-        let line = element["text"].as_str().or_else(|| element["hex"].as_str());
-        text.push_str(line.unwrap_or_default());
-        text.push('\n');
+    let path = options.target.path()?;
+    let mut after = 0;
+    loop {
+        let page = format!("{path}?list&after={after}&limit={ELEMENTS}");
+        let answer = options.server.send(Method::GET, &page, HeaderMap::new(), Vec::new())?;
+        let page = json(&answer)?;
+        let elements = page["elements"].as_array().into_iter().flatten();
+        let lines: String = elements.map(|element| shown(element, options)).collect();
+        write_out(lines.as_bytes())?;
+        match page["next"].as_u64() {
+            Some(next) => after = next,
+            None => return Ok(ExitCode::SUCCESS),
+        }
     }
-    write_out(text.as_bytes())
+}
+
+fn shown(element: &Value, options: &Get) -> String {
+    if options.json {
+        return format!("{element}\n");
+    }
+    let text = element["text"].as_str().or_else(|| element["hex"].as_str());
+    format!("{}\n", text.unwrap_or_default())
 }
 
 fn set(options: &Set) -> Done {

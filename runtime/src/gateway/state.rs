@@ -4,6 +4,7 @@
 //! the global tier, and in a replica on this host; another host's replica has it when it pulls.
 
 mod conditions;
+mod elements;
 mod read;
 
 use std::sync::Arc;
@@ -83,12 +84,12 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let place = place(&gateway, &uri)?;
-    let asked = ["watch", "timeout", "list"];
+    let asked = ["watch", "timeout", "list", "after", "limit"];
     let query = Query::parse(query.as_deref(), &asked)?;
     let most = gateway.limits.state_bytes;
     if query.bytes("list").is_some() {
         Conditions::refuse(&headers, "A list")?;
-        return elements(place, most).await;
+        return elements::page(&place, gateway.host.mint(), &query, most).await;
     }
     if let Some(seen) = query.text("watch")? {
         Conditions::refuse(&headers, "A watch")?;
@@ -123,25 +124,6 @@ async fn watch(place: Place, seen: Version, timeout: Option<String>) -> Result<R
 fn described(stat: Option<Stat>) -> Value {
     let (version, size) = stat.map_or((0, None), |stat| (stat.version.0, Some(stat.size)));
     json!({"version": version, "size": size})
-}
-
-/// The elements of the key's list: those that are text as such, others in hexadecimal digits.
-async fn elements(place: Place, most_bytes: usize) -> Result<Response, Failure> {
-    let Place { namespace, key } = place;
-    let read = move || namespace.read_appended(&key, MOST, most_bytes);
-    let elements = begin(read).await?;
-    let elements: Vec<_> = elements.iter().map(|bytes| element(bytes)).collect();
-    Ok(Json(json!({"elements": elements})).into_response())
-}
-
-fn element(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => json!({"text": text}),
-        Err(_) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            json!({"hex": digits})
-        }
-    }
 }
 
 /// `PUT /v1/namespaces/{ns}/state/{key}`: makes the body the whole value; with `if-match`, over that version alone; with

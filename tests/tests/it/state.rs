@@ -281,7 +281,32 @@ fn lists_are_appended_to_and_read() {
         assert_eq!(answer["appended"], n + 1);
     }
     let read = state.json(Method::GET, &format!("{KEYS}/k?list"), b"");
-    assert_eq!(read["elements"], json!([{"text": "one"}, {"text": "two"}, {"hex": "ff00"}]));
+    let all = json!([{"text": "one"}, {"text": "two"}, {"hex": "ff00"}]);
+    assert_eq!(read, json!({"elements": all, "total": 3, "next": null}));
+    let page = |query: &str| state.json(Method::GET, &format!("{KEYS}/k?list&{query}"), b"");
+    let middle = json!({"elements": [{"text": "two"}], "total": 3, "next": 2});
+    assert_eq!(page("after=1&limit=1"), middle);
+    assert_eq!(page("after=2")["elements"], json!([{"hex": "ff00"}]));
+    assert_eq!(page("after=3"), json!({"elements": [], "total": 3, "next": null}));
+    let bad = state.send(Method::GET, "k?list&after=x", &[], b"");
+    assert_eq!(kind(bad), ProblemType::InvalidRequest);
+}
+
+#[test]
+fn a_list_is_read_as_far_as_its_bytes_allow_and_says_so() {
+    let limits = GatewayLimits { state_bytes: 8, ..GatewayLimits::default() };
+    let state = State(Server::start(limits, TestHost::start()));
+    for element in ["1234", "56", "789", "last"] {
+        state.send(Method::POST, "k", &[], element.as_bytes()).unwrap();
+    }
+    let read = state.json(Method::GET, &format!("{KEYS}/k?list"), b"");
+    let two = json!([{"text": "1234"}, {"text": "56"}]);
+    assert_eq!(read, json!({"elements": two, "total": 4, "next": 2}));
+    // What is behind it is not an empty page.
+    let refused = state.send(Method::GET, "k?list&after=2", &[], b"").unwrap_err();
+    assert_eq!(refused.kind, Some(ProblemType::PayloadTooLarge));
+    let said = "The first 3 elements of the list have more than 8 bytes together";
+    assert!(refused.detail.starts_with(said), "{}", refused.detail);
 }
 
 #[test]
@@ -387,6 +412,10 @@ fn the_command_line_has_it_all() {
     run(&server, &["append", "demo/log", "one"], 0);
     run(&server, &["append", "demo/log", "two"], 0);
     assert_eq!(run(&server, &["get", "--list", "demo/log"], 0).0, "one\ntwo\n");
+    run(&server, &["append", "demo/lines", "a\nb"], 0);
+    let lines = run(&server, &["get", "--list", "--json", "demo/lines"], 0).0;
+    assert_eq!(lines, "{\"text\":\"a\\nb\"}\n");
+    run(&server, &["rm", "demo/lines"], 0);
     assert_eq!(run(&server, &["ls", "demo"], 0).0, "dir/k\nlog\n");
     assert!(run(&server, &["ls", "-l", "demo/dir"], 0).0.contains("           11        0  dir/k"));
     assert!(run(&server, &["ls", "--json", "demo/log"], 0).0.contains("\"appended\":2"));
@@ -400,6 +429,26 @@ fn the_command_line_has_it_all() {
     server.terminate();
     server.restart();
     assert!(run(&server, &["rules", "demo"], 0).0.contains("session"));
+}
+
+#[test]
+fn the_command_line_prints_lists_whole_however_many_pages_they_have() {
+    // 100,001 elements: a page, and one more.
+    let host = TestHost::start();
+    let namespace = host.host.state("demo");
+    let append = |n: usize| {
+        let appended = namespace.append(b"list", n.to_string().as_bytes()).try_take();
+        appended.expect("it is in memory").unwrap().unwrap();
+    };
+    (0..100_001).for_each(append);
+    let server = Server::start(GatewayLimits::default(), host);
+    let url = format!("http://{}", server.address);
+    let printed = std::process::Command::new(crate::process::binary())
+        .args(["state", "get", "demo/list", "--list", "--url", &url])
+        .output()
+        .unwrap();
+    assert_eq!(code(&printed), 0, "{}", text(&printed.stderr));
+    assert!(text(&printed.stdout).lines().eq((0..100_001).map(|n| n.to_string())));
 }
 
 /// Writes 256 KiB of `k`; with an input it takes the global lock of `k` first, and then keeps it.
