@@ -1,5 +1,7 @@
 //! The command line's side of HTTP: one request, one answer, on hyper.
 
+mod stream;
+
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -10,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use self::stream::Patient;
 use crate::problem::{EXIT_INTERNAL, EXIT_UNAVAILABLE, EXIT_USAGE, ProblemType};
 
 /// How long connecting may take.
@@ -161,9 +164,10 @@ impl Client {
         body: Vec<u8>,
     ) -> Result<Answer, ClientError> {
         let stream = self.connect().await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(ClientError::Broken)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(Patient::new(stream)))
+                .await
+                .map_err(ClientError::Broken)?;
         // The connection ends with the sender; its error, if any, is the request's too.
         let driver = tokio::spawn(connection);
         let mut request = Request::builder()
@@ -231,6 +235,24 @@ mod tests {
         {
             assert!(matches!(Client::new(bad), Err(ClientError::Url(_))), "{bad:?}");
         }
+    }
+
+    /// A server that answers when it has read the head, and closes.
+    #[test]
+    fn an_answer_is_read_also_where_the_server_closes_before_it_has_read_the_request() {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 16];
+            stream.read_exact(&mut head).unwrap();
+            let answer = b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\n\r\nfull";
+            stream.write_all(answer).unwrap();
+        });
+        let sent = client.send(Method::PUT, "/", HeaderMap::new(), vec![1; 32 << 20]);
+        server.join().unwrap();
+        assert_eq!(sent.unwrap_err().to_string(), "the server answered 413: full");
     }
 
     #[test]

@@ -136,6 +136,7 @@ pub async fn serve(
 }
 
 fn router(gateway: Gateway) -> Router {
+    let time = gateway.limits.body_time;
     let function = put(functions::upload).get(functions::describe).delete(functions::remove);
     let library = put(libraries::upload).get(libraries::describe).delete(libraries::remove);
     Router::new()
@@ -165,6 +166,9 @@ fn router(gateway: Gateway) -> Router {
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(finish))
+        .layer(middleware::map_request(move |request: Request| async move {
+            body::read_to_the_end(request, time)
+        }))
         .with_state(gateway)
 }
 

@@ -1,11 +1,19 @@
 //! Bodies of requests: whole, bounded, in time.
 
 use std::error::Error;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
 use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use super::Gateway;
 use super::failure::Failure;
@@ -84,4 +92,59 @@ fn too_large(limit: usize) -> Failure {
 
 fn is_length(error: &axum::Error) -> bool {
     error.source().is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}
+
+/// Has what is left of the request's body when it is answered be read all the same, until the time for a body is over. A
+/// connection that is closed over bytes that nobody has read takes the answer along (RFC 9112, 9.6), and many clients
+/// read an answer only when they have sent everything.
+///
+/// Who asks whether to send the body at all is just not told to.
+pub(super) fn read_to_the_end(request: Request, time: Duration) -> Request {
+    if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
+        return request;
+    }
+    let until = Instant::now() + time;
+    request.map(|body| Body::new(ReadToTheEnd { rest: Some(body), until }))
+}
+
+struct ReadToTheEnd {
+    /// `None`: it has ended.
+    rest: Option<Body>,
+    until: Instant,
+}
+
+impl HttpBody for ReadToTheEnd {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(rest).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            self.rest = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.rest.as_ref().map_or(SizeHint::with_exact(0), HttpBody::size_hint)
+    }
+}
+
+impl Drop for ReadToTheEnd {
+    fn drop(&mut self) {
+        let left = self.rest.take().filter(|rest| !rest.is_end_stream());
+        if let (Some(mut rest), Ok(runtime)) = (left, Handle::try_current()) {
+            let until = self.until;
+            let drain = async move { while let Some(Ok(_)) = rest.frame().await {} };
+            runtime.spawn(timeout_at(until, drain));
+        }
+    }
 }

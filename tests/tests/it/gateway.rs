@@ -340,6 +340,37 @@ fn the_ways_to_fail_have_their_own_problems() {
 }
 
 #[test]
+fn a_body_over_the_limit_is_refused_so_that_its_sender_is_told() {
+    let limit = 1 << 20;
+    let limits = GatewayLimits { state_bytes: limit, ..GatewayLimits::default() };
+    let server = Server::start(limits, TestHost::start());
+    let key = "/v1/namespaces/demo/state/k";
+    server.send(Method::PUT, key, &vec![1; limit]).unwrap();
+    for size in [limit + 1, 32 * limit] {
+        let refused = server.send(Method::PUT, key, &vec![1; size]).unwrap_err();
+        assert_eq!(refused.kind, Some(ProblemType::PayloadTooLarge));
+        // Who reads only when all is sent is told too, on a connection that can be used again.
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        let head = format!("PUT {key} HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&vec![1; size]).unwrap();
+        let last = format!("GET {key}x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(last.as_bytes()).unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert!(answers.starts_with("HTTP/1.1 413 "), "{answers}");
+        assert!(answers.contains("HTTP/1.1 404 "), "{answers}");
+    }
+    // Who asks first is not told to send it.
+    let asked = format!(
+        "PUT {key} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        limit + 1
+    );
+    let answer = server.raw(asked.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 413 ") && !answer.contains(" 100 "), "{answer}");
+}
+
+#[test]
 fn the_host_says_how_it_is_and_drains() {
     let server = server();
     server.upload("echo");
