@@ -1,8 +1,8 @@
 //! The command line of `faasm`.
 //!
 //! Data goes to standard output, talk to standard error. Exit codes: 0 success, 1 a function failed, 2 wrong usage or
-//! input, 3 not found, 5 no server or no room now, 6 deadline passed, 70 an error of ours, 134 a guest trapped; `run`
-//! ends with the guest's own exit code.
+//! input, 3 not found, 4 a value is at another version, 5 no server or no room now, 6 deadline passed, 70 an error of
+//! ours, 134 a guest trapped; `run` ends with the guest's own exit code.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -51,7 +51,8 @@ Examples:
 
 Exit codes:
   0 success   1 the function failed   2 wrong usage or input   3 not found
-  5 no server, or it has no room now   6 deadline passed   70 internal error   134 trap";
+  4 the value is at another version   5 no server, or it has no room now
+  6 deadline passed   70 internal error   134 trap";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -49,7 +49,7 @@ mod invoke;
 mod libraries;
 mod state;
 
-pub(crate) use state::encoded;
+pub(crate) use state::{decoded, encoded};
 
 /// Limits of what clients may send.
 #[derive(Clone, Copy, Debug)]

@@ -54,6 +54,8 @@ pub const EXIT_FUNCTION: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 /// The exit code for what does not exist.
 pub const EXIT_NOT_FOUND: u8 = 3;
+/// The exit code for a value that is at another version than the command is for.
+pub const EXIT_CONFLICT: u8 = 4;
 /// The exit code for a server that cannot be reached or cannot serve now.
 pub const EXIT_UNAVAILABLE: u8 = 5;
 /// The exit code for a deadline that passed.
@@ -171,6 +173,7 @@ impl ProblemType {
     pub const fn exit_code(self) -> u8 {
         match (self.status(), self.blame()) {
             (404, _) => EXIT_NOT_FOUND,
+            (412, _) => EXIT_CONFLICT,
             (504, _) => EXIT_TIMEOUT,
             (408 | 503, _) => EXIT_UNAVAILABLE,
             (_, Blame::Tenant) => EXIT_USAGE,
@@ -220,6 +223,7 @@ mod tests {
             assert_ne!(kind.exit_code(), 0);
         }
         assert_eq!(ProblemType::FunctionNotFound.exit_code(), EXIT_NOT_FOUND);
+        assert_eq!(ProblemType::VersionConflict.exit_code(), EXIT_CONFLICT);
         assert_eq!(ProblemType::DeadlineExceeded.exit_code(), EXIT_TIMEOUT);
         assert_eq!(ProblemType::InvalidModule.exit_code(), EXIT_USAGE);
         assert_eq!(ProblemType::GuestOutOfMemory.exit_code(), EXIT_FUNCTION);

@@ -15,14 +15,20 @@ use super::failure::{Done, Failure};
 use super::remote::{Server, write_out};
 use crate::client::Answer;
 use crate::duration;
+use crate::gateway::{decoded, encoded};
 use crate::name::FunctionName;
 
 /// Options of `faasm state`.
 #[derive(Args, Debug)]
+#[command(after_help = KEYS)]
 pub(super) struct Options {
     #[command(subcommand)]
     command: Command,
 }
+
+const KEYS: &str = "\
+Keys are any bytes: `%` and two hexadecimal digits stand for one, and `%25` for `%` itself, as in `demo/100%25`.
+`ls` prints keys so that they can be given to the other commands.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -151,7 +157,7 @@ struct Rules {
 #[derive(Clone, Debug)]
 struct Target {
     namespace: String,
-    key: String,
+    key: Vec<u8>,
 }
 
 impl FromStr for Target {
@@ -160,7 +166,10 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, String> {
         let (namespace, key) = text.split_once('/').unwrap_or((text, ""));
         FunctionName::new(namespace, "x").map_err(|error| error.to_string())?;
-        Ok(Self { namespace: namespace.to_owned(), key: key.to_owned() })
+        let key = decoded(key).ok_or_else(|| {
+            format!("`{key}` has a `%` without two hexadecimal digits: write `%25` for `%`")
+        })?;
+        Ok(Self { namespace: namespace.to_owned(), key })
     }
 }
 
@@ -173,7 +182,7 @@ impl Target {
         if self.key.is_empty() {
             return Err(Failure::usage(format!("`{}` names no key", self.namespace)));
         }
-        Ok(format!("{}/{}", self.keys(), crate::gateway::encoded(self.key.as_bytes())))
+        Ok(format!("{}/{}", self.keys(), encoded(&self.key)))
     }
 }
 
@@ -259,7 +268,7 @@ fn condition(version: Option<u64>) -> Result<HeaderMap, Failure> {
 }
 
 fn ls(options: &Ls) -> Done {
-    let prefix = crate::gateway::encoded(options.below.key.as_bytes());
+    let prefix = encoded(&options.below.key);
     let mut after = String::new();
     let mut text = String::new();
     loop {
@@ -280,19 +289,41 @@ fn line(entry: &Value, options: &Ls) -> String {
     if options.json {
         return entry.to_string();
     }
-    let key = entry["key"].as_str().unwrap_or_default();
+    let path = entry["path"].as_str().unwrap_or_default();
+    let key = decoded(path).map_or_else(|| path.to_owned(), |key| readable(&key));
     if !options.long {
-        return key.to_owned();
+        return key;
     }
     let number = |name: &str| entry[name].as_u64().map_or("-".to_owned(), |n| n.to_string());
     let (version, size, appended) = (number("version"), number("size"), number("appended"));
     format!("{version:>10} {size:>12} {appended:>8}  {key}")
 }
 
+fn coded(byte: u8) -> String {
+    format!("%{byte:02X}")
+}
+
+/// A key as it can be read, and given again: text as it is, but `%`, what is not to be printed and what is no text.
+fn readable(key: &[u8]) -> String {
+    let mut text = String::with_capacity(key.len());
+    for chunk in key.utf8_chunks() {
+        let mut utf8 = [0; 4];
+        for letter in chunk.valid().chars() {
+            if letter == '%' || letter.is_control() {
+                letter.encode_utf8(&mut utf8).bytes().for_each(|byte| text.push_str(&coded(byte)));
+            } else {
+                text.push(letter);
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| text.push_str(&coded(*byte)));
+    }
+    text
+}
+
 fn rm(options: &Rm) -> Done {
     let headers = condition(options.if_version)?;
     options.server.send(Method::DELETE, &options.target.path()?, headers, Vec::new())?;
-    eprintln!("{} deleted", options.target.key);
+    eprintln!("{} deleted", readable(&options.target.key));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -328,7 +359,7 @@ fn watch(options: &Watch) -> Done {
 
 /// The version that a value has now; 0 if there is none.
 fn present(target: &Target, server: &Server) -> Result<u64, Failure> {
-    let key = crate::gateway::encoded(target.key.as_bytes());
+    let key = encoded(&target.key);
     // The first key that begins with this one is itself, if it is there.
     let asked = format!("{}?limit=1&prefix={key}", target.keys());
     let page = json(&server.send(Method::GET, &asked, HeaderMap::new(), Vec::new())?)?;
@@ -387,10 +418,28 @@ mod tests {
 
     #[test]
     fn a_target_is_a_user_and_a_key() {
-        let target: Target = "demo/a b/%".parse().unwrap();
-        assert_eq!(target.path().unwrap(), "/v1/namespaces/demo/state/a%20b/%25");
+        let target: Target = "demo/a b/%25%ff".parse().unwrap();
+        assert_eq!(target.path().unwrap(), "/v1/namespaces/demo/state/a%20b/%25%FF");
         let user: Target = "demo".parse().unwrap();
         assert!(user.path().is_err());
-        assert!("/x".parse::<Target>().is_err());
+        for bad in ["/x", "demo/%", "demo/%2", "demo/%zz"] {
+            assert!(bad.parse::<Target>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_printed_as_it_can_be_given() {
+        for (key, shown) in [
+            (&b"dir/k"[..], "dir/k"),
+            (b"a b?", "a b?"),
+            ("größer".as_bytes(), "größer"),
+            (b"100%", "100%25"),
+            (b"a\n\x00", "a%0A%00"),
+            (b"\xff\xc3(\xc3\xa4", "%FF%C3(ä"),
+            ("\u{85}".as_bytes(), "%C2%85"),
+        ] {
+            assert_eq!(readable(key), shown);
+            assert_eq!(format!("demo/{shown}").parse::<Target>().unwrap().key, key);
+        }
     }
 }

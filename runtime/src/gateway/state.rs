@@ -309,7 +309,7 @@ fn place(gateway: &Gateway, uri: &Uri) -> Result<Place, Failure> {
     let (namespace, key) = parts
         .and_then(|(namespace, rest)| Some((namespace, rest.strip_prefix("state/")?)))
         .ok_or_else(|| invalid("The path names no key.".to_owned()))?;
-    let key = decoded(key)?;
+    let key = decode(key)?;
     Key::new(&key).map_err(|error| failure(&error))?;
     Ok(Place { namespace: open(gateway, namespace)?, key })
 }
@@ -413,7 +413,7 @@ impl Query {
                 let known = known.join("`, `");
                 return Err(invalid(format!("`{name}` is not asked here: there are `{known}`")));
             }
-            pairs.push((name.to_owned(), decoded(value)?));
+            pairs.push((name.to_owned(), decode(value)?));
         }
         Ok(Self(pairs))
     }
@@ -448,7 +448,8 @@ pub(crate) fn encoded(bytes: &[u8]) -> String {
     text
 }
 
-fn decoded(text: &str) -> Result<Vec<u8>, Failure> {
+/// The bytes of what is percent-encoded; `None`: a `%` has not two digits behind it.
+pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -457,12 +458,15 @@ fn decoded(text: &str) -> Result<Vec<u8>, Failure> {
             bytes.push(*first);
             continue;
         }
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.ok_or_else(|| invalid(format!("`{text}` has a `%` without two digits")))?);
+        let digits = after.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
         rest = &after[2..];
     }
-    Ok(bytes)
+    Some(bytes)
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, Failure> {
+    decoded(text).ok_or_else(|| invalid(format!("`{text}` has a `%` without two digits")))
 }
 
 #[cfg(test)]
@@ -475,8 +479,8 @@ mod tests {
         assert_eq!(decoded(&encoded(&all)).unwrap(), all);
         assert_eq!(encoded(b"a/b c"), "a/b%20c");
         assert_eq!(decoded("a%2Fb+").unwrap(), b"a/b+");
-        for bad in ["%", "%a", "%gg", "a%2"] {
-            assert!(decoded(bad).is_err(), "{bad}");
+        for bad in ["%", "%a", "%gg", "a%2", "%+1"] {
+            assert!(decoded(bad).is_none(), "{bad}");
         }
     }
 

@@ -406,7 +406,15 @@ fn the_command_line_has_it_all() {
     run(&server, &["set", "demo/dir/k", "hello world"], 0);
     assert_eq!(run(&server, &["get", "demo/dir/k"], 0).0, "hello world");
     assert_eq!(run(&server, &["get", "demo/dir/k", "--range", "-5"], 0).0, "world");
-    run(&server, &["set", "demo/dir/k", "again", "--if-version", "0"], 2);
+    run(&server, &["set", "demo/dir/k", "again", "--if-version", "0"], 4);
+    run(&server, &["rm", "demo/dir/k", "--if-version", "1234567"], 4);
+    run(&server, &["set", "demo/odd/%ff%0a100%25", "odd"], 0);
+    let odd = run(&server, &["ls", "demo/odd/"], 0).0;
+    assert_eq!(odd, "odd/%FF%0A100%25\n");
+    let odd = format!("demo/{}", odd.trim_end());
+    assert_eq!(run(&server, &["get", &odd], 0).0, "odd");
+    assert_eq!(run(&server, &["rm", &odd], 0).1, format!("{} deleted\n", &odd[5..]));
+    run(&server, &["get", "demo/100%"], 2);
     let (_, said) = run(&server, &["get", "-v", "demo/dir/k"], 0);
     assert!(said.starts_with("version ") && said.ends_with(", 11 bytes\n"), "{said}");
     run(&server, &["append", "demo/log", "one"], 0);
