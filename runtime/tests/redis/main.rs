@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bulk;
+mod doctor;
 mod faults;
 mod proxy;
 mod servers;
