@@ -197,6 +197,54 @@ OF_KEY(unlock_read, faasmUnlockStateRead)
 OF_KEY(lock_write, faasmLockStateWrite)
 OF_KEY(unlock_write, faasmUnlockStateWrite)
 
+/* Of the global lock, which is waited for so many milliseconds, or for ever (-1); whether it was given. */
+#define GLOBAL_LOCK(name, call)                                                \
+    static PyObject* name(PyObject* self, PyObject* args)                      \
+    {                                                                          \
+        (void)self;                                                            \
+        const char* key;                                                       \
+        int timeout;                                                           \
+        if (!PyArg_ParseTuple(args, "si:" #name, &key, &timeout)) {            \
+            return NULL;                                                       \
+        }                                                                      \
+        return PyBool_FromLong(call(key, timeout));                            \
+    }
+
+GLOBAL_LOCK(global_lock_read, faasmLockStateGlobalRead)
+GLOBAL_LOCK(global_lock_write, faasmLockStateGlobalWrite)
+OF_KEY(global_unlock, faasmUnlockStateGlobal)
+
+static PyObject* global_token(PyObject* self, PyObject* args)
+{
+    (void)self;
+    const char* key;
+    if (!PyArg_ParseTuple(args, "s:global_token", &key)) {
+        return NULL;
+    }
+    return PyLong_FromLongLong(faasmStateToken(key));
+}
+
+static PyObject* state_version(PyObject* self, PyObject* args)
+{
+    (void)self;
+    const char* key;
+    if (!PyArg_ParseTuple(args, "s:state_version", &key)) {
+        return NULL;
+    }
+    return PyLong_FromLongLong(faasmStateVersion(key));
+}
+
+static PyObject* push_state_if(PyObject* self, PyObject* args)
+{
+    (void)self;
+    const char* key;
+    long long version;
+    if (!PyArg_ParseTuple(args, "sL:push_state_if", &key, &version)) {
+        return NULL;
+    }
+    return PyLong_FromLongLong(faasmPushStateIf(key, version));
+}
+
 /* A value of the state, mapped into memory at its first use. */
 typedef struct {
     PyObject_HEAD
@@ -288,7 +336,9 @@ static PyMethodDef methods[] = {
     METHOD(await_call),     METHOD(state_size),   METHOD(read_state),     METHOD(write_state),
     METHOD(append_state),   METHOD(read_appended), METHOD(clear_appended), METHOD(pull_state),
     METHOD(flag_dirty),     METHOD(push_state),   METHOD(push_state_partial), METHOD(lock_read),
-    METHOD(unlock_read),    METHOD(lock_write),   METHOD(unlock_write),
+    METHOD(unlock_read),    METHOD(lock_write),   METHOD(unlock_write),   METHOD(global_lock_read),
+    METHOD(global_lock_write), METHOD(global_unlock), METHOD(global_token), METHOD(state_version),
+    METHOD(push_state_if),
     { NULL, NULL, 0, NULL },
 };
 

@@ -11,6 +11,7 @@ import _faasm
 
 __all__ = [
     "CallError",
+    "GlobalLock",
     "State",
     "append",
     "appended",
@@ -18,9 +19,11 @@ __all__ = [
     "chain",
     "clear_appended",
     "input",
+    "push_state",
     "read_state",
     "set_output",
     "state",
+    "state_version",
     "write_state",
 ]
 
@@ -105,6 +108,11 @@ class State(_faasm.State):
             _faasm.flag_dirty(self.key, len(self), start, max(stop - start, 0))
             _faasm.push_state_partial(self.key)
 
+    def push_if(self, version):
+        """Sends the value if it is at this version in the global tier; whether it was: see `push_state`."""
+        _faasm.flag_dirty(self.key, len(self), 0, len(self))
+        return push_state(self.key, version)
+
     def pull(self):
         """Fetches what other hosts have pushed."""
         _faasm.pull_state(self.key, len(self))
@@ -152,6 +160,64 @@ def write_state(key, data, push=True):
     _faasm.write_state(key, _bytes(data))
     if push:
         _faasm.push_state(key)
+
+
+def state_version(key):
+    """The version of a value in the global tier, which grows with every write; 0 if there is none."""
+    return _faasm.state_version(key)
+
+
+def push_state(key, version=None):
+    """Sends a value to the other hosts, if something of it was written here.
+
+    With a version, only if the value is at that one in the global tier. Whether it was; its version says what it is at
+    then.
+    """
+    if version is None:
+        _faasm.push_state(key)
+        return True
+    return _faasm.push_state_if(key, version) >= 0
+
+
+class GlobalLock:
+    """A key's lock among all hosts: held alone, or together with other readers (`shared`).
+
+    A value that is kept `strong` is written by who has it alone, and is pushed where it is given up:
+
+        with faasm.GlobalLock("account"):
+            faasm.write_state("account", b"100")
+
+    `timeout` is for how many seconds it is waited for: 0 asks and does not wait for its holders, None has no end.
+    """
+
+    def __init__(self, key, shared=False, timeout=None):
+        self.key = key
+        self._lock = _faasm.global_lock_read if shared else _faasm.global_lock_write
+        self._timeout = -1 if timeout is None else int(timeout * 1000)
+        if timeout is not None and timeout < 0:
+            raise ValueError("a lock is waited for no negative time")
+
+    def acquire(self):
+        """Waits for the lock; whether it was given."""
+        return self._lock(self.key, self._timeout)
+
+    def release(self):
+        """Gives it up."""
+        _faasm.global_unlock(self.key)
+
+    @property
+    def token(self):
+        """The fencing token: larger than that of every earlier holder; 0 where this call does not hold the lock."""
+        return _faasm.global_token(self.key)
+
+    def __enter__(self):
+        """Raises TimeoutError where the lock was not given."""
+        if not self.acquire():
+            raise TimeoutError(f"the global lock of {self.key!r} is taken")
+        return self
+
+    def __exit__(self, *_):
+        self.release()
 
 
 def append(key, data):

@@ -51,6 +51,8 @@ export declare function unlockStateWrite(key: usize): void;
 export declare function stateVersion(key: usize): i64;
 @external("env", "__faasm_state_write_if")
 export declare function stateWriteIf(key: usize, data: usize, len: usize, version: i64): i64;
+@external("env", "__faasm_state_push_if")
+export declare function statePushIf(key: usize, version: i64): i64;
 @external("env", "__faasm_state_merge")
 export declare function stateMerge(key: usize, kind: u32, offset: usize, data: usize, len: usize, wanted: u32): i64;
 @external("env", "__faasm_state_map")
@@ -67,5 +69,11 @@ export declare function stateAppend(key: usize, data: usize, len: usize): u32;
 export declare function stateAppended(key: usize): u32;
 @external("env", "__faasm_state_take")
 export declare function stateTake(key: usize, buffer: usize, len: usize, timeout: i32): i32;
+@external("env", "__faasm_state_lock")
+export declare function stateLock(key: usize, mode: u32, timeout: i32): u32;
+@external("env", "__faasm_state_unlock")
+export declare function stateUnlock(key: usize): void;
+@external("env", "__faasm_state_token")
+export declare function stateToken(key: usize): i64;
 @external("wasi_snapshot_preview1", "fd_write")
 export declare function fdWrite(fd: u32, parts: usize, n: usize, written: usize): u32;

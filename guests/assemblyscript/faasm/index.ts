@@ -7,6 +7,7 @@ export * from "./call";
 export * from "./chain";
 export * from "./collections";
 export * from "./integers";
+export * from "./lock";
 export * from "./matrix";
 export * from "./print";
 export * from "./sparse";

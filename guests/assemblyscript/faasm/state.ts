@@ -8,13 +8,15 @@ import {
   lockStateRead,
   lockStateWrite,
   pullState,
-  pushState,
+  pushState as pushValue,
   pushStatePartial,
   readAppendedState,
   readState,
   readStateOffset,
   readStateOffsetPtr,
   readStatePtr,
+  statePushIf,
+  stateVersion as versionOf,
   unlockStateRead,
   unlockStateWrite,
   writeState,
@@ -37,6 +39,24 @@ export function getState(key: string): Uint8Array {
 /** Sets a value on this host. */
 export function setState(key: string, bytes: Uint8Array): void {
   writeState(changetype<usize>(zeroEnded(key)), bytes.dataStart, bytes.length);
+}
+
+/** The version of a value in the global tier, which grows with every write; 0 where there is none. */
+export function stateVersion(key: string): i64 {
+  return versionOf(changetype<usize>(zeroEnded(key)));
+}
+
+/** Sends a value to the global tier, if anything of it was written on this host. */
+export function pushState(key: string): void {
+  pushValue(changetype<usize>(zeroEnded(key)));
+}
+
+/**
+ * Sends a value to the global tier if it is at this version there: its new version,
+ * 0 where nothing was written on this host, or -1 where it is at another.
+ */
+export function pushStateIf(key: string, version: i64): i64 {
+  return statePushIf(changetype<usize>(zeroEnded(key)), version);
 }
 
 /** A copy of a part of a value of `size` bytes. */
@@ -124,12 +144,20 @@ export class State<T> {
 
   /** Sends the whole value to the global tier, if anything of it was written. */
   push(): void {
-    pushState(this.keyAddress);
+    pushValue(this.keyAddress);
   }
 
   /** Sends what was written to the global tier. */
   pushWritten(): void {
     pushStatePartial(this.keyAddress);
+  }
+
+  /**
+   * Sends what was written to the global tier if the value is at this version there:
+   * its new version, 0 where nothing was written, or -1 where it is at another.
+   */
+  pushIf(version: i64): i64 {
+    return statePushIf(this.keyAddress, version);
   }
 
   /** Fetches the value from the global tier. */

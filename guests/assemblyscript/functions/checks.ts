@@ -18,6 +18,7 @@ import {
   setState,
   setStateAt,
   stateSize,
+  stateVersion,
   textOf,
 } from "faasm";
 
@@ -85,6 +86,19 @@ function tiers(): bool {
   return textOf(getState("as.tiers")) == "xAAABBBy";
 }
 
+// What is written by `[]=` is pushed on a condition, too.
+function conditions(): bool {
+  setState("as.conditions", bytesOf("AAAA"));
+  const state = State.open<u8>("as.conditions", 4);
+  state.push();
+  const version = stateVersion("as.conditions");
+  if (state.pushIf(version) != 0) return false;
+  state[1] = 120;
+  if (state.pushIf(version + 1) != -1 || state.pushIf(version) <= version) return false;
+  state.pull();
+  return textOf(getState("as.conditions")) == "AxAA";
+}
+
 function lists(): bool {
   clearAppended("as.list");
   append("as.list", bytesOf("one"));
@@ -130,6 +144,7 @@ export function main(): i32 {
   check("copies", copies());
   check("views", views());
   check("tiers", tiers());
+  check("conditions", conditions());
   check("appended", lists());
   check("chained", chained());
   check("named", named());

@@ -7,6 +7,7 @@ import {
   Barrier,
   Counter,
   Dict,
+  GlobalLock,
   List,
   Matrix,
   MatrixReadOnly,
@@ -16,9 +17,15 @@ import {
   Vector,
   VectorAsync,
   bytesOf,
+  chainFunction,
+  getState,
   inputText,
   output,
   outputText,
+  pushState,
+  pushStateIf,
+  setState,
+  stateVersion,
 } from "faasm";
 
 function writeArrays(key: string): void {
@@ -145,6 +152,80 @@ function longer(old: Uint8Array | null): Uint8Array {
   return bytes;
 }
 
+// A strong value of integers, which a lock to read is enough to copy.
+function integers(key: string): StaticArray<i64> {
+  const bytes = getState(key);
+  const numbers = new StaticArray<i64>(bytes.length / 8);
+  for (let i = 0; i < numbers.length; i++) numbers[i] = load<i64>(bytes.dataStart + i * 8);
+  return numbers;
+}
+
+// What another call has of the lock while this one does what it does: a chained one.
+function tries(): i32 {
+  const key = inputText();
+  const lock = new GlobalLock(key);
+  let said = "read no";
+  if (lock.lockRead(0)) {
+    const numbers = integers(key);
+    said = "read " + numbers[0].toString() + " " + numbers[1].toString();
+    lock.unlock();
+  }
+  outputText(said + (lock.lockWrite(20) ? ", write yes" : ", write no"));
+  return 0;
+}
+
+function others(key: string): string {
+  return chainFunction(tries, bytesOf(key)).wait().text() + "\n";
+}
+
+function lock(key: string): string {
+  const lock = new GlobalLock(key);
+  lock.lockWrite();
+  const first = lock.token;
+  const numbers = Vector.make<i64>(key, 2);
+  numbers[0] = 7;
+  numbers[1] = -7;
+  let said = "held: " + others(key);
+  lock.unlock();
+  said += "given up: " + others(key);
+  lock.lockRead();
+  said += "held to read: " + others(key);
+  lock.unlock();
+  const larger = lock.lockWrite(10000) && 0 < first && first < lock.token;
+  lock.unlock();
+  return said + "token: " + (larger && lock.token == 0 ? "larger\n" : "not larger\n");
+}
+
+function deposit(key: string, n: i32): i64 {
+  const lock = new GlobalLock(key);
+  for (let i = 0; i < n; i++) {
+    lock.lockWrite();
+    const account = Vector.make<i64>(key, 1);
+    account[0] += 1;
+    account.push();
+    lock.unlock();
+  }
+  lock.lockRead();
+  const sums = integers(key);
+  return sums.length > 0 ? sums[0] : 0;
+}
+
+function pushed(key: string, version: i64): string {
+  const pushed = pushStateIf(key, version);
+  return pushed < 0 ? " no" : pushed == 0 ? " nothing" : " yes";
+}
+
+function versions(key: string): string {
+  setState(key, bytesOf("first"));
+  pushState(key);
+  const version = stateVersion(key);
+  let said = "unwritten" + pushed(key, version);
+  setState(key, bytesOf("other"));
+  said += ", other" + pushed(key, version + 1) + ", same" + pushed(key, version);
+  setState(key, bytesOf("again"));
+  return said + ", old" + pushed(key, version);
+}
+
 export function main(): i32 {
   const words = inputText().split(" ");
   const verb = words[0];
@@ -171,6 +252,12 @@ export function main(): i32 {
       swapped += <i32>atomic.compareAndSwap(now, now + 1);
     }
     outputText(atomic.get().toString());
+  } else if (verb == "deposit") {
+    outputText(deposit(key, n).toString());
+  } else if (verb == "lock") {
+    outputText(lock(key));
+  } else if (verb == "versions") {
+    outputText(versions(key));
   } else if (verb == "barrier") {
     outputText(new Barrier(key, n).wait().toString());
   } else if (verb == "push") {

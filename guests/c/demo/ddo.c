@@ -200,15 +200,18 @@ static void lists(void)
     read = faasmListRead("ddo.list", UINT32_MAX, &n);
     CHECK(n == 3 && read.len == 4 + 4 + sizeof large + 4 + 1 && read.data[read.len - 1] == 'z');
     free(read.data);
+    CHECK(faasmListSize("ddo.list") == 3 && faasmListSize("ddo.no list") == 0);
     read = faasmListRead("ddo.list", 1, &n);
     CHECK(n == 1 && read.len == 4);
     free(read.data);
     struct FaasmBytes element;
     CHECK(faasmQueuePop("ddo.queue", 0, &element) == 0);
     CHECK(faasmQueuePop("ddo.queue", 20, &element) == 0 && element.data == NULL);
-    faasmQueuePush("ddo.queue", large, sizeof large);
+    CHECK(faasmQueuePush("ddo.queue", large, sizeof large) == 1);
+    CHECK(faasmQueueSize("ddo.queue") == 1);
     CHECK(faasmQueuePop("ddo.queue", -1, &element) == 1 && element.len == sizeof large);
     free(element.data);
+    CHECK(faasmQueueSize("ddo.queue") == 0);
 }
 
 static void integers(void)
@@ -223,9 +226,62 @@ static void integers(void)
     CHECK(faasmBarrierWait("ddo.barrier", 1) == 0 && faasmBarrierWait("ddo.barrier", 1) == 0);
 }
 
+/* ---- Global locks, and pushes on conditions ---- */
+
+#define STRONG "strong.ddo"
+
+/* Returns 1 where the lock to read was given, and 2 more where the one to write was. */
+static int try_locks(void)
+{
+    int read = faasmLockStateGlobalRead(STRONG, 0);
+    if (read) {
+        faasmUnlockStateGlobal(STRONG);
+    }
+    return read + 2 * faasmLockStateGlobalWrite(STRONG, 20);
+}
+
+static unsigned int tried(void)
+{
+    return faasmAwaitCall(faasmChain(try_locks, NULL, 0));
+}
+
+/* The value is kept strong: it can be written only so, and is pushed with the lock. */
+static void locks(void)
+{
+    char read[6] = "";
+    CHECK(faasmStateToken(STRONG) == 0);
+    CHECK(faasmLockStateGlobalWrite(STRONG, -1) == 1);
+    int64_t first = faasmStateToken(STRONG);
+    CHECK(first > 0 && tried() == 0);
+    faasmWriteState(STRONG, (const uint8_t*)"value", 5);
+    CHECK(faasmStateVersion(STRONG) == 0);
+    faasmUnlockStateGlobal(STRONG);
+    CHECK(faasmStateVersion(STRONG) > 0 && tried() == 3);
+    CHECK(faasmLockStateGlobalRead(STRONG, 0) == 1 && tried() == 1);
+    CHECK(faasmReadState(STRONG, (uint8_t*)read, 5) == 5 && strcmp(read, "value") == 0);
+    faasmUnlockStateGlobal(STRONG);
+    CHECK(faasmLockStateGlobalWrite(STRONG, 10000) == 1 && faasmStateToken(STRONG) > first);
+    faasmUnlockStateGlobal(STRONG);
+    CHECK(faasmStateToken(STRONG) == 0);
+}
+
+static void conditions(void)
+{
+    faasmWriteState("ddo.pushed", (const uint8_t*)"first", 5);
+    faasmPushState("ddo.pushed");
+    int64_t version = faasmStateVersion("ddo.pushed");
+    CHECK(version > 0 && faasmPushStateIf("ddo.pushed", version) == 0);
+    faasmWriteState("ddo.pushed", (const uint8_t*)"other", 5);
+    CHECK(faasmPushStateIf("ddo.pushed", version + 1) == -1);
+    CHECK(faasmStateVersion("ddo.pushed") == version);
+    int64_t next = faasmPushStateIf("ddo.pushed", version);
+    CHECK(next > version && faasmStateVersion("ddo.pushed") == next);
+}
+
 static const struct Check checks[] = {
     { "shapes", shapes }, { "columns", columns }, { "sparse", sparse },     { "marks", marks },
-    { "names", names },   { "lists", lists },     { "integers", integers },
+    { "names", names },   { "lists", lists },     { "integers", integers }, { "locks", locks },
+    { "conditions", conditions },
 };
 
 CHECKS_MAIN(checks)

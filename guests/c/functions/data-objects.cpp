@@ -10,8 +10,13 @@
 //   push KEY TEXT    adds to a queue; its size
 //   pop KEY          waits for an element of a queue
 //   update KEY NAME  appends an x to an entry of a dictionary; its length
+//   deposit KEY N    adds N times 1 to a strong value under its global lock; what it is then
+//   lock KEY         holds the lock of a strong value, and says what a chained call has of it
+//   versions KEY     pushes a value on conditions
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <sstream>
 #include <string>
 
@@ -147,6 +152,103 @@ std::string readShared(const std::string& key)
     return said + "\n";
 }
 
+// ---- Global locks ----
+
+std::string input()
+{
+    std::string text(static_cast<std::size_t>(faasmGetInputSize()), '\0');
+    faasmGetInput(BYTES(text.data()), static_cast<long>(text.size()));
+    return text;
+}
+
+void say(const std::string& text) { faasmSetOutput(text.data(), static_cast<long>(text.size())); }
+
+// A strong value of two integers, which a lock to read is enough to copy.
+std::string pair(const std::string& key)
+{
+    std::int64_t numbers[2] = {0, 0};
+    faasmReadState(key.c_str(), BYTES(numbers), sizeof numbers);
+    return std::to_string(numbers[0]) + " " + std::to_string(numbers[1]);
+}
+
+// What another call has of the lock while this one does what it does: a chained one.
+int tries()
+{
+    const std::string key = input();
+    std::string said = "read no";
+    if (faasm::GlobalLock lock(key, faasm::LockMode::read, std::chrono::milliseconds(0)); lock) {
+        said = "read " + pair(key);
+    }
+    faasm::GlobalLock lock(key, faasm::LockMode::write, std::chrono::milliseconds(20));
+    say(said + (lock ? ", write yes" : ", write no"));
+    return 0;
+}
+
+std::string others(const std::string& key)
+{
+    char* output = nullptr;
+    int len = 0;
+    faasmAwaitCallOutput(faasmChain(tries, BYTES_CONST(key.data()), static_cast<long>(key.size())), &output, &len);
+    const std::string said(output, static_cast<std::size_t>(len));
+    std::free(output);
+    return said + "\n";
+}
+
+std::string lock(const std::string& key)
+{
+    std::string said;
+    std::int64_t first = 0;
+    {
+        faasm::GlobalLock lock(key);
+        first = lock.token();
+        faasm::Vector<std::int64_t> numbers(key, 2);
+        numbers[0] = 7;
+        numbers[1] = -7;
+        said += "held: " + others(key);
+    }
+    said += "given up: " + others(key);
+    {
+        const faasm::GlobalLock lock(key, faasm::LockMode::read);
+        said += "held to read: " + others(key);
+    }
+    faasm::GlobalLock lock(key, faasm::LockMode::write, std::chrono::seconds(10));
+    const std::int64_t second = lock.token();
+    lock.unlock();
+    const bool grown = 0 < first && first < second && faasmStateToken(key.c_str()) == 0;
+    return said + "token: " + (grown ? "larger\n" : "not larger\n");
+}
+
+std::int64_t deposit(const std::string& key, long n)
+{
+    for (long i = 0; i < n; i++) {
+        const faasm::GlobalLock lock(key);
+        faasm::Vector<std::int64_t> account(key, 1);
+        account[0] += 1;
+        account.push();
+    }
+    std::int64_t sum = 0;
+    const faasm::GlobalLock lock(key, faasm::LockMode::read);
+    faasmReadState(key.c_str(), BYTES(&sum), sizeof sum);
+    return sum;
+}
+
+std::string versions(const std::string& key)
+{
+    const auto write = [&](const char* text) { faasmWriteState(key.c_str(), BYTES_CONST(text), 5); };
+    const auto push = [&](std::int64_t version) {
+        const std::int64_t pushed = faasmPushStateIf(key.c_str(), version);
+        return pushed < 0 ? " no" : pushed == 0 ? " nothing" : " yes";
+    };
+    write("first");
+    faasmPushState(key.c_str());
+    const std::int64_t version = faasmStateVersion(key.c_str());
+    std::string said = std::string("unwritten") + push(version);
+    write("other");
+    said += std::string(", other") + push(version + 1) + ", same" + push(version);
+    write("again");
+    return said + ", old" + push(version);
+}
+
 std::string answer(const std::string& verb, const std::string& key, std::istringstream& rest)
 {
     std::string word;
@@ -157,6 +259,12 @@ std::string answer(const std::string& verb, const std::string& key, std::istring
     }
     if (verb == "read") {
         return readArrays(key) + readShared(key);
+    }
+    if (verb == "lock") {
+        return lock(key);
+    }
+    if (verb == "versions") {
+        return versions(key);
     }
     if (verb == "pop") {
         return faasm::Queue(key).pop();
@@ -185,6 +293,9 @@ std::string answer(const std::string& verb, const std::string& key, std::istring
         }
         return std::to_string(counter.get());
     }
+    if (verb == "deposit") {
+        return std::to_string(deposit(key, n));
+    }
     if (verb == "swap") {
         faasm::AtomicInt atomic(key);
         for (long i = 0; i < n;) {
@@ -203,12 +314,10 @@ std::string answer(const std::string& verb, const std::string& key, std::istring
 
 int main()
 {
-    std::string text(static_cast<std::size_t>(faasmGetInputSize()), '\0');
-    faasmGetInput(BYTES(text.data()), static_cast<long>(text.size()));
-    std::istringstream words(text);
+    std::istringstream words(input());
     std::string verb, key;
     words >> verb >> key;
     const std::string said = answer(verb, key, words);
-    faasmSetOutput(said.data(), static_cast<long>(said.size()));
+    say(said);
     return said.starts_with("no such verb") ? 1 : 0;
 }

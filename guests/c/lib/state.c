@@ -2,6 +2,10 @@
 #include <faasm/core.h>
 #include <faasm/host_interface.h>
 
+/* Modes of __faasm_state_lock. */
+#define LOCK_READ 0
+#define LOCK_WRITE 1
+
 size_t faasmReadStateSize(const char* key)
 {
     return (size_t)__faasm_read_state(key, NULL, 0);
@@ -132,4 +136,29 @@ void faasmLockStateGlobal(const char* key)
 void faasmUnlockStateGlobal(const char* key)
 {
     __faasm_unlock_state_global(key);
+}
+
+int faasmLockStateGlobalRead(const char* key, int timeout)
+{
+    return __faasm_state_lock(key, LOCK_READ, timeout) != 0;
+}
+
+int faasmLockStateGlobalWrite(const char* key, int timeout)
+{
+    return __faasm_state_lock(key, LOCK_WRITE, timeout) != 0;
+}
+
+int64_t faasmStateToken(const char* key)
+{
+    return __faasm_state_token(key);
+}
+
+int64_t faasmStateVersion(const char* key)
+{
+    return __faasm_state_version(key);
+}
+
+int64_t faasmPushStateIf(const char* key, int64_t version)
+{
+    return __faasm_state_push_if(key, version);
 }

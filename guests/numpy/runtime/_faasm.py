@@ -44,7 +44,11 @@ from _host import call as _door
     APPEND_ONE,
     APPENDED_SIZE,
     TAKE,
-) = range(33)
+    _PUSH_IF,
+    _LOCK,
+    _UNLOCK,
+    _TOKEN,
+) = range(37)
 
 _frame = struct.Struct("<7I").pack
 _MASK = 0xFFFFFFFF
@@ -150,6 +154,36 @@ lock_read = _of_key(_LOCK_READ)
 unlock_read = _of_key(_UNLOCK_READ)
 lock_write = _of_key(_LOCK_WRITE)
 unlock_write = _of_key(_UNLOCK_WRITE)
+
+global_unlock = _of_key(_UNLOCK)
+
+
+def _global_lock(mode):
+    def lock(key, timeout):
+        return _call(_LOCK, _address(key := _text(key)), mode, timeout) != 0
+
+    return lock
+
+
+global_lock_read = _global_lock(0)
+global_lock_write = _global_lock(1)
+
+
+def _signed(number):
+    """A number of 64 bits, of which the door knows no sign."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def global_token(key):
+    return _signed(_call(_TOKEN, _address(key := _text(key))))
+
+
+def state_version(key):
+    return _signed(_call(VERSION, _address(key := _text(key))))
+
+
+def push_state_if(key, version):
+    return _signed(_call(_PUSH_IF, _address(key := _text(key)), version & _MASK, version >> 32))
 
 
 class _Place:

@@ -38,6 +38,10 @@
   (import "env" "__faasm_state_append" (func $append_one (param i32 i32 i32) (result i32)))
   (import "env" "__faasm_state_appended" (func $appended_size (param i32) (result i32)))
   (import "env" "__faasm_state_take" (func $take (param i32 i32 i32 i32) (result i32)))
+  (import "env" "__faasm_state_push_if" (func $push_if (param i32 i64) (result i64)))
+  (import "env" "__faasm_state_lock" (func $lock (param i32 i32 i32) (result i32)))
+  (import "env" "__faasm_state_unlock" (func $unlock (param i32)))
+  (import "env" "__faasm_state_token" (func $token (param i32) (result i64)))
   (import "wasi_snapshot_preview1" "args_sizes_get"
     (func $args_sizes (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
@@ -65,6 +69,7 @@
     (local.set $f (i32.load offset=24 (local.get $at)))
     (block $answer (block $done
     (block $none
+    (block $token_ (block $unlock_ (block $lock_ (block $push_if_
     (block $take_ (block $size_ (block $one_ (block $delete_ (block $list_ (block $watch_ (block $write_if_
     (block $version_ (block $merge_ (block $map_
     (block $args_ (block $args_sizes_ (block $set_code (block $unlock_w (block $lock_w (block $unlock_r (block $lock_r
@@ -74,7 +79,7 @@
       (br_table $input_ $output_ $name_ $here_ $await_ $awaited_ $read_ $ptr_ $write_ $append_
         $appended_ $clear_ $dirty_ $push_ $partial_ $pull_ $lock_r $unlock_r $lock_w $unlock_w
         $set_code $args_sizes_ $args_ $map_ $merge_ $version_ $write_if_ $watch_ $list_ $delete_ $one_
-        $size_ $take_ $none (i32.load (local.get $at))))
+        $size_ $take_ $push_if_ $lock_ $unlock_ $token_ $none (i32.load (local.get $at))))
       (local.set $word (call $read_input (local.get $a) (local.get $b))) (br $done))
       (call $write_output (local.get $a) (local.get $b)) (br $done))
       (local.set $word (call $chain_name (local.get $a) (local.get $b) (local.get $c))) (br $done))
@@ -121,6 +126,11 @@
       (local.set $word (call $appended_size (local.get $a))) (br $done))
       (local.set $word (call $take (local.get $a) (local.get $b) (local.get $c) (local.get $d)))
       (br $done))
+      (local.set $wide (call $push_if (local.get $a) (call $join (local.get $b) (local.get $c))))
+      (br $answer))
+      (local.set $word (call $lock (local.get $a) (local.get $b) (local.get $c))) (br $done))
+      (call $unlock (local.get $a)) (br $done))
+      (local.set $wide (call $token (local.get $a))) (br $answer))
       (return (i32.const 1)))
       (local.set $wide (i64.extend_i32_u (local.get $word))))
     ;; The answer is in memory that Python frees.

@@ -74,8 +74,86 @@ def read(key):
         "",
     ])
 
+def pair(key):
+    """A strong value of two integers, which a lock to read is enough to copy."""
+    return " ".join(map(str, memoryview(faasm.read_state(key)).cast("q")))
+
+def tries():
+    """What another call has of the lock while this one does what it does: a chained one."""
+    key, said = faasm.input().decode(), "read no"
+    reading = faasm.GlobalLock(key, shared=True, timeout=0)
+    if reading.acquire():
+        said = "read " + pair(key)
+        reading.release()
+    try:
+        with faasm.GlobalLock(key, timeout=0.02):
+            return said + ", write yes"
+    except TimeoutError:
+        return said + ", write no"
+
+def others(key):
+    return faasm.await_call(faasm.chain(tries, key)).decode() + "\n"
+
+def lock(key):
+    with faasm.GlobalLock(key) as held:
+        first = held.token
+        numbers = Vector(key, 2, "i64")
+        numbers[0], numbers[1] = 7, -7
+        said = "held: " + others(key)
+    said += "given up: " + others(key)
+    with faasm.GlobalLock(key, shared=True):
+        said += "held to read: " + others(key)
+    with faasm.GlobalLock(key, timeout=10) as held:
+        larger = 0 < first < held.token
+    return said + "token: " + ("larger\n" if larger and not held.token else "not larger\n")
+
+def deposit(key, n):
+    for _ in range(n):
+        with faasm.GlobalLock(key):
+            account = Vector(key, 1, "i64")
+            account[0] += 1
+            account.push()
+    with faasm.GlobalLock(key, shared=True):
+        return str(int.from_bytes(faasm.read_state(key), "little"))
+
+def versions(key):
+    push = lambda version: "yes" if faasm.push_state(key, version) else "no"
+    faasm.write_state(key, "first")
+    version = faasm.state_version(key)
+    value = faasm.state(key)
+    unwritten = faasm.push_state(key, version) and faasm.state_version(key) == version
+    faasm.write_state(key, "other", push=False)
+    said = f"unwritten {'nothing' if unwritten else 'written'}, other {push(version + 1)}, same {push(version)}"
+    faasm.write_state(key, "again", push=False)
+    said += f", old {push(version)}"
+    memoryview(value)[0] = 65
+    assert not value.push_if(version) and value.push_if(faasm.state_version(key))
+    value.pull()
+    assert faasm.read_state(key) == b"Again"
+    return said
+
+def meet():
+    """A call that waits at a barrier for the other, round for round: which it was each time."""
+    key, n = faasm.input().decode().split()
+    gate = Barrier(key, 2)
+    return " ".join(str(gate.wait()) for _ in range(int(n)))
+
+def meeting(key, n):
+    """Two chained calls meet: in each round, one was the first and one the second."""
+    calls = [faasm.chain(meet, f"{key} {n}") for _ in range(2)]
+    rounds = zip(*(faasm.await_call(call).decode().split() for call in calls))
+    return " ".join("".join(sorted(which)) for which in rounds)
+
 def main():
     verb, key, *rest = faasm.input().decode().split()
+    if verb == "lock":
+        return lock(key)
+    if verb == "deposit":
+        return deposit(key, int(rest[0]))
+    if verb == "versions":
+        return versions(key)
+    if verb == "meet":
+        return meeting(key, int(rest[0]))
     if verb == "write":
         return write(key)
     if verb == "read":

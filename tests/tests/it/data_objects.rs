@@ -21,11 +21,24 @@ const LANGUAGES: [&str; 3] = ["c", "rust", "assemblyscript"];
 /// What each says of the objects that each has made.
 const SAID: &str = include_str!("../../../guests/c/functions/data-objects.out");
 
+/// What each has of the global lock of a strong value, and another call meanwhile.
+const LOCKED: &str = include_str!("../../../guests/c/functions/data-objects-lock.out");
+
+/// What comes of pushes with a version as their condition.
+const PUSHED: &str = "unwritten nothing, other no, same yes, old no";
+
 fn host() -> TestHost {
     having_languages(TestHost::start())
 }
 
+/// Values whose keys begin with `strong` are written under their global locks alone.
+fn keep_strong(host: &TestHost) {
+    let rule = json!([{ "prefix": "strong", "consistency": "strong" }]);
+    host.host.set_state_rules("demo", serde_json::from_value(rule).unwrap()).unwrap();
+}
+
 fn having_languages(host: TestHost) -> TestHost {
+    keep_strong(&host);
     for language in LANGUAGES {
         let path = root().join(format!("guests/{language}/build/data-objects.wasm"));
         let wasm = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -69,7 +82,8 @@ fn what_one_language_writes_every_other_reads() {
 #[test]
 fn objects_in_c_keep_their_promises() {
     let host = TestHost::having(&["ddo"]);
-    assert_checks(&host, "ddo", 7);
+    keep_strong(&host);
+    assert_checks(&host, "ddo", 9);
     host.assert_nobody_is_left();
 }
 
@@ -138,6 +152,30 @@ fn entries_of_a_dictionary_change_one_after_the_other() {
         numbers(begin_all(&host, 4, "update dict name")).into_iter().collect();
     assert_eq!(lens, (1..=12).collect());
     assert_eq!(host.text("rust", "update dict other"), "1");
+}
+
+#[test]
+fn strong_values_are_written_under_their_global_locks() {
+    let host = host();
+    for language in LANGUAGES {
+        let said = host.text(language, &format!("lock strong.{language}"));
+        assert_eq!(said, LOCKED, "{language}");
+    }
+    // One after the other, whichever language holds the lock.
+    numbers(begin_all(&host, 2, "deposit strong.account 10"));
+    for language in LANGUAGES {
+        assert_eq!(host.text(language, "deposit strong.account 0"), "60", "{language}");
+    }
+    host.assert_nobody_is_left();
+}
+
+#[test]
+fn pushes_have_versions_as_conditions() {
+    let host = host();
+    for language in LANGUAGES {
+        let said = host.text(language, &format!("versions pushed.{language}"));
+        assert_eq!(said, PUSHED, "{language}");
+    }
 }
 
 #[test]
@@ -233,6 +271,13 @@ fn hosts_share_objects_through_a_store() {
     numbers(begin(1, "swap counter 5"));
     for host in &hosts {
         assert_eq!(host.text("c", "add counter 0"), "150");
+    }
+    for (host, language) in hosts.iter().zip(LANGUAGES) {
+        assert_eq!(host.text(language, "lock strong.value"), LOCKED, "{language}");
+    }
+    numbers(begin(1, "deposit strong.account 10"));
+    for host in &hosts {
+        assert_eq!(host.text("rust", "deposit strong.account 0"), "60");
     }
     let lens: BTreeSet<i64> = numbers(begin(1, "update dict name")).into_iter().collect();
     assert_eq!(lens, (1..=6).collect());

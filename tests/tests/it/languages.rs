@@ -86,8 +86,8 @@ fn a_check_that_fails_is_seen() {
 fn the_rust_sdk_keeps_its_promises() {
     let host = TestHost::start();
     upload_built(&host, "rust", &["checks", "echo"]);
-    assert_checks(&host, "rust-checks", 9);
-    assert_checks(&host, "rust-checks", 9);
+    assert_checks(&host, "rust-checks", 10);
+    assert_checks(&host, "rust-checks", 10);
     let input = b"\0\xff and more";
     let outcome = host.outcome("rust-echo", input);
     assert_eq!((outcome.return_code, outcome.output.as_slice()), (0, &input[..]));
@@ -139,8 +139,8 @@ fn rust_counts_words_as_c_does() {
 fn the_assemblyscript_package_keeps_its_promises() {
     let host = TestHost::start();
     upload_built(&host, "assemblyscript", &["checks", "echo", "counter"]);
-    assert_checks(&host, "assemblyscript-checks", 9);
-    assert_checks(&host, "assemblyscript-checks", 9);
+    assert_checks(&host, "assemblyscript-checks", 10);
+    assert_checks(&host, "assemblyscript-checks", 10);
     let outcome = host.outcome("assemblyscript-echo", "grüße".as_bytes());
     assert_eq!((outcome.return_code, outcome.output.as_slice()), (0, "grüße".as_bytes()));
     let error = host.error("assemblyscript-echo", b"trap");

@@ -145,6 +145,29 @@ void faasmUnlockStateWrite(const char* key);
 void faasmLockStateGlobal(const char* key);
 void faasmUnlockStateGlobal(const char* key);
 
+/* ---- State: what the original has not ---- */
+
+/* Waits for the key's global lock, together with other readers, for so many
+ * milliseconds, or until it is given (-1), or asks and does not wait for its
+ * holders (0): 1 if it was given. A value that is kept `strong` is written by
+ * who has the lock to write. */
+int faasmLockStateGlobalRead(const char* key, int timeout);
+
+/* The same, alone among all hosts. faasmUnlockStateGlobal gives up either. */
+int faasmLockStateGlobalWrite(const char* key, int timeout);
+
+/* The fencing token of the global lock that this call holds of the key: larger
+ * than that of any earlier holder. 0 where it holds none. */
+int64_t faasmStateToken(const char* key);
+
+/* The version of the value in the global tier, which grows with every write; 0
+ * where there is none. */
+int64_t faasmStateVersion(const char* key);
+
+/* Sends the value to the global tier if it is at this version there: its new
+ * version, 0 where nothing was written here, or -1 where it is at another. */
+int64_t faasmPushStateIf(const char* key, int64_t version);
+
 /* ---- Debugging ---- */
 
 unsigned int getConfFlag(const char* key);

@@ -9,5 +9,6 @@
 #include <faasm/ddo/matrix.hpp>
 #include <faasm/ddo/sparse.hpp>
 #include <faasm/ddo/vector.hpp>
+#include <faasm/lock.hpp>
 
 #endif

@@ -28,6 +28,6 @@ pub use call::{Answer, end, input, output};
 pub use chain::{Call, Output, chain, chain_entry};
 pub use error::{Error, Result};
 pub use init::initialise;
-pub use lock::{ReadLock, WriteLock};
+pub use lock::{GlobalLock, ReadLock, WriteLock};
 pub use state::State;
 pub use view::{Plain, View};

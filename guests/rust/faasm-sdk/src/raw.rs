@@ -68,6 +68,7 @@ unsafe extern "C" {
         len: usize,
         version: i64,
     ) -> i64;
+    pub(crate) fn __faasm_state_push_if(key: *const c_char, version: i64) -> i64;
     pub(crate) fn __faasm_state_merge(
         key: *const c_char,
         kind: u32,
@@ -101,6 +102,9 @@ unsafe extern "C" {
         len: usize,
         timeout: i32,
     ) -> i32;
+    pub(crate) fn __faasm_state_lock(key: *const c_char, mode: u32, timeout: i32) -> u32;
+    pub(crate) fn __faasm_state_unlock(key: *const c_char);
+    pub(crate) fn __faasm_state_token(key: *const c_char) -> i64;
 }
 
 unsafe extern "C" {

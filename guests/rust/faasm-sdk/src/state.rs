@@ -118,6 +118,14 @@ impl State {
         unsafe { raw::__faasm_push_state_partial(self.key.as_ptr()) };
     }
 
+    /// Sends what was written to the global tier if the value is at this [`version`] there: its new version, 0 where
+    /// nothing was written on this host, or nothing where it is at another.
+    #[must_use = "it is not sent where the value is at another version"]
+    pub fn push_if(&self, version: i64) -> Option<i64> {
+        self.mark_written();
+        push_at(&self.key, version)
+    }
+
     /// Fetches the value from the global tier, in place of what was written and not pushed.
     pub fn pull(&self) {
         self.written.borrow_mut().clear();
@@ -245,6 +253,42 @@ pub fn write_at(key: &str, size: usize, offset: usize, bytes: impl AsRef<[u8]>) 
     with_key(key, |key| unsafe {
         raw::__faasm_write_state_offset(key.as_ptr(), size, offset, bytes.as_ptr(), bytes.len());
     })
+}
+
+/// The version of a value in the global tier, which grows with every write; 0 where there is none.
+///
+/// # Errors
+///
+/// The key contains NUL.
+pub fn version(key: &str) -> Result<i64> {
+    // SAFETY: the key ends with NUL.
+    with_key(key, |key| unsafe { raw::__faasm_state_version(key.as_ptr()) })
+}
+
+/// Sends a value to the global tier if something of it was written on this host.
+///
+/// # Errors
+///
+/// The key contains NUL.
+pub fn push(key: &str) -> Result {
+    // SAFETY: the key ends with NUL.
+    with_key(key, |key| unsafe { raw::__faasm_push_state(key.as_ptr()) })
+}
+
+/// Sends a value to the global tier if it is at this [`version`] there: its new version, 0 where nothing was written on
+/// this host, or nothing where it is at another.
+///
+/// # Errors
+///
+/// The key contains NUL.
+pub fn push_if(key: &str, version: i64) -> Result<Option<i64>> {
+    with_key(key, |key| push_at(key, version))
+}
+
+fn push_at(key: &CStr, version: i64) -> Option<i64> {
+    // SAFETY: the key ends with NUL.
+    let pushed = unsafe { raw::__faasm_state_push_if(key.as_ptr(), version) };
+    (pushed >= 0).then_some(pushed)
 }
 
 /// Adds an element to the list that the global tier has under this key, apart from the value.

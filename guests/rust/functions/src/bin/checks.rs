@@ -34,6 +34,7 @@ fn all() -> faasm::Result {
         ("parts", parts),
         ("typed", typed),
         ("tiers", tiers),
+        ("conditions", conditions),
         ("appended", appended),
         ("chained", chained),
         ("errors", errors),
@@ -112,6 +113,22 @@ fn tiers() -> faasm::Result<bool> {
     state.push_written();
     state.pull();
     Ok(state.bytes().to_vec() == b"xxAABBBy")
+}
+
+/// What is written through a view is pushed on a condition, too.
+fn conditions() -> faasm::Result<bool> {
+    state::write("rust.conditions", b"AAAA")?;
+    state::push("rust.conditions")?;
+    let version = state::version("rust.conditions")?;
+    let state = State::open("rust.conditions", 4)?;
+    let unwritten = state.push_if(version);
+    state.bytes().set(1, b'x');
+    let (other, same) = (state.push_if(version + 1), state.push_if(version));
+    state.pull();
+    Ok((unwritten, other) == (Some(0), None)
+        && same.is_some_and(|next| next > version)
+        && same == Some(state::version("rust.conditions")?)
+        && state.bytes().to_vec() == b"AxAA")
 }
 
 fn appended() -> faasm::Result<bool> {

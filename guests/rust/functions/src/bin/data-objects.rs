@@ -2,12 +2,13 @@
 //! function of this name in C++ (`guests/c/functions/data-objects.cpp`).
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use faasm::Error;
 use faasm::ddo::{
     AtomicInt, Barrier, Counter, Dict, Element, List, Matrix, MatrixReadOnly, Queue, SparseMatrix,
     SparseMatrixReadOnly, Vector, VectorAsync,
 };
+use faasm::{Error, GlobalLock, state};
 
 faasm::main!(main_of);
 
@@ -31,6 +32,9 @@ fn main_of() -> faasm::Result<Vec<u8>> {
             counter.get().to_string()
         }
         ["swap", key, n] => swap(key, n.parse()?)?.to_string(),
+        ["deposit", key, n] => deposit(key, n.parse()?)?.to_string(),
+        ["lock", key] => lock(key)?,
+        ["versions", key] => versions(key)?,
         ["barrier", key, n] => Barrier::new(key, n.parse()?)?.wait().to_string(),
         ["push", key, text] => Queue::new(key)?.push(text).to_string(),
         ["pop", key] => return Ok(Queue::new(key)?.pop()),
@@ -163,4 +167,77 @@ fn read_shared(key: &str) -> faasm::Result<String> {
         said += &hex(&element);
     }
     Ok(said + "\n")
+}
+
+/// A strong value of two integers, which a lock to read is enough to copy.
+fn pair(key: &str) -> faasm::Result<String> {
+    let bytes = state::read(key)?;
+    let numbers = bytes.as_chunks::<8>().0.iter().map(|number| i64::from_le_bytes(*number).to_string());
+    Ok(numbers.collect::<Vec<_>>().join(" "))
+}
+
+/// What another call has of the lock while this one does what it does: a chained one.
+fn tries() -> faasm::Result<String> {
+    let key = String::from_utf8(faasm::input())?;
+    let mut said = "read no".to_owned();
+    if let Some(_lock) = GlobalLock::read_within(&key, Duration::ZERO)? {
+        said = format!("read {}", pair(&key)?);
+    }
+    let written = GlobalLock::write_within(&key, Duration::from_millis(20))?.is_some();
+    Ok(said + if written { ", write yes" } else { ", write no" })
+}
+
+fn others(key: &str) -> faasm::Result<String> {
+    Ok(String::from_utf8(faasm::chain_fn!(tries, key).wait()?.bytes)?)
+}
+
+fn lock(key: &str) -> faasm::Result<String> {
+    let mut said = String::new();
+    let lock = GlobalLock::write(key)?;
+    let first = lock.token();
+    let numbers = Vector::<i64>::make(key, 2)?;
+    numbers.view().set(0, 7);
+    numbers.view().set(1, -7);
+    writeln!(said, "held: {}", others(key)?)?;
+    // The vector's memory is the lock's: what was written is told before that is given up.
+    drop(numbers);
+    drop(lock);
+    writeln!(said, "given up: {}", others(key)?)?;
+    let lock = GlobalLock::read(key)?;
+    writeln!(said, "held to read: {}", others(key)?)?;
+    drop(lock);
+    let lock = GlobalLock::write_within(key, Duration::from_secs(10))?;
+    let larger = lock.is_some_and(|lock| 0 < first && first < lock.token());
+    writeln!(said, "token: {}", if larger { "larger" } else { "not larger" })?;
+    Ok(said)
+}
+
+fn deposit(key: &str, n: u32) -> faasm::Result<i64> {
+    for _ in 0..n {
+        let _lock = GlobalLock::write(key)?;
+        let account = Vector::<i64>::make(key, 1)?;
+        account.view().set(0, account.view().get(0) + 1);
+        account.push();
+    }
+    let _lock = GlobalLock::read(key)?;
+    Ok(state::read(key)?.first_chunk().map_or(0, |sum| i64::from_le_bytes(*sum)))
+}
+
+fn versions(key: &str) -> faasm::Result<String> {
+    let push = |version| {
+        Ok::<_, Error>(match state::push_if(key, version)? {
+            None => "no",
+            Some(0) => "nothing",
+            Some(_) => "yes",
+        })
+    };
+    state::write(key, "first")?;
+    state::push(key)?;
+    let version = state::version(key)?;
+    let mut said = format!("unwritten {}", push(version)?);
+    state::write(key, "other")?;
+    write!(said, ", other {}, same {}", push(version + 1)?, push(version)?)?;
+    state::write(key, "again")?;
+    write!(said, ", old {}", push(version)?)?;
+    Ok(said)
 }
