@@ -191,11 +191,11 @@ class GlobalLock:
     """
 
     def __init__(self, key, shared=False, timeout=None):
+        if timeout is not None and timeout < 0:
+            raise ValueError("a lock is waited for no negative time")
         self.key = key
         self._lock = _faasm.global_lock_read if shared else _faasm.global_lock_write
         self._timeout = -1 if timeout is None else int(timeout * 1000)
-        if timeout is not None and timeout < 0:
-            raise ValueError("a lock is waited for no negative time")
 
     def acquire(self):
         """Waits for the lock; whether it was given."""

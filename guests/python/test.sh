@@ -65,7 +65,7 @@ expect 'Hello, you!' 0 call demo/function -d you
 
 expect '' 0 call demo/state -d write
 expect '' 0 call demo/state -d change
-expect "[b'a value', 32, [5, 1, 4, 10], [b'\\x00\\x00', b'\\x01\\x01', b'\\x02\\x02'], \"<state 'counts' of 32 bytes>\", 'KeyError', 'KeyError', 'ValueError', 'ValueError', 'nothing']" 0 call demo/state
+expect "[b'a value', 32, [5, 1, 4, 10], [b'\\x00\\x00', b'\\x01\\x01', b'\\x02\\x02'], \"<state 'counts' of 32 bytes>\", 'KeyError', 'KeyError', 'ValueError', 'ValueError', 'nothing', 'ValueError']" 0 call demo/state
 expect "[0, 2, 4, 6, 8, b'io.py:\\x00other', b'0<1<2<3', b'before', 1, 'ValueError: for good', 'ValueError', 'ValueError', 'ValueError']" 0 call demo/chain
 
 expect 'hello 42 data' 0 call demo/store

@@ -39,5 +39,5 @@ def main():
     return repr([
         faasm.read_state("text"), len(counts), found, lists, repr(counts),
         wrong(faasm.state, "none"), wrong(faasm.read_state, "none"), wrong(faasm.state, "x", 0), wrong(faasm.state, "x", -1),
-        wrong(counts.push, 1, 99),
+        wrong(counts.push, 1, 99), wrong(faasm.GlobalLock, "x", False, -1),
     ])

@@ -172,7 +172,8 @@ fn read_shared(key: &str) -> faasm::Result<String> {
 /// A strong value of two integers, which a lock to read is enough to copy.
 fn pair(key: &str) -> faasm::Result<String> {
     let bytes = state::read(key)?;
-    let numbers = bytes.as_chunks::<8>().0.iter().map(|number| i64::from_le_bytes(*number).to_string());
+    let numbers =
+        bytes.as_chunks::<8>().0.iter().map(|number| i64::from_le_bytes(*number).to_string());
     Ok(numbers.collect::<Vec<_>>().join(" "))
 }
 
