@@ -255,7 +255,10 @@ impl<T> Shared<T> {
         if matches!(*cell, Cell::Waiting(_)) {
             return None;
         }
-        match mem::replace(&mut *cell, Cell::Taken) {
+        let outcome = mem::replace(&mut *cell, Cell::Taken);
+        // What would have been done with the value is dropped after the lock.
+        drop(cell);
+        match outcome {
             Cell::Done(value, _) => Some(Ok(value)),
             Cell::Waiting(_) | Cell::Abandoned | Cell::Taken => Some(Err(Abandoned)),
         }

@@ -9,7 +9,8 @@
 //! 4. The value and the list under one address are apart: a write to one does not change the other; deletion ends both.
 //! 5. An operation ends by a deadline of the tier's own, but for those that wait for others by their nature
 //!    ([`GlobalTier::lock`], [`GlobalTier::watch`], [`GlobalTier::take_appended`] that waits): these end when they are
-//!    dropped, and leave nothing behind.
+//!    dropped, and leave nothing behind. Elements that were taken for an answer that nobody takes go back to the front of
+//!    their list, also those of a take that does not wait.
 //! 6. A lock at an address has a writer or any number of readers, each with a [`Token`]. It is a lease: it ends when it
 //!    is given up, or when the time that was asked for has passed at the tier since it was last renewed. From then on its
 //!    token is good for nothing, whoever has the lock then: a write under it is refused. No two tokens are ever equal, and

@@ -6,8 +6,9 @@
 //!    address are atomic and in one order.
 //! 2. Versions come from one counter of the whole tier, so a value that is deleted and made again never has an old one.
 //! 3. `used` counts every byte that is kept, with a fixed sum for each address and list element, and is raised before
-//!    the bytes are kept: the tier never holds more than its capacity.
+//!    the bytes are kept: the tier never holds more than its capacity, but for elements that come back.
 //! 4. A lock's table is looked at under the shard's lock, never the other way round.
+//! 5. Elements that were taken are taken from the answer, or are put back when that is dropped.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -126,7 +127,7 @@ impl Inner {
         change: impl FnOnce(&mut Vec<u8>, P) -> T,
     ) -> Result<(Written, T), GlobalError> {
         let mut shard = self.shard(at);
-        let _held = self.arbiter.check(at, when.under)?;
+        let held = self.arbiter.check(at, when.under)?;
         let found = shard.get(at).and_then(|kept| kept.value.as_ref());
         let before = check(when, found)?;
         let bytes = found.map_or(&[][..], |value| &value.bytes);
@@ -140,7 +141,7 @@ impl Inner {
         debug_assert_eq!(value.bytes.len(), new);
         value.version = self.next_version();
         let written = Written { before, after: value.version };
-        drop(shard);
+        drop((shard, held));
         self.give_room(old.saturating_sub(new));
         self.arbiter.changed(at);
         Ok((written, changed))
@@ -182,12 +183,12 @@ impl Inner {
 
     fn remove(&self, at: &Address, when: Condition) -> Result<bool, GlobalError> {
         let mut shard = self.shard(at);
-        let _held = self.arbiter.check(at, when.under)?;
+        let held = self.arbiter.check(at, when.under)?;
         check(when, shard.get(at).and_then(|kept| kept.value.as_ref()))?;
         let Some(kept) = shard.remove(at) else {
             return Ok(false);
         };
-        drop(shard);
+        drop((shard, held));
         let value = kept.value.map_or(0, |value| value.bytes.len());
         self.give_room(overhead(at) + value + list_cost(&kept.list));
         self.arbiter.changed(at);
@@ -201,13 +202,14 @@ impl Inner {
         under: Option<Token>,
     ) -> Result<usize, GlobalError> {
         let mut shard = self.shard(at);
-        let _held = self.arbiter.check(at, under)?;
+        let held = self.arbiter.check(at, under)?;
         let address = if shard.contains_key(at) { 0 } else { overhead(at) };
         self.take_room(element.len().saturating_add(address + OVERHEAD))?;
         let list = &mut shard.entry(at.clone()).or_default().list;
         list.push_back(element);
         let len = list.len();
-        drop(shard);
+        // Who waits for an element may look at the lock.
+        drop((shard, held));
         self.arbiter.changed(at);
         Ok(len)
     }
@@ -234,6 +236,17 @@ impl Inner {
         Ok(taken)
     }
 
+    /// Puts elements back to the front that nobody has taken the answer with. They had room before.
+    fn give_back(&self, at: &Address, taken: Vec<Vec<u8>>) {
+        let mut shard = self.shard(at);
+        let address = if shard.contains_key(at) { 0 } else { overhead(at) };
+        self.used.fetch_add(address + list_cost(&taken), Ordering::Relaxed);
+        let list = &mut shard.entry(at.clone()).or_default().list;
+        taken.into_iter().rev().for_each(|element| list.push_front(element));
+        drop(shard);
+        self.arbiter.changed(at);
+    }
+
     fn list(
         &self,
         namespace: &str,
@@ -258,30 +271,38 @@ impl Inner {
     }
 }
 
-/// What a waiting [`GlobalTier::take_appended`] was asked for.
+/// What a [`GlobalTier::take_appended`] was asked for.
 struct Taking {
     at: Address,
     most: usize,
     max_bytes: usize,
+    wait: Wait,
     under: Option<Token>,
 }
 
 impl MemoryTier {
-    /// Takes elements now, or after a change if somebody still wants them then.
+    /// Takes elements now, or after a change if it waits for one and somebody still wants them then.
     fn take_when_there(
         &self,
         taking: Taking,
         completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>,
     ) {
-        let change = self.inner.arbiter.next_change(&taking.at);
+        let waits = taking.wait == Wait::UntilThere;
+        let change = waits.then(|| self.inner.arbiter.next_change(&taking.at));
         let mut there = 0;
         let taken = self.inner.take_elements(&taking.at, taking.under, |list| {
             there = list.len();
             fitting(list, taking.most, taking.max_bytes)
         });
-        if taken.is_err() || there > 0 {
-            return completer.complete(taken);
-        }
+        let Some(change) = change.filter(|_| taken.is_ok() && there == 0) else {
+            let inner = Arc::clone(&self.inner);
+            return completer.complete_or(taken, move |taken| {
+                let taken = taken.unwrap_or_default();
+                if !taken.is_empty() {
+                    inner.give_back(&taking.at, taken);
+                }
+            });
+        };
         let tier = self.clone();
         drop(change.map(move |()| {
             if completer.is_wanted() {
@@ -357,12 +378,8 @@ impl GlobalTier for MemoryTier {
         wait: Wait,
         under: Option<Token>,
     ) -> GlobalOp<Vec<Vec<u8>>> {
-        if wait == Wait::Not {
-            let fitting = |list: &VecDeque<_>| fitting(list, most, max_bytes);
-            return Pending::ready(self.inner.take_elements(at, under, fitting));
-        }
         let (completer, waiting) = pending();
-        self.take_when_there(Taking { at: at.clone(), most, max_bytes, under }, completer);
+        self.take_when_there(Taking { at: at.clone(), most, max_bytes, wait, under }, completer);
         waiting
     }
 

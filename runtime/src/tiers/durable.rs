@@ -14,6 +14,7 @@
 //! 2. Reads are of the last commit, at once; large ones on a thread of their own.
 //! 3. Versions go on after a restart. Locks end with the process, and their tokens are refused for ever.
 //! 4. One process has the file at a time.
+//! 5. Elements that were taken are taken from the answer, or are put back: until then the file stays open.
 
 mod batch;
 mod error;
@@ -37,10 +38,11 @@ use faasm_state::{
 
 pub use error::{DurableError, OpenError};
 
+use batch::Batch;
 use store::{Open, Store};
 use tables::{ADDRESSES, CHUNKS, ELEMENTS};
 use watchers::Watchers;
-use writer::Writer;
+use writer::{Returned, Writer};
 
 /// A read of more bytes is done on the thread for it: the caller's may have others to serve.
 const READ_HERE: usize = 1 << 20;
@@ -241,10 +243,23 @@ impl GlobalTier for DurableTier {
         wait: Wait,
         under: Option<Token>,
     ) -> GlobalOp<Vec<Vec<u8>>> {
-        self.handle.writer.submit(at, 0, move |batch, at| {
+        let take = move |batch: &mut Batch<'_>, at: &Address| {
             let (taken, there) = batch.take(at, (most, max_bytes), under)?;
             let waits = there == 0 && wait == Wait::UntilThere;
             Ok((!waits).then_some(taken))
+        };
+        let (handle, from) = (Arc::downgrade(&self.handle), at.clone());
+        let writer = Arc::downgrade(&self.handle.writer);
+        self.handle.writer.submit_kept(at, take, move || {
+            // An answer that is not taken yet keeps the file open.
+            let open = handle.upgrade();
+            Box::new(move |elements| {
+                if !elements.is_empty() {
+                    let elements = Arc::new(elements);
+                    Writer::give_back(&writer, Returned { at: from, elements });
+                }
+                drop(open);
+            })
         })
     }
 

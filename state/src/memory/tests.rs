@@ -52,6 +52,35 @@ fn a_full_tier_refuses_and_gives_room_back() {
 }
 
 #[test]
+fn who_waits_under_a_lock_is_served_by_who_appends_under_it() {
+    let tier = MemoryTier::default();
+    let list = at("t", b"queue");
+    let token = now(tier.lock(&list, Mode::Write, Duration::from_secs(60))).unwrap();
+    let take = tier.take_appended(&list, 1, 9, Wait::UntilThere, Some(token));
+    now(tier.append(&list, b"one".to_vec(), Some(token))).unwrap();
+    assert_eq!(now(take).unwrap(), [b"one"]);
+}
+
+#[test]
+fn what_comes_back_has_room_also_in_a_full_tier() {
+    let tier = MemoryTier::new(4096);
+    let (list, other) = (at("t", b"queue"), at("t", b"other"));
+    for n in 0..3 {
+        now(tier.append(&list, vec![n; 1000], None)).unwrap();
+    }
+    let answered = [2, 1].map(|most| tier.take_appended(&list, most, 9999, Wait::Not, None));
+    assert_eq!(tier.used(), 0);
+    now(tier.set(&other, vec![0; 3000], Condition::ALWAYS)).unwrap();
+    answered.into_iter().rev().for_each(drop);
+    assert!(tier.used() > 6000);
+    let all = now(tier.read_appended(&list, 9, 9999)).unwrap();
+    assert_eq!(all.iter().map(|element| element[0]).collect::<Vec<_>>(), [0, 1, 2]);
+    now(tier.delete(&list, Condition::ALWAYS)).unwrap();
+    now(tier.delete(&other, Condition::ALWAYS)).unwrap();
+    assert_eq!(tier.used(), 0);
+}
+
+#[test]
 fn who_waits_for_an_element_no_more_takes_none() {
     let tier = MemoryTier::default();
     let at = at("t", b"queue");

@@ -16,6 +16,9 @@ use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
 use super::tables::{self, ADDRESSES, CHUNK, CHUNKS, ELEMENTS, Fields, META, Record};
 
+/// So many numbers are before elements that were numbered anew: it is not done again soon.
+const RENUMBERED: u64 = 1 << 32;
+
 /// Numbers that each commit keeps with what it writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
@@ -233,6 +236,42 @@ impl<'a> Batch<'a> {
         self.empty(&Record { next: end, ..record })?;
         self.keep_list(at, Record { first: end, ..record })?;
         Ok((taken, record.appended()))
+    }
+
+    /// Puts elements back to the front of the list, whatever room there is: they had it before.
+    pub(super) fn give_back(&mut self, at: &Address, given: &[Vec<u8>]) -> Result<(), Fault> {
+        let found = tables::find(&self.addresses, at)?;
+        let mut bytes = given.iter().map(|element| tables::element_cost(element)).sum::<usize>();
+        if found.is_none() {
+            bytes = bytes.saturating_add(tables::overhead(at));
+        }
+        let record = found.unwrap_or_else(|| self.fresh());
+        let record = self.leave_room(record, given.len() as u64)?;
+        let first = record.first - given.len() as u64;
+        for (number, element) in (first..).zip(given) {
+            self.elements.insert((record.id, number), &element[..])?;
+        }
+        self.addresses.insert(tables::name(at), Record { first, ..record }.fields())?;
+        self.dirty = true;
+        self.counters.used = self.counters.used.saturating_add(bytes as u64);
+        self.effects.appended.push(at.clone());
+        Ok(())
+    }
+
+    /// Numbers the elements anew if there are not so many numbers before them. The list has been made since something was
+    /// taken from one at this address, and is short.
+    fn leave_room(&mut self, record: Record, before: u64) -> Result<Record, StorageError> {
+        if record.first >= before {
+            return Ok(record);
+        }
+        let all = tables::elements(&self.elements, &record, usize::MAX, usize::MAX)?;
+        let list = (record.id, record.first)..(record.id, record.next);
+        self.elements.retain_in(list, |_, _| false)?;
+        let first = record.next + before + RENUMBERED;
+        for (number, element) in (first..).zip(&all) {
+            self.elements.insert((record.id, number), &element[..])?;
+        }
+        Ok(Record { first, next: first + all.len() as u64, ..record })
     }
 
     pub(super) fn clear(&mut self, at: &Address, under: Option<Token>) -> Result<(), Fault> {

@@ -306,6 +306,76 @@ fn a_take_that_was_given_up_takes_nothing_and_others_are_served_in_their_order()
     assert_eq!(end(tier.read_appended(&list, 9, 99)).unwrap(), [b"three"]);
 }
 
+fn elements(tier: &DurableTier, list: &Address) -> Vec<Vec<u8>> {
+    end(tier.read_appended(list, usize::MAX, usize::MAX)).unwrap()
+}
+
+/// Elements of one byte, one after the other.
+fn fill(tier: &DurableTier, list: &Address, bytes: Range<u8>) {
+    for byte in bytes {
+        end(tier.append(list, vec![byte], None)).unwrap();
+    }
+}
+
+/// An answer that nobody takes: the take was done before this returns.
+fn unread(tier: &DurableTier, list: &Address, most: usize) -> GlobalOp<Vec<Vec<u8>>> {
+    let taking = tier.take_appended(list, most, usize::MAX, Wait::Not, None);
+    let (sender, done) = mpsc::channel();
+    taking.on_done(Box::new(move || sender.send(()).unwrap()));
+    done.recv_timeout(LONG).unwrap();
+    taking
+}
+
+#[test]
+fn takes_that_are_given_up_while_the_disk_works_leave_the_list_as_it_was() {
+    let disk = Disk::default();
+    let tier = on(&disk).unwrap();
+    let list = at("l");
+    fill(&tier, &list, 0..6);
+    disk.hold();
+    let take = |_| tier.take_appended(&list, 1, 99, Wait::Not, None);
+    let given_up: Vec<_> = (0..4).map(take).collect();
+    disk.wait_until_held();
+    drop(given_up);
+    disk.release();
+    // The first may be in the batch of the last take; what is put back then is before the second.
+    fill(&tier, &list, 6..8);
+    assert_eq!(elements(&tier, &list), (0..8_u8).map(|n| vec![n]).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_comes_back_finds_its_place_and_its_room_whatever_has_come_meanwhile() {
+    let list = at("l");
+    let fitting = tables::overhead(&list) + 3 * tables::element_cost(&[0; 100]);
+    let options = DurableOptions { capacity: fitting, ..DurableOptions::default() };
+    let tier = on_with(&Disk::default(), options).unwrap();
+    let append = |n| end(tier.append(&list, vec![n; 100], None));
+    for round in 0..3 {
+        assert!((0..2).all(|n| append(n).is_ok()));
+        // The list ends with its last element, and is made anew.
+        let gone = unread(&tier, &list, 2);
+        assert!((2..5).all(|n| append(n).is_ok()));
+        drop(gone);
+        assert!(matches!(append(5), Err(GlobalError::Full { .. })), "round {round}");
+        let there: Vec<_> = elements(&tier, &list).iter().map(|element| element[0]).collect();
+        assert_eq!(there, [0, 1, 2, 3, 4], "round {round}");
+        assert_eq!(tier.used(), fitting + 2 * tables::element_cost(&[0; 100]));
+        assert_eq!(end(tier.take_appended(&list, 9, 999, Wait::Not, None)).unwrap().len(), 5);
+        assert_eq!(tier.used(), 0);
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_has_taken_is_put_back_before_the_file_is_closed() {
+    let (folder, list) = (folder(), at("l"));
+    let tier = open(&folder);
+    fill(&tier, &list, 0..3);
+    let gone = unread(&tier, &list, 2);
+    drop(tier);
+    drop(gone);
+    assert_eq!(elements(&open(&folder), &list), [[0], [1], [2]]);
+}
+
 #[test]
 fn handles_on_many_threads_lose_nothing() {
     let folder = folder();

@@ -11,7 +11,10 @@
 //!    again after something was added there, if somebody still wants it.
 //! 4. When the store fails, the file is opened again, and the number of its last commit says whether the batch happened.
 //!    If it cannot be opened, a batch that was being committed is unknown, and later ones are unavailable until it can.
-//! 5. The thread ends when the queue is closed and empty.
+//! 5. What a job has taken out of the tier is taken with its answer, or is put back: when nobody wants the answer, when the
+//!    timer has given another, or when it is dropped unread. What is put back goes before all jobs of the queue, what was
+//!    taken last first; it has no deadline, and when the store fails it is tried again, until the tier is closed.
+//! 6. The thread ends when the queue is closed and empty.
 
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
@@ -31,6 +34,8 @@ use super::watchers::Watchers;
 
 /// A batch is committed when its operations have this many bytes.
 const BATCH_BYTES: usize = 32 << 20;
+/// When what the store could not put back is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How many bytes may wait in the queue.
 const QUEUE_BYTES: usize = 512 << 20;
 
@@ -60,11 +65,22 @@ trait Fail: Send + Sync {
 /// An answer that is given once.
 struct Answer<T>(Mutex<Option<Completer<Result<T, GlobalError>>>>);
 
-impl<T: Send> Answer<T> {
-    fn give(&self, result: Result<T, GlobalError>) {
+/// What is done with a result that nobody takes.
+pub(super) type Unwanted<T> = Box<dyn FnOnce(T) + Send>;
+/// Says that, when the answer is given.
+type Keep<T> = Box<dyn FnOnce() -> Unwanted<T> + Send>;
+
+impl<T: Send + 'static> Answer<T> {
+    fn give(&self, result: Result<T, GlobalError>, unwanted: Option<Unwanted<T>>) {
         let completer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(completer) = completer {
-            completer.complete(result);
+        match (completer, unwanted) {
+            (Some(completer), None) => completer.complete(result),
+            (Some(completer), Some(unwanted)) => {
+                completer.complete_or(result, move |result| result.map_or((), unwanted));
+            }
+            // It has another answer already.
+            (None, Some(unwanted)) => result.map_or((), unwanted),
+            (None, None) => {}
         }
     }
 
@@ -74,9 +90,9 @@ impl<T: Send> Answer<T> {
     }
 }
 
-impl<T: Send> Fail for Answer<T> {
+impl<T: Send + 'static> Fail for Answer<T> {
     fn fail(&self, error: GlobalError) {
-        self.give(Err(error));
+        self.give(Err(error), None);
     }
 }
 
@@ -87,6 +103,7 @@ struct Work<T, F> {
     work: F,
     result: Option<Result<T, GlobalError>>,
     answer: Arc<Answer<T>>,
+    keep: Option<Keep<T>>,
 }
 
 impl<T, F> Job for Work<T, F>
@@ -107,8 +124,11 @@ where
     fn answer(&mut self, failed: Option<GlobalError>) {
         // A refusal holds whatever became of the batch.
         match (self.result.take(), failed) {
-            (Some(Err(error)), _) | (_, Some(error)) => self.answer.give(Err(error)),
-            (Some(result), None) => self.answer.give(result),
+            (Some(Err(error)), _) | (_, Some(error)) => self.answer.give(Err(error), None),
+            (Some(result), None) => {
+                let unwanted = self.keep.take().map(|keep| keep());
+                self.answer.give(result, unwanted);
+            }
             (None, None) => {}
         }
     }
@@ -142,11 +162,52 @@ struct Queue {
     /// By deadline.
     jobs: VecDeque<(Instant, Box<dyn Job>)>,
     bytes: usize,
+    /// What is to be put back before they are done, the last one first.
+    returned: Vec<Box<dyn Job>>,
     /// Of the batch: its jobs, while they are not answered.
     flying: Vec<(Instant, Arc<dyn Fail>)>,
     /// Whether the timer will look at the deadlines.
     watched: bool,
     closed: bool,
+    /// The thread does no more.
+    ended: bool,
+}
+
+/// Elements that nobody has taken the answer with.
+pub(super) struct Returned {
+    pub(super) at: Address,
+    pub(super) elements: Arc<Vec<Vec<u8>>>,
+}
+
+impl Returned {
+    fn job(self, writer: &Weak<Writer>) -> Box<dyn Job> {
+        let elements = Arc::clone(&self.elements);
+        let bytes = elements.iter().map(Vec::len).sum();
+        let work =
+            move |batch: &mut Batch<'_>, at: &Address| batch.give_back(at, &elements).map(Some);
+        let (job, operation) = job(&self.at, bytes, work, None);
+        let writer = Weak::clone(writer);
+        drop(operation.map(move |done| match done {
+            Ok(()) => {}
+            Err(error @ GlobalError::Unavailable(_)) => {
+                Writer::give_back_later(&writer, self, &error);
+            }
+            Err(error) => self.lost(&error),
+        }));
+        job
+    }
+
+    fn lost(&self, error: &GlobalError) {
+        let (at, elements) = (&self.at, self.elements.len());
+        let source = error.source();
+        tracing::warn!(%error, source, %at, elements, "taken for a call that had ended, and lost");
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.returned.is_empty()
+    }
 }
 
 impl Writer {
@@ -168,14 +229,49 @@ impl Writer {
         bytes: usize,
         work: impl FnMut(&mut Batch<'_>, &Address) -> Result<Option<T>, Fault> + Send + 'static,
     ) -> GlobalOp<T> {
-        let (completer, operation) = faasm_sfi::pending::pending();
-        let answer = Arc::new(Answer(Mutex::new(Some(completer))));
-        let job = Work { at: at.clone(), bytes, work, result: None, answer };
-        let refused = self.enqueue(Box::new(job));
-        if let Some((mut job, error)) = refused {
+        let (job, operation) = job(at, bytes, work, None);
+        self.begin(job);
+        operation
+    }
+
+    /// The same, for what must not be lost: a result that nobody takes goes to what `keep` says when the answer is given.
+    pub(super) fn submit_kept<T: Send + 'static>(
+        self: &Arc<Self>,
+        at: &Address,
+        work: impl FnMut(&mut Batch<'_>, &Address) -> Result<Option<T>, Fault> + Send + 'static,
+        keep: impl FnOnce() -> Unwanted<T> + Send + 'static,
+    ) -> GlobalOp<T> {
+        let (job, operation) = job(at, 0, work, Some(Box::new(keep)));
+        self.begin(job);
+        operation
+    }
+
+    fn begin(self: &Arc<Self>, job: Box<dyn Job>) {
+        if let Some((mut job, error)) = self.enqueue(job) {
             job.answer(Some(unavailable(error)));
         }
-        operation
+    }
+
+    /// Puts elements back to the front of a list that were taken out of it for nobody. It is done while the thread is
+    /// there, also when the queue is closed.
+    pub(super) fn give_back(writer: &Weak<Self>, returned: Returned) {
+        let there = writer.upgrade();
+        let mut queue = there.as_ref().map(|writer| writer.queue());
+        match queue.as_mut().filter(|queue| !queue.ended) {
+            Some(queue) => queue.returned.push(returned.job(writer)),
+            None => returned.lost(&unavailable(DurableError::Ended)),
+        }
+        drop(queue);
+        there.inspect(|writer| writer.wake.notify_one());
+    }
+
+    /// The store could not do it now.
+    fn give_back_later(writer: &Weak<Self>, returned: Returned, error: &GlobalError) {
+        let open = writer.upgrade().filter(|writer| !writer.queue().closed);
+        let Some(open) = open else { return returned.lost(error) };
+        let writer = Weak::clone(writer);
+        let again = Box::new(move || Self::give_back(&writer, returned));
+        open.timer.at(Instant::now() + AGAIN, again);
     }
 
     fn enqueue(self: &Arc<Self>, job: Box<dyn Job>) -> Option<(Box<dyn Job>, DurableError)> {
@@ -248,10 +344,12 @@ impl Writer {
     /// `None` if the queue is closed and empty.
     fn next(&self, waiting: Waiting) -> Option<Vec<Box<dyn Job>>> {
         let mut queue = self.queue();
-        while waiting == Waiting::ForOne && queue.jobs.is_empty() && !queue.closed {
+        while waiting == Waiting::ForOne && queue.is_empty() && !queue.closed {
             queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let (mut jobs, mut bytes) = (Vec::new(), 0);
+        // Nobody waits for what is put back: it is not in flight.
+        let mut jobs: Vec<_> = mem::take(&mut queue.returned).into_iter().rev().collect();
+        let mut bytes = 0;
         while bytes < BATCH_BYTES
             && let Some((ends, job)) = queue.jobs.pop_front()
         {
@@ -260,6 +358,7 @@ impl Writer {
             jobs.push(job);
         }
         queue.bytes -= bytes;
+        queue.ended = waiting == Waiting::ForOne && jobs.is_empty();
         (!jobs.is_empty()).then_some(jobs)
     }
 
@@ -389,6 +488,18 @@ impl Parked {
         let waiting = appended.iter().filter_map(|at| self.jobs.remove(at)).flatten();
         waiting.filter(|job| job.is_wanted()).collect()
     }
+}
+
+/// An operation for the queue, and what it gives.
+fn job<T: Send + 'static>(
+    at: &Address,
+    bytes: usize,
+    work: impl FnMut(&mut Batch<'_>, &Address) -> Result<Option<T>, Fault> + Send + 'static,
+    keep: Option<Keep<T>>,
+) -> (Box<dyn Job>, GlobalOp<T>) {
+    let (completer, operation) = faasm_sfi::pending::pending();
+    let answer = Arc::new(Answer(Mutex::new(Some(completer))));
+    (Box::new(Work { at: at.clone(), bytes, work, result: None, answer, keep }), operation)
 }
 
 fn unavailable(error: impl Into<Arc<DurableError>>) -> GlobalError {
