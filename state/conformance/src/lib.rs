@@ -76,6 +76,8 @@ macro_rules! conformance {
             lists::an_element_that_does_not_fit_stays,
             lists::who_waits_gets_the_first_element,
             lists::who_gave_up_waiting_takes_nothing,
+            lists::what_nobody_took_the_answer_of_is_there_again,
+            lists::short_takes_lose_nothing,
             lists::long_lists_and_long_elements_come_back_whole,
             merges::merges_do_what_merge_apply_does,
             merges::numbers_across_chunks_are_merged_where_they_lie,

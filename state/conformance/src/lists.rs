@@ -1,12 +1,15 @@
 //! The list at an address.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use faasm_state::{Condition, Wait};
+use faasm_sfi::pending::WaitError;
+use faasm_state::{Address, Condition, GlobalTier, Wait};
 
 use crate::Subject;
-use crate::subject::{done, pattern};
+use crate::subject::{DEADLINE, done, pattern};
 
 /// A value and a list under one address do not touch each other.
 pub fn lists_keep_their_order_and_stand_beside_the_value(subject: &Subject) {
@@ -118,6 +121,78 @@ pub fn who_gave_up_waiting_takes_nothing(subject: &Subject) {
         done(subject.tier().append(&at, b"x".to_vec(), None)).unwrap();
         let taken = subject.other().take_appended(&at, 1, 100, Wait::UntilThere, None);
         assert_eq!(done(taken).unwrap(), [b"x"]);
+    }
+}
+
+/// An answer that has come, and that nobody takes, gives its elements back: before all others, in their order.
+pub fn what_nobody_took_the_answer_of_is_there_again(subject: &Subject) {
+    for (round, wait) in [Wait::Not, Wait::UntilThere].into_iter().enumerate() {
+        let (at, tier) = (subject.at(format!("k{round}")), subject.either(round));
+        let append = |n: u8| done(tier.append(&at, vec![n], None)).unwrap();
+        assert_eq!([0, 1, 2].map(append), [1, 2, 3]);
+        let given_up = [2, 9].map(|most| {
+            let taking = tier.take_appended(&at, most, 100, wait, None);
+            eventually("it is answered", || taking.is_done());
+            taking
+        });
+        append(3);
+        // The one that took later gives back first.
+        given_up.into_iter().rev().for_each(drop);
+        let there = || done(tier.read_appended(&at, 9, 100)).unwrap();
+        eventually("all are there again", || there().len() == 4);
+        assert_eq!(there().last(), Some(&vec![3]), "what is given back is before what came later");
+        let taken = done(subject.other().take_appended(&at, 9, 100, Wait::UntilThere, None));
+        let mut taken = taken.unwrap();
+        let together = |pair: &[Vec<u8>]| pair == [[0], [1]];
+        assert!(taken.windows(2).any(together), "what was taken in one go keeps its order");
+        taken.sort();
+        assert_eq!(taken, [[0], [1], [2], [3]]);
+        assert!(there().is_empty());
+    }
+}
+
+/// Many give up at about the moment in which an element comes.
+pub fn short_takes_lose_nothing(subject: &Subject) {
+    const APPENDED: u64 = 400;
+    let (at, over) = (subject.at("k"), AtomicBool::new(false));
+    let mut taken = thread::scope(|scope| {
+        let take = |n| take_shortly(subject.either(n), &at, &over);
+        let takers: Vec<_> = (0..3).map(|n| scope.spawn(move || take(n))).collect();
+        for n in 0..APPENDED {
+            done(subject.other().append(&at, n.to_le_bytes().to_vec(), None)).unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+        takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect::<Vec<_>>()
+    });
+    // Some may be on their way back.
+    while (taken.len() as u64) < APPENDED {
+        let rest = subject.tier().take_appended(&at, 9, 100, Wait::UntilThere, None);
+        taken.extend(done(rest).unwrap());
+    }
+    taken.sort();
+    taken.dedup();
+    assert_eq!((taken.len() as u64, subject.appended(&at).len()), (APPENDED, 0));
+}
+
+/// What takes of a millisecond get until it is over.
+fn take_shortly(tier: &dyn GlobalTier, at: &Address, over: &AtomicBool) -> Vec<Vec<u8>> {
+    let mut taken = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let patience = Instant::now() + Duration::from_millis(1);
+        match tier.take_appended(at, 1, 100, Wait::UntilThere, None).block(Some(patience)) {
+            Ok(some) => taken.extend(some.unwrap()),
+            Err(WaitError::Deadline) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    taken
+}
+
+fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !happened() {
+        assert!(Instant::now() < end, "{what}: it does not happen");
+        thread::yield_now();
     }
 }
 
