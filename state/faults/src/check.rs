@@ -10,17 +10,18 @@
 //!    made a version, all ways are tried, and one must fit all reads.
 //! 3. **Time.** What begins after something has ended sees it: versions grow, and never come back after deletion.
 //! 4. **Fencing.** No write under a token happens after a later holder has the lock.
-//! 5. **Lists.** Each element that was acknowledged is taken once or still there, in an order that agrees with the times.
+//! 5. **Lists.** Each element that was acknowledged is taken once or still there, in an order that agrees with the times,
+//!    or was there before the list was emptied. A take that was given up has taken nothing ([`giving_up`]).
 //! 6. **Ends.** Every operation ended by its deadline.
 //!
 //! What of this holds over a failover is in [`failovers`].
 
 mod failovers;
 mod fencing;
+mod giving_up;
 mod lists;
 mod values;
 
-use std::collections::HashMap;
 use std::fmt;
 
 use crate::history::{Event, LIST, Op, Outcome, Time, VALUES};
@@ -71,29 +72,30 @@ impl std::ops::AddAssign for Counts {
 /// The first violation.
 pub(crate) fn judge(history: &History) -> Result<Counts, Violation> {
     let lasting = failovers::without(history);
-    let undecided = check(&lasting, &history.deaths)?.undecided;
+    let undecided = check(&lasting, history)?.undecided;
     let failovers = history.failovers.len();
     Ok(Counts { undecided, failovers, ..count(&history.events) })
 }
 
-/// Checks a whole history without failovers. `deaths` are the clients that were killed, and when.
+/// Checks what is left of a history without its failovers.
 ///
 /// # Errors
 ///
 /// The first violation.
-pub(crate) fn check(history: &[Event], deaths: &HashMap<u64, Time>) -> Result<Counts, Violation> {
-    let mut counts = count(history);
-    if let Some(late) = history.iter().find(|event| event.outcome == Outcome::Late) {
+pub(crate) fn check(lasting: &[Event], history: &History) -> Result<Counts, Violation> {
+    let mut counts = count(lasting);
+    if let Some(late) = lasting.iter().find(|event| event.outcome == Outcome::Late) {
         return Err(Violation(format!("it did not end by its deadline: {late:?}")));
     }
     for value in 0..VALUES {
-        let events: Vec<&Event> = history.iter().filter(|event| event.address == value).collect();
+        let events: Vec<&Event> = lasting.iter().filter(|event| event.address == value).collect();
         values::in_time(&events)?;
-        fencing::check(&events, deaths)?;
+        fencing::check(&events, &history.deaths)?;
         counts.undecided += usize::from(!values::check(&events)?);
     }
-    let events: Vec<&Event> = history.iter().filter(|event| event.address == LIST).collect();
-    lists::check(&events)?;
+    let events: Vec<&Event> = lasting.iter().filter(|event| event.address == LIST).collect();
+    fencing::check(&events, &history.deaths)?;
+    lists::check(&events, &|take| giving_up::may_lose(take, lasting, history))?;
     Ok(counts)
 }
 

@@ -11,7 +11,8 @@ use faasm_state::{
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::history::{
-    Event, LIST, Op, Outcome, Seen, Time, VALUES, When, address, digest, fill, merge, token,
+    Event, LIST, Op, Outcome, SET, Seen, Time, VALUES, When, address, digest, fill, merge, token,
+    union,
 };
 
 /// Where events go: with `None` as its outcome when it begins, and again when it has ended.
@@ -70,7 +71,7 @@ impl<'a> Client<'a> {
         while !self.stop.load(Ordering::Relaxed) {
             match self.rng.u8(..100) {
                 0..70 => self.on_value(),
-                70..92 => self.on_list(),
+                70..92 => self.on_list(None),
                 _ => self.locked(),
             }
             if self.rng.u8(..4) == 0 {
@@ -96,17 +97,20 @@ impl<'a> Client<'a> {
         let seen = self.seen[value];
         let at = (self.rng.u8(..3) == 0).then_some(seen);
         let op = match self.rng.u8(..100) {
-            0..60 => self.write(When { at, under: None }),
+            0..60 => self.write(value, When { at, under: None }),
             60..90 => Op::Get,
             90..94 => Op::Stat,
             94..97 => Op::Watch { seen },
-            _ if seen != 0 => Op::Delete { at: seen },
+            _ if seen != 0 => Op::Delete { at: seen, under: None },
             _ => Op::Get,
         };
         self.perform(value, op);
     }
 
-    fn write(&mut self, when: When) -> Op {
+    fn write(&mut self, value: usize, when: When) -> Op {
+        if value == SET {
+            return Op::Union { members: self.rng.usize(1..4), when };
+        }
         let most = if self.rng.u8(..8) == 0 { self.limits.largest } else { 512 };
         let [len, offset] = [0; 2].map(|_| self.rng.usize(1..=most / 8) * 8);
         match self.rng.u8(..3) {
@@ -116,15 +120,17 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn on_list(&mut self) {
+    fn on_list(&mut self, under: Option<(u64, u64)>) {
         let most = self.rng.usize(1..4);
-        let op = match self.rng.u8(..10) {
-            0..5 => {
+        let op = match self.rng.u8(..40) {
+            0..20 => {
                 let most = if self.rng.u8(..8) == 0 { self.limits.largest } else { 64 };
-                Op::Append { len: self.rng.usize(8..=most) }
+                Op::Append { len: self.rng.usize(8..=most), under }
             }
-            5..8 => Op::Take { most, waits: false },
-            8 => Op::Take { most, waits: true },
+            20..28 => Op::Take { most, waits: false, under },
+            28..36 => Op::Take { most, waits: true, under },
+            36 => Op::Clear { under },
+            37 => Op::DeleteList { under },
             _ => Op::ReadList,
         };
         self.perform(LIST, op);
@@ -132,13 +138,17 @@ impl<'a> Client<'a> {
 
     /// Writes under a lock, sometimes longer than its lease lasts.
     fn locked(&mut self) {
-        let value = self.rng.usize(..VALUES);
+        let value = self.rng.usize(..=LIST);
         let lease_ms = self.rng.u64(20..200);
-        let Outcome::Granted { epoch, nonce } = self.perform(value, Op::Lock { lease_ms }) else {
+        let tries = self.rng.u8(..3) == 0;
+        let lock = if tries { Op::TryLock { lease_ms } } else { Op::Lock { lease_ms } };
+        let Outcome::Granted { epoch, nonce } = self.perform(value, lock) else {
             return;
         };
         let token = (epoch, nonce);
-        self.perform(value, Op::Get);
+        if value != LIST {
+            self.perform(value, Op::Get);
+        }
         for _ in 0..self.rng.u8(1..4) {
             if self.rng.u8(..4) == 0 {
                 std::thread::sleep(Duration::from_millis(self.rng.u64(..=lease_ms * 3 / 2)));
@@ -146,11 +156,24 @@ impl<'a> Client<'a> {
             if self.rng.u8(..4) == 0 {
                 self.perform(value, Op::Renew { token, lease_ms });
             }
-            let op = self.write(When { at: None, under: Some(token) });
-            self.perform(value, op);
+            self.under(value, token);
         }
         if self.rng.u8(..4) != 0 {
             self.perform(value, Op::Unlock { token });
+        }
+    }
+
+    fn under(&mut self, value: usize, token: (u64, u64)) {
+        let under = Some(token);
+        match self.seen.get(value).copied() {
+            None => self.on_list(under),
+            Some(at) if at != 0 && self.rng.u8(..8) == 0 => {
+                drop(self.perform(value, Op::Delete { at, under }));
+            }
+            Some(_) => {
+                let op = self.write(value, When { at: None, under });
+                drop(self.perform(value, op));
+            }
         }
     }
 
@@ -193,8 +216,12 @@ impl<'a> Client<'a> {
                 let done = tier.merge(&at, merge(id, offset, len), when.condition(), false);
                 self.end(done, |it| written(it.written.before, it.written.after))
             }
-            Op::Delete { at: version } => {
-                let when = When { at: Some(version), under: None };
+            Op::Union { members, when } => {
+                let done = tier.merge(&at, union(id, members), when.condition(), false);
+                self.end(done, |it| written(it.written.before, it.written.after))
+            }
+            Op::Delete { at: version, under } => {
+                let when = When { at: Some(version), under };
                 let done = tier.delete(&at, when.condition());
                 self.end(done, Outcome::Deleted)
             }
@@ -211,18 +238,30 @@ impl<'a> Client<'a> {
                 let patience = Duration::from_millis(self.rng.u64(..60));
                 wait(tier.watch(&at, Version(seen)), patience, stat)
             }
-            Op::Append { len } => {
-                let done = tier.append(&at, fill(id, len), None);
+            Op::Append { len, under } => {
+                let done = tier.append(&at, fill(id, len), under.map(token));
                 self.end(done, Outcome::Appended)
             }
-            Op::Take { most, waits: false } => {
-                let done = tier.take_appended(&at, most, usize::MAX, Wait::Not, None);
+            Op::Take { most, waits: false, under } => {
+                let under = under.map(token);
+                let done = tier.take_appended(&at, most, usize::MAX, Wait::Not, under);
                 self.end(done, elements)
             }
-            Op::Take { most, .. } => {
-                let patience = Duration::from_millis(self.rng.u64(..60));
-                let done = tier.take_appended(&at, most, usize::MAX, Wait::UntilThere, None);
+            Op::Take { most, under, .. } => {
+                // Many give up at about the time in which something comes.
+                let most_us = if self.rng.bool() { 2_000 } else { 60_000 };
+                let patience = Duration::from_micros(self.rng.u64(..most_us));
+                let (wait_for, under) = (Wait::UntilThere, under.map(token));
+                let done = tier.take_appended(&at, most, usize::MAX, wait_for, under);
                 wait(done, patience, elements)
+            }
+            Op::Clear { under } => {
+                let done = tier.clear_appended(&at, under.map(token));
+                self.end(done, |()| Outcome::Done)
+            }
+            Op::DeleteList { under } => {
+                let done = tier.delete(&at, When { at: None, under }.condition());
+                self.end(done, Outcome::Deleted)
             }
             Op::ReadList => {
                 let done = tier.read_appended(&at, usize::MAX, usize::MAX);
@@ -231,8 +270,11 @@ impl<'a> Client<'a> {
             Op::Lock { lease_ms } => {
                 let patience = Duration::from_millis(self.rng.u64(..200));
                 let lease = Duration::from_millis(lease_ms);
-                let granted = |it: Token| Outcome::Granted { epoch: it.epoch, nonce: it.nonce };
                 wait(tier.lock(&at, Mode::Write, lease), patience, granted)
+            }
+            Op::TryLock { lease_ms } => {
+                let done = tier.try_lock(&at, Mode::Write, Duration::from_millis(lease_ms));
+                self.end(done, |given| given.map_or(Outcome::Taken, granted))
             }
             Op::Renew { token: held, lease_ms } => {
                 let done = tier.renew(&at, token(held), Duration::from_millis(lease_ms));
@@ -275,6 +317,10 @@ fn told(error: &GlobalError) -> String {
         source = error.source();
     }
     text
+}
+
+fn granted(it: Token) -> Outcome {
+    Outcome::Granted { epoch: it.epoch, nonce: it.nonce }
 }
 
 fn written(before: Version, after: Version) -> Outcome {

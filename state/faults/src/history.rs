@@ -6,8 +6,10 @@ use std::sync::Arc;
 use faasm_state::{Address, Combine, Condition, Key, Merge, Number, Token, Version};
 use serde::{Deserialize, Serialize};
 
-/// Values are at the first addresses, lists at the last one.
-pub(crate) const VALUES: usize = 3;
+/// Values are at the first addresses, the list at the last one.
+pub(crate) const VALUES: usize = 4;
+/// The address of the value that is a set.
+pub(crate) const SET: usize = VALUES - 1;
 /// The address of the list.
 pub(crate) const LIST: usize = VALUES;
 
@@ -29,19 +31,64 @@ pub(crate) struct Event {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Op {
-    Set { len: usize, when: When },
-    SetRanges { offset: usize, len: usize, size: usize, when: When },
-    Merge { offset: usize, len: usize, when: When },
-    Delete { at: u64 },
+    Set {
+        len: usize,
+        when: When,
+    },
+    SetRanges {
+        offset: usize,
+        len: usize,
+        size: usize,
+        when: When,
+    },
+    Merge {
+        offset: usize,
+        len: usize,
+        when: When,
+    },
+    Union {
+        members: usize,
+        when: When,
+    },
+    Delete {
+        at: u64,
+        under: Option<(u64, u64)>,
+    },
     Get,
     Stat,
-    Watch { seen: u64 },
-    Append { len: usize },
-    Take { most: usize, waits: bool },
+    Watch {
+        seen: u64,
+    },
+    Append {
+        len: usize,
+        under: Option<(u64, u64)>,
+    },
+    Take {
+        most: usize,
+        waits: bool,
+        under: Option<(u64, u64)>,
+    },
+    Clear {
+        under: Option<(u64, u64)>,
+    },
+    /// Of the list, with its address.
+    DeleteList {
+        under: Option<(u64, u64)>,
+    },
     ReadList,
-    Lock { lease_ms: u64 },
-    Renew { token: (u64, u64), lease_ms: u64 },
-    Unlock { token: (u64, u64) },
+    Lock {
+        lease_ms: u64,
+    },
+    TryLock {
+        lease_ms: u64,
+    },
+    Renew {
+        token: (u64, u64),
+        lease_ms: u64,
+    },
+    Unlock {
+        token: (u64, u64),
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -66,6 +113,8 @@ pub(crate) enum Outcome {
         nonce: u64,
     },
     Done,
+    /// Somebody else has the lock.
+    Taken,
     Conflict {
         found: u64,
     },
@@ -113,12 +162,29 @@ impl Op {
     /// Its condition, if it is one that writes a value.
     pub(crate) fn when(&self) -> Option<When> {
         match self {
-            Self::Set { when, .. } | Self::SetRanges { when, .. } | Self::Merge { when, .. } => {
-                Some(*when)
-            }
-            Self::Delete { at } => Some(When { at: Some(*at), under: None }),
+            Self::Set { when, .. }
+            | Self::SetRanges { when, .. }
+            | Self::Merge { when, .. }
+            | Self::Union { when, .. } => Some(*when),
+            Self::Delete { at, under } => Some(When { at: Some(*at), under: *under }),
             _ => None,
         }
+    }
+
+    /// The token that it is to be done under.
+    pub(crate) fn under(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Append { under, .. }
+            | Self::Take { under, .. }
+            | Self::Clear { under }
+            | Self::DeleteList { under } => *under,
+            _ => self.when()?.under,
+        }
+    }
+
+    /// Whether it removes all elements.
+    pub(crate) fn empties(&self) -> bool {
+        matches!(self, Self::Clear { .. } | Self::DeleteList { .. })
     }
 
     /// The value after it, of `before`: what every tier must do.
@@ -136,6 +202,9 @@ impl Op {
             Self::Merge { offset, len, .. } => {
                 merge(id, *offset, *len).apply(&mut value).ok()?;
             }
+            Self::Union { members, .. } => {
+                union(id, *members).apply(&mut value).ok()?;
+            }
             Self::Delete { .. } => return None,
             _ => {}
         }
@@ -147,6 +216,12 @@ impl Op {
 pub(crate) fn merge(id: u64, offset: usize, len: usize) -> Merge {
     let bytes = fill(id, len);
     Merge::Numbers { combine: Combine::Sum, number: Number::I64, offset, bytes }
+}
+
+/// The members that operation `id` adds: its number is in the first one, others are those of many.
+pub(crate) fn union(id: u64, members: usize) -> Merge {
+    let few = |n: usize| fill(id % 16, 8 + n);
+    Merge::Union((0..members).map(|n| if n == 0 { fill(id, 8) } else { few(n) }).collect())
 }
 
 /// What operation `id` writes: its number first.
@@ -166,7 +241,7 @@ pub(crate) fn digest(bytes: &[u8]) -> u64 {
 }
 
 pub(crate) fn address(index: usize) -> Address {
-    let keys: [&[u8]; VALUES + 1] = [b"one", b"t{w}o", b"three/\0\xff", b"list"];
+    let keys: [&[u8]; VALUES + 1] = [b"one", b"t{w}o", b"three/\0\xff", b"set", b"list"];
     let key = Key::new(keys[index]).unwrap_or_else(|error| unreachable!("{error}"));
     Address { namespace: Arc::from("faults"), key }
 }

@@ -48,6 +48,8 @@ pub(crate) struct History {
     pub(crate) events: Vec<Event>,
     /// Clients that were killed, and when.
     pub(crate) deaths: HashMap<u64, Time>,
+    /// Whether the tier was well for as long as it was there: who gave up has left nothing behind.
+    pub(crate) well: bool,
     /// Times in which one master took the place of another.
     pub(crate) failovers: Vec<Failover>,
     /// Whether what is acknowledged is at the replicas, and so outlasts failovers.

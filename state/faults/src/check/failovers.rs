@@ -59,7 +59,7 @@ fn is_change(event: &Event) -> bool {
             | Outcome::Appended(_)
             | Outcome::Elements(_)
             | Outcome::Granted { .. }
-    )
+    ) || event.op.empties() && event.outcome == Outcome::Done
 }
 
 /// Writes whose versions are seen by something that lasts, and those that they were written over.

@@ -37,15 +37,30 @@ pub(super) fn check(events: &[&Event], deaths: &HashMap<u64, Time>) -> Result<()
             return Err(Violation(format!("it came after a write of epoch {largest}: {write:?}")));
         }
         largest = epoch;
-        let later = |it: &&Grant<'_>| it.epoch > epoch && it.event.ended < write.invoked;
-        if let Some(later) = grants.iter().find(later) {
-            return Err(Violation(format!(
-                "a stale token was accepted: {write:?}, though {:?}",
-                later.event
-            )));
-        }
     }
-    Ok(())
+    events.iter().filter(|event| happened(event)).try_for_each(|event| in_time(event, &grants))
+}
+
+/// Whether it is known to have been done.
+fn happened(event: &Event) -> bool {
+    match event.outcome {
+        Outcome::Written { .. } | Outcome::Appended(_) | Outcome::Deleted(_) => true,
+        Outcome::Elements(_) | Outcome::Done => event.op.under().is_some(),
+        _ => false,
+    }
+}
+
+/// What is done under a token is begun before a later lock is given.
+fn in_time(event: &Event, grants: &[Grant<'_>]) -> Result<(), Violation> {
+    let Some((epoch, _)) = event.op.under() else { return Ok(()) };
+    let later = |it: &&Grant<'_>| it.epoch > epoch && it.event.ended < event.invoked;
+    match grants.iter().find(later) {
+        None => Ok(()),
+        Some(later) => Err(Violation(format!(
+            "a stale token was accepted: {event:?}, though {:?}",
+            later.event
+        ))),
+    }
 }
 
 /// Version and epoch of a write under a token that happened.
@@ -60,7 +75,8 @@ fn grant<'a>(
     events: &[&'a Event],
     deaths: &HashMap<u64, Time>,
 ) -> Option<Grant<'a>> {
-    let (Op::Lock { lease_ms }, Outcome::Granted { epoch, nonce }) = (&event.op, &event.outcome)
+    let (Op::Lock { lease_ms } | Op::TryLock { lease_ms }, Outcome::Granted { epoch, nonce }) =
+        (&event.op, &event.outcome)
     else {
         return None;
     };

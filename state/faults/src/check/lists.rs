@@ -1,11 +1,12 @@
-//! Elements: each is taken once, in order, or still there.
+//! Elements: each is taken once, in order, or still there, or was there when the list was emptied.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Violation, may_have_happened};
 use crate::history::{Event, Op, Outcome, Time};
 
-pub(super) fn check(events: &[&Event]) -> Result<(), Violation> {
+/// `may_lose` says whether a take may have had elements that nobody was given.
+pub(super) fn check(events: &[&Event], may_lose: &dyn Fn(&Event) -> bool) -> Result<(), Violation> {
     let mut possible: HashMap<u64, &Event> = HashMap::new();
     let mut missing: HashSet<u64> = HashSet::new();
     for event in events.iter().filter(|event| matches!(event.op, Op::Append { .. })) {
@@ -40,8 +41,10 @@ pub(super) fn check(events: &[&Event]) -> Result<(), Violation> {
         }
     }
     first_come(&takes, &possible, events)?;
+    emptied(events, &possible)?;
+    missing.retain(|id| !may_be_emptied(possible[id], events));
     let most = |event: &&Event| if let Op::Take { most, .. } = event.op { most } else { 0 };
-    let lost: usize = events.iter().filter(|it| may_have_happened(it)).map(most).sum();
+    let lost: usize = events.iter().filter(|it| may_lose(it)).map(most).sum();
     if missing.len() > lost {
         return Err(Violation(format!(
             "acknowledged, never taken and not there any more: {missing:x?}; {lost} can have been taken unseen"
@@ -93,6 +96,33 @@ fn given_back(append: &Event, seen: &Event, events: &[&Event]) -> bool {
             && take.ended + LINGERS > append.invoked
             && take.invoked < seen.ended
     })
+}
+
+fn has_emptied(event: &Event) -> bool {
+    event.op.empties() && matches!(event.outcome, Outcome::Done | Outcome::Deleted(_))
+}
+
+/// Whether the list was, or may have been, emptied after this was appended.
+fn may_be_emptied(append: &Event, events: &[&Event]) -> bool {
+    let emptied = |it: &&Event| has_emptied(it) || it.op.empties() && may_have_happened(it);
+    events.iter().copied().filter(|it| emptied(it)).any(|it| ended(it) > append.invoked)
+}
+
+/// Nothing that was there when the list was emptied is there afterwards.
+fn emptied(events: &[&Event], possible: &HashMap<u64, &Event>) -> Result<(), Violation> {
+    for emptied in events.iter().copied().filter(|event| has_emptied(event)) {
+        for seen in events.iter().copied().filter(|seen| seen.invoked > emptied.ended) {
+            let Outcome::Elements(elements) = &seen.outcome else { continue };
+            let left = elements.iter().map(|id| possible[id]).find(|append| {
+                ended(append) < emptied.invoked && !given_back(append, seen, events)
+            });
+            if let Some(append) = left {
+                let wrong = format!("{append:?} outlasted {emptied:?}: {seen:?}");
+                return Err(Violation(wrong));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Nothing that was there before something else is taken after it.

@@ -33,6 +33,10 @@ enum Lie {
     Repeats,
     /// It answers reads with what was there before.
     Stale,
+    /// It takes elements for clients that have given up.
+    Swallows,
+    /// It says that it has emptied a list that it has not.
+    Keeps,
 }
 
 struct Liar {
@@ -140,10 +144,16 @@ impl GlobalTier for Liar {
         if self.lies(Lie::Repeats) {
             return self.tier.read_appended(at, most, max_bytes);
         }
-        self.tier.take_appended(at, most, max_bytes, wait, under)
+        let under = under.filter(|_| self.lie != Lie::Unfenced);
+        let taking = self.tier.take_appended(at, most, max_bytes, wait, under);
+        // What hangs on it wants the elements, whoever wants them of that.
+        if self.lie == Lie::Swallows { taking.map(|taken| taken) } else { taking }
     }
 
     fn clear_appended(&self, at: &Address, under: Option<Token>) -> GlobalOp<()> {
+        if self.lie == Lie::Keeps {
+            return Pending::ready(Ok(()));
+        }
         self.tier.clear_appended(at, under)
     }
 
@@ -189,7 +199,7 @@ fn lied(seed: u64, lie: Lie) -> History {
 fn found(lie: Lie) -> bool {
     (0..20).any(|seed| {
         let history = lied(seed, lie);
-        check(&history.events, &history.deaths).is_err()
+        check(&history.events, &history).is_err()
     })
 }
 
@@ -245,6 +255,8 @@ fn every_lie_is_found() {
         Lie::Forgets,
         Lie::Repeats,
         Lie::Stale,
+        Lie::Swallows,
+        Lie::Keeps,
     ];
     for lie in lies {
         assert!(found(lie), "{lie:?} was not found");
@@ -255,6 +267,6 @@ fn every_lie_is_found() {
 fn a_tier_that_keeps_its_promises_is_believed() {
     for seed in 0..5 {
         let history = memory::with(seed, Arc::new(MemoryTier::default())).unwrap();
-        check(&history.events, &history.deaths).unwrap_or_else(|wrong| panic!("{seed}: {wrong}"));
+        check(&history.events, &history).unwrap_or_else(|wrong| panic!("{seed}: {wrong}"));
     }
 }

@@ -96,7 +96,7 @@ fn milestones<'a>(events: &[&'a Event]) -> Result<BTreeMap<u64, Milestone<'a>>, 
                 });
             }
             Outcome::Deleted(true) => {
-                if let Op::Delete { at } = event.op {
+                if let Op::Delete { at, .. } = event.op {
                     see(at, event, &mut |it| {
                         if let Some(other) = it.ended_by.replace(event) {
                             twice = Some((other, event));
@@ -235,7 +235,7 @@ fn with(used: &[usize], index: usize) -> Vec<usize> {
 
 /// Whether it deletes one of these versions.
 fn deletes(event: &Event, versions: Range<u64>) -> bool {
-    matches!(event.op, Op::Delete { at } if versions.contains(&at))
+    matches!(event.op, Op::Delete { at, .. } if versions.contains(&at))
 }
 
 fn fits(way: &Way, milestone: &Milestone<'_>) -> bool {
@@ -270,7 +270,7 @@ pub(super) fn in_time(events: &[&Event]) -> Result<(), Violation> {
     let deletions: HashSet<u64> = events
         .iter()
         .filter(|it| it.outcome == Outcome::Deleted(true) || may_have_happened(it))
-        .filter_map(|it| if let Op::Delete { at } = it.op { Some(at) } else { None })
+        .filter_map(|it| if let Op::Delete { at, .. } = it.op { Some(at) } else { None })
         .collect();
     // The largest version that was known at each time, in the order of the ends.
     let mut known: Vec<(Time, u64)> = events

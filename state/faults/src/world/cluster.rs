@@ -12,6 +12,7 @@ use super::clients::{Clients, read_all};
 use super::servers::{Engine, Server, eventually, free, open};
 use super::{Failover, History};
 use crate::client::{Limits, now};
+use crate::history::VALUES;
 
 const CLIENTS: usize = 3;
 const TIMEOUT: &str = "1s";
@@ -26,7 +27,8 @@ const SILENT: &str = "1500";
 const GIVEN_UP: Duration = Duration::from_secs(6);
 
 /// What the names of the keys have in braces, for each address of the history.
-const TAGS: [&str; 4] = ["faults:one", "faults:t%7Bw%7Do", "faults:three/%00%FF", "faults:list"];
+const TAGS: [&str; VALUES + 1] =
+    ["faults:one", "faults:t%7Bw%7Do", "faults:three/%00%FF", "faults:set", "faults:list"];
 
 pub(super) fn run(seed: u64) -> Result<History> {
     let mut rng = fastrand::Rng::with_seed(seed);

@@ -64,7 +64,7 @@ pub(super) fn run(seed: u64) -> Result<History> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("state");
-    let mut history = History::default();
+    let mut history = History { well: true, ..History::default() };
     let mut first = 1;
     for _ in 0..rng.u64(2..5) {
         let process = Process::start(&file, seed, first, CLIENTS)?;

@@ -40,5 +40,5 @@ pub(crate) fn with(seed: u64, tier: Arc<dyn GlobalTier>) -> Result<History> {
     });
     client(0).read_all();
     let events = events.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(History { events, ..History::default() })
+    Ok(History { events, well: true, ..History::default() })
 }
