@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use faasm_sfi::pending::WaitError;
 use faasm_state::{
-    Fetched, GlobalError, GlobalOp, GlobalTier, Mode, Patch, Stat, Token, Version, Wait,
+    Address, Fetched, GlobalError, GlobalOp, GlobalTier, Mode, Patch, Stat, Token, Version, Wait,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -238,35 +238,11 @@ impl<'a> Client<'a> {
                 let patience = Duration::from_millis(self.rng.u64(..60));
                 wait(tier.watch(&at, Version(seen)), patience, stat)
             }
-            Op::Append { len, under } => {
-                let done = tier.append(&at, fill(id, len), under.map(token));
-                self.end(done, Outcome::Appended)
-            }
-            Op::Take { most, waits: false, under } => {
-                let under = under.map(token);
-                let done = tier.take_appended(&at, most, usize::MAX, Wait::Not, under);
-                self.end(done, elements)
-            }
-            Op::Take { most, under, .. } => {
-                // Many give up at about the time in which something comes.
-                let most_us = if self.rng.bool() { 2_000 } else { 60_000 };
-                let patience = Duration::from_micros(self.rng.u64(..most_us));
-                let (wait_for, under) = (Wait::UntilThere, under.map(token));
-                let done = tier.take_appended(&at, most, usize::MAX, wait_for, under);
-                wait(done, patience, elements)
-            }
-            Op::Clear { under } => {
-                let done = tier.clear_appended(&at, under.map(token));
-                self.end(done, |()| Outcome::Done)
-            }
-            Op::DeleteList { under } => {
-                let done = tier.delete(&at, When { at: None, under }.condition());
-                self.end(done, Outcome::Deleted)
-            }
-            Op::ReadList => {
-                let done = tier.read_appended(&at, usize::MAX, usize::MAX);
-                self.end(done, elements)
-            }
+            Op::Append { .. }
+            | Op::Take { .. }
+            | Op::Clear { .. }
+            | Op::DeleteList { .. }
+            | Op::ReadList => self.list_outcome(id, &at, op),
             Op::Lock { lease_ms } => {
                 let patience = Duration::from_millis(self.rng.u64(..200));
                 let lease = Duration::from_millis(lease_ms);
@@ -284,6 +260,43 @@ impl<'a> Client<'a> {
                 let done = tier.unlock(&at, token(held));
                 self.end(done, |()| Outcome::Done)
             }
+        }
+    }
+
+    /// The same, of one on a list.
+    fn list_outcome(&mut self, id: u64, at: &Address, op: &Op) -> Outcome {
+        let tier = Arc::clone(&self.tier);
+        match *op {
+            Op::Append { len, under } => {
+                let done = tier.append(at, fill(id, len), under.map(token));
+                self.end(done, Outcome::Appended)
+            }
+            Op::Take { most, waits: false, under } => {
+                let under = under.map(token);
+                let done = tier.take_appended(at, most, usize::MAX, Wait::Not, under);
+                self.end(done, elements)
+            }
+            Op::Take { most, under, .. } => {
+                // Many give up at about the time in which something comes.
+                let most_us = if self.rng.bool() { 2_000 } else { 60_000 };
+                let patience = Duration::from_micros(self.rng.u64(..most_us));
+                let (wait_for, under) = (Wait::UntilThere, under.map(token));
+                let done = tier.take_appended(at, most, usize::MAX, wait_for, under);
+                wait(done, patience, elements)
+            }
+            Op::Clear { under } => {
+                let done = tier.clear_appended(at, under.map(token));
+                self.end(done, |()| Outcome::Done)
+            }
+            Op::DeleteList { under } => {
+                let done = tier.delete(at, When { at: None, under }.condition());
+                self.end(done, Outcome::Deleted)
+            }
+            Op::ReadList => {
+                let done = tier.read_appended(at, usize::MAX, usize::MAX);
+                self.end(done, elements)
+            }
+            _ => unreachable!("{op:?} is on no list"),
         }
     }
 
