@@ -95,7 +95,8 @@ impl Inflow {
         if tracking.replaced {
             return Ok(());
         }
-        for (offset, bytes) in std::mem::take(&mut self.state().late) {
+        let late = std::mem::take(&mut self.state().late);
+        for (offset, bytes) in late {
             self.value.fill_run(&mut tracking, offset, &bytes)?;
         }
         let size = stat.map_or(0, |stat| stat.size);
@@ -134,6 +135,8 @@ impl Inflow {
         let value = &self.value;
         let Some(missing) = &self.missing else { return self.start_all(stat) };
         let mut tracking = value.writing()?;
+        // A read that was torn begins anew, and may have ended in the midst of a number.
+        self.state().late.clear();
         if !tracking.replaced {
             if stat.size > tracking.size {
                 value.resize(&mut tracking, stat.size)?;

@@ -216,8 +216,12 @@ impl Value {
             let new = &bytes[at - offset..end - offset];
             match base {
                 Some(base) => self.rebase(tracking, how, at, (&base, new))?,
-                // Nobody can have written what was not saved before.
-                None => self.put(at, new)?,
+                // What is dirty there was written under another consistency, and has nothing to be added to.
+                None => {
+                    for clean in tracking.dirty.clean_runs_in(at..end) {
+                        self.put(clean.start, &bytes[clean.start - offset..clean.end - offset])?;
+                    }
+                }
             }
         }
         tracking.twin.update(offset, bytes);
@@ -325,6 +329,8 @@ impl InFlight {
     fn finish(self) -> Op<Pushed> {
         let pushed = self.pushed;
         if let Ok(mut tracking) = self.value.writing() {
+            // Who wrote while this was on its way may have ended since.
+            self.value.settle_suspects(&mut tracking);
             if !tracking.is_known_dirty() {
                 tracking.forget_unmapped();
             }
