@@ -6,8 +6,8 @@
 //!
 //! # Protocol
 //!
-//! 1. A pair shares one cell under a mutex: `Waiting(hooks)`, then exactly once `Done(value)` or `Abandoned`, then
-//!    `Taken` by the one `Pending`.
+//! 1. A pair shares one cell under a mutex: `Waiting`, then exactly once `Done(value)` or `Abandoned`, then `Taken` by the
+//!    one `Pending`.
 //! 2. `Completer::complete` consumes the completer and moves `Waiting` to `Done`; dropping a completer moves
 //!    `Waiting` to `Abandoned`. The completer cannot be cloned, so no third transition exists, and a `Pending` whose
 //!    completer is gone is always done: nobody waits for ever for work that was lost to a panic.
@@ -18,7 +18,10 @@
 //!    the wait is not lost.
 //! 5. A value that was given with [`Completer::complete_or`] is taken, or goes to what that names when the last of the pair
 //!    is dropped: exactly one of the two.
-//! 6. No value is dropped and no foreign code runs while the lock is held.
+//! 6. A `Pending` that is dropped while it waits says so in the cell, under the lock, and runs what
+//!    [`Completer::on_unwanted`] left there. That is left, or run at once, under one hold of the lock too: it runs once,
+//!    whichever comes first.
+//! 7. No value is dropped and no foreign code runs while the lock is held.
 
 use std::fmt;
 use std::mem;
@@ -46,9 +49,11 @@ pub enum WaitError {
 
 /// Makes a pair: the side that will have the value, and the side that waits for it.
 pub fn pending<T: Send>() -> (Completer<T>, Pending<T>) {
+    let waiting = Waiting { hooks: Vec::new(), on_unwanted: None, wanted: true };
     let shared =
-        Arc::new(Shared { cell: Mutex::new(Cell::Waiting(Vec::new())), done: Condvar::new() });
-    (Completer { shared: Some(Arc::clone(&shared)) }, Pending { state: State::Shared(shared) })
+        Arc::new(Shared { cell: Mutex::new(Cell::Waiting(waiting)), done: Condvar::new() });
+    let completer = Completer { shared: Some(Arc::clone(&shared)) };
+    (completer, Pending { state: State::Shared(Wanting(shared)) })
 }
 
 /// A value that is here or will be; see the module's page.
@@ -65,8 +70,11 @@ pub struct Completer<T> {
 
 enum State<T> {
     Ready(T),
-    Shared(Arc<Shared<T>>),
+    Shared(Wanting<T>),
 }
+
+/// The side of the cell that wants the value.
+struct Wanting<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
     cell: Mutex<Cell<T>>,
@@ -77,8 +85,15 @@ struct Shared<T> {
 /// What is done with a value that nobody has taken.
 type Unwanted<T> = Box<dyn FnOnce(T) + Send>;
 
+struct Waiting {
+    hooks: Vec<Hook>,
+    on_unwanted: Option<Hook>,
+    /// The [`Pending`] has not been dropped.
+    wanted: bool,
+}
+
 enum Cell<T> {
-    Waiting(Vec<Hook>),
+    Waiting(Waiting),
     Done(T, Option<Unwanted<T>>),
     Abandoned,
     Taken,
@@ -95,7 +110,7 @@ impl<T> Pending<T> {
     pub fn is_done(&self) -> bool {
         match &self.state {
             State::Ready(_) => true,
-            State::Shared(shared) => !matches!(*shared.lock(), Cell::Waiting(_)),
+            State::Shared(Wanting(shared)) => !matches!(*shared.lock(), Cell::Waiting(_)),
         }
     }
 
@@ -107,9 +122,9 @@ impl<T> Pending<T> {
     pub fn try_take(self) -> Result<Result<T, Abandoned>, Self> {
         match self.state {
             State::Ready(value) => Ok(Ok(value)),
-            State::Shared(shared) => match shared.take() {
+            State::Shared(wanting) => match wanting.0.take() {
                 Some(outcome) => Ok(outcome),
-                None => Err(Self { state: State::Shared(shared) }),
+                None => Err(Self { state: State::Shared(wanting) }),
             },
         }
     }
@@ -117,14 +132,10 @@ impl<T> Pending<T> {
     /// Has `hook` called exactly once when this is done: by the completing thread, or here and now if it is done
     /// already. Hooks run in the order they were given, also when the `Pending` has been dropped by then.
     pub fn on_done(&self, hook: Hook) {
-        if let State::Shared(shared) = &self.state {
-            let mut cell = shared.lock();
-            if let Cell::Waiting(hooks) = &mut *cell {
-                hooks.push(hook);
-                return;
-            }
+        match &self.state {
+            State::Ready(_) => hook(),
+            State::Shared(Wanting(shared)) => shared.on_done(hook),
         }
-        hook();
     }
 
     /// Blocks the calling thread until the value is here or the deadline comes; without a deadline, for as long as it
@@ -136,9 +147,9 @@ impl<T> Pending<T> {
     pub fn block(self, deadline: Option<Instant>) -> Result<T, WaitError> {
         match self.state {
             State::Ready(value) => Ok(value),
-            State::Shared(shared) => {
-                shared.wait(deadline);
-                shared.take().ok_or(WaitError::Deadline)?.map_err(WaitError::from)
+            State::Shared(wanting) => {
+                wanting.0.wait(deadline);
+                wanting.0.take().ok_or(WaitError::Deadline)?.map_err(WaitError::from)
             }
         }
     }
@@ -181,10 +192,10 @@ impl<T: Send + 'static> Pending<T> {
     fn on_outcome(self, f: impl FnOnce(Result<T, Abandoned>) + Send + 'static) {
         match self.state {
             State::Ready(value) => f(Ok(value)),
-            State::Shared(shared) => {
-                let watched = Self { state: State::Shared(Arc::clone(&shared)) };
-                watched.on_done(Box::new(move || {
-                    if let Some(outcome) = shared.take() {
+            State::Shared(wanting) => {
+                let shared = Arc::clone(&wanting.0);
+                shared.on_done(Box::new(move || {
+                    if let Some(outcome) = wanting.0.take() {
                         f(outcome);
                     }
                 }));
@@ -213,7 +224,39 @@ impl<T> Completer<T> {
     /// stays `true` while a `map` or `then` hangs on it, even one whose result nobody holds.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.shared.as_ref().is_some_and(|shared| Arc::strong_count(shared) > 1)
+        let wanted = |cell: &Cell<T>| matches!(cell, Cell::Waiting(waiting) if waiting.wanted);
+        self.shared.as_ref().is_some_and(|shared| wanted(&shared.lock()))
+    }
+
+    /// Has `hook` called, once, when the [`Pending`] is dropped before it is done: by the thread that drops it, or here and
+    /// now if it has been. One that was given before is replaced.
+    pub fn on_unwanted(&self, hook: Hook) {
+        let Some(shared) = &self.shared else { return };
+        let mut cell = shared.lock();
+        match &mut *cell {
+            Cell::Waiting(waiting) if waiting.wanted => {
+                let before = waiting.on_unwanted.replace(hook);
+                drop(cell);
+                drop(before);
+            }
+            _ => {
+                drop(cell);
+                hook();
+            }
+        }
+    }
+}
+
+impl<T> Drop for Wanting<T> {
+    fn drop(&mut self) {
+        let hook = match &mut *self.0.lock() {
+            Cell::Waiting(waiting) => {
+                waiting.wanted = false;
+                waiting.on_unwanted.take()
+            }
+            Cell::Done(..) | Cell::Abandoned | Cell::Taken => None,
+        };
+        hook.into_iter().for_each(|hook| hook());
     }
 }
 
@@ -244,9 +287,19 @@ impl<T> Shared<T> {
     fn finish(&self, outcome: Cell<T>) {
         let before = mem::replace(&mut *self.lock(), outcome);
         self.done.notify_all();
-        if let Cell::Waiting(hooks) = before {
-            hooks.into_iter().for_each(|hook| hook());
+        if let Cell::Waiting(waiting) = before {
+            waiting.hooks.into_iter().for_each(|hook| hook());
         }
+    }
+
+    /// See [`Pending::on_done`].
+    fn on_done(&self, hook: Hook) {
+        let mut cell = self.lock();
+        if let Cell::Waiting(waiting) = &mut *cell {
+            return waiting.hooks.push(hook);
+        }
+        drop(cell);
+        hook();
     }
 
     /// The outcome, once.

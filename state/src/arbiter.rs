@@ -17,8 +17,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use faasm_sfi::pending::{Completer, Pending, pending};
+use faasm_sfi::pending::{Completer, Hook, Pending, pending};
 
+use crate::timer::Alarm;
 use crate::{Address, GlobalError, GlobalOp, Mode, Timer, Token};
 
 /// Locks by lease, and notices of change, of one tier.
@@ -39,6 +40,7 @@ struct Table {
     /// Those that somebody holds.
     locks: HashMap<Address, Lock>,
     last_epoch: u64,
+    last_waiter: u64,
     nonces: RandomState,
 }
 
@@ -50,6 +52,8 @@ struct Lock {
     queue: VecDeque<Waiter>,
     /// How many writes under it are not done.
     pins: usize,
+    /// When the timer looks for leases that have ended.
+    looks_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -60,13 +64,16 @@ struct Holder {
 
 #[derive(Debug)]
 struct Waiter {
+    id: u64,
     mode: Mode,
     lease: Duration,
-    completer: Completer<Result<Token, GlobalError>>,
+    /// When it waits no longer.
+    alarm: Option<Alarm>,
+    completer: Completer<Result<Option<Token>, GlobalError>>,
 }
 
 /// Those whose lock has been given to them: they are told outside the table's lock.
-type Granted = Vec<(Completer<Result<Token, GlobalError>>, Token)>;
+type Granted = Vec<(Waiter, Token)>;
 
 impl Arbiter {
     /// Locks whose epochs are all above `epoch`: what a tier that outlives the process has seen.
@@ -78,12 +85,26 @@ impl Arbiter {
     }
 
     /// See [`GlobalTier::lock`](crate::GlobalTier::lock).
-    pub fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
+    pub fn lock(
+        &self,
+        at: &Address,
+        mode: Mode,
+        lease: Duration,
+        patience: Option<Duration>,
+    ) -> GlobalOp<Option<Token>> {
         let (completer, waiting) = pending();
+        completer.on_unwanted(self.leases.hook(at, |leases, at| leases.settle(leases.table(), at)));
         let mut table = self.leases.table();
+        table.last_waiter += 1;
+        let id = table.last_waiter;
         let lock = table.locks.entry(at.clone()).or_insert_with(|| Lock::held_by_nobody(mode));
-        lock.queue.push_back(Waiter { mode, lease, completer });
+        lock.queue.push_back(Waiter { id, mode, lease, alarm: None, completer });
         self.leases.settle(table, at);
+        match patience {
+            Some(Duration::ZERO) => self.leases.refuse(at, id),
+            Some(patience) if !waiting.is_done() => self.leases.limit(at, id, patience),
+            _ => {}
+        }
         waiting
     }
 
@@ -204,17 +225,57 @@ impl Leases {
         let now = Instant::now();
         let (granted, given_up, next) = table.settle(at, now);
         drop(table);
-        drop(given_up);
-        granted.into_iter().for_each(|(completer, token)| completer.complete(Ok(token)));
-        if let Some(next) = next {
-            let (leases, at) = (Arc::downgrade(self), at.clone());
-            let look = move || {
-                if let Some(leases) = leases.upgrade() {
-                    leases.settle(leases.table(), &at);
-                }
-            };
-            self.timer.at(next, Box::new(look));
+        given_up.into_iter().for_each(|waiter| drop(self.end(waiter)));
+        for (waiter, token) in granted {
+            self.end(waiter).complete(Ok(Some(token)));
         }
+        if let Some(next) = next {
+            self.timer.at(next, self.hook(at, |leases, at| leases.settle(leases.table(), at)));
+        }
+    }
+
+    /// Has the waiter told after `patience` that its turn has not come.
+    fn limit(self: &Arc<Self>, at: &Address, id: u64, patience: Duration) {
+        let due = end(Instant::now(), patience);
+        let alarm = self.timer.at(due, self.hook(at, move |leases, at| leases.refuse(at, id)));
+        let mut table = self.table();
+        match table.waiter(at, id) {
+            Some((lock, place)) => lock.queue[place].alarm = Some(alarm),
+            None => {
+                drop(table);
+                self.timer.forget(alarm);
+            }
+        }
+    }
+
+    /// Takes the waiter out of the queue, if it is still there, and tells it.
+    fn refuse(self: &Arc<Self>, at: &Address, id: u64) {
+        let mut table = self.table();
+        let waiter = table.waiter(at, id).and_then(|(lock, place)| lock.queue.remove(place));
+        // It was in the way of those behind it.
+        self.settle(table, at);
+        if let Some(waiter) = waiter {
+            self.end(waiter).complete(Ok(None));
+        }
+    }
+
+    /// What is left to do for one that does not wait any more.
+    fn end(&self, waiter: Waiter) -> Completer<Result<Option<Token>, GlobalError>> {
+        waiter.alarm.into_iter().for_each(|alarm| self.timer.forget(alarm));
+        waiter.completer
+    }
+
+    fn hook(
+        self: &Arc<Self>,
+        at: &Address,
+        then: impl FnOnce(&Arc<Self>, &Address) + Send + 'static,
+    ) -> Hook {
+        let (leases, at) = (Arc::downgrade(self), at.clone());
+        Box::new(move || {
+            if let Some(leases) = leases.upgrade() {
+                then(&leases, &at);
+            }
+        })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -223,6 +284,13 @@ impl Leases {
 }
 
 impl Table {
+    /// The lock that it waits for, and its place in the queue. Who asks for it has mostly come a moment ago.
+    fn waiter(&mut self, at: &Address, id: u64) -> Option<(&mut Lock, usize)> {
+        let lock = self.locks.get_mut(at)?;
+        let place = lock.queue.iter().rposition(|waiter| waiter.id == id)?;
+        Some((lock, place))
+    }
+
     fn settle(&mut self, at: &Address, now: Instant) -> (Granted, Vec<Waiter>, Option<Instant>) {
         let (mut granted, mut given_up) = (Granted::new(), Vec::new());
         let Entry::Occupied(mut entry) = self.locks.entry(at.clone()) else {
@@ -243,20 +311,23 @@ impl Table {
             let token = Token { epoch, nonce: self.nonces.hash_one(epoch) };
             lock.mode = next.mode;
             lock.holders.push(Holder { token, ends: end(now, next.lease) });
-            granted.push((next.completer, token));
+            granted.push((next, token));
         }
         let next_end = lock.holders.iter().map(|holder| holder.ends).min();
-        let waited_for = !lock.queue.is_empty();
+        let seen_to = lock.looks_at.filter(|at| now < *at);
+        let look =
+            next_end.filter(|end| !lock.queue.is_empty() && seen_to.is_none_or(|at| *end < at));
+        lock.looks_at = look.or(seen_to);
         if lock.holders.is_empty() {
             entry.remove();
         }
-        (granted, given_up, next_end.filter(|_| waited_for))
+        (granted, given_up, look)
     }
 }
 
 impl Lock {
     fn held_by_nobody(mode: Mode) -> Self {
-        Self { mode, holders: Vec::new(), queue: VecDeque::new(), pins: 0 }
+        Self { mode, holders: Vec::new(), queue: VecDeque::new(), pins: 0, looks_at: None }
     }
 
     /// Takes the next one out of the queue, if it can have the lock or does not want it any more.

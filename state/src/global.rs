@@ -224,20 +224,19 @@ pub trait GlobalTier: Send + Sync {
         most: usize,
     ) -> GlobalOp<Vec<Entry>>;
 
-    /// Takes the lock at this address, now or when its turn comes, for `lease` at a time.
+    /// Takes the lock at this address, now or when its turn comes, for `lease` at a time. `None` if its turn does not come
+    /// within `patience` (of zero: if it can't be had now); without a `patience` it waits for as long as it takes. Who is
+    /// answered `None` has left the queue: what is asked behind the answer, by anybody, finds nothing of it.
     ///
-    /// Who does not want it any more drops the operation. If it is given in that moment, it ends with its lease.
-    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token>;
-
-    /// Takes the lock if it can be had now; `None` if not. Who drops the operation does not have the lock, or has it until
-    /// its lease ends.
-    fn try_lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Option<Token>> {
-        match self.lock(at, mode, lease).try_take() {
-            Ok(Ok(given)) => Pending::ready(given.map(Some)),
-            // It was lost, or there are others: who drops it leaves their queue.
-            Ok(Err(_)) | Err(_) => Pending::ready(Ok(None)),
-        }
-    }
+    /// Who drops the operation leaves the queue too, soon after. If the lock is given in that moment, it ends with its
+    /// lease.
+    fn lock(
+        &self,
+        at: &Address,
+        mode: Mode,
+        lease: Duration,
+        patience: Option<Duration>,
+    ) -> GlobalOp<Option<Token>>;
 
     /// Has the lock last for `lease` from now on, if it has not ended.
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()>;

@@ -2,8 +2,9 @@
 //!
 //! # Protocol
 //!
-//! 1. A call asks the tier and waits. The tier's operation lies in the table meanwhile, so that the end of the call drops
-//!    it there: the tier then knows that nobody wants the lock any more.
+//! 1. A call asks the tier and waits. The tier's operation lies in the table meanwhile, so that the end of the call, or of
+//!    its wait, drops it there: the tier then knows that nobody wants the lock any more. Who waits for a time gives it to
+//!    the tier, which answers when it has left the queue.
 //! 2. When the tier has given it, the entry becomes `Held`, with the time when its lease ends by this host's clock. What
 //!    counts is the tier's clock, by which it refuses what comes under an old token.
 //! 3. The keeper, a timer, renews it at a third of the lease. Where that fails for want of an answer, it tries again
@@ -25,7 +26,7 @@ use faasm_sfi::pending::{Completer, Hook, Pending, pending};
 
 use crate::{
     Address, CallId, GlobalError, GlobalOp, GlobalTier, Key, LockError, Mode, Op, StateError,
-    Timer, Token, Wait,
+    Timer, Token,
 };
 
 /// All global locks that calls of one namespace hold here. A clone is another handle to them.
@@ -67,39 +68,9 @@ impl Entry {
 }
 
 enum State {
-    Waiting { asked: Asked, told: Completer<Result<(), StateError>> },
+    Waiting { asked: GlobalOp<Option<Token>>, told: Completer<Result<(), StateError>> },
     Held { token: Token, ends: Instant, verified: bool },
     Lost,
-}
-
-/// The tier's own operation, which is given up by being dropped.
-enum Asked {
-    UntilGiven(GlobalOp<Token>),
-    Now(GlobalOp<Option<Token>>),
-}
-
-impl Asked {
-    fn is_done(&self) -> bool {
-        match self {
-            Self::UntilGiven(asked) => asked.is_done(),
-            Self::Now(asked) => asked.is_done(),
-        }
-    }
-
-    fn on_done(&self, hook: Hook) {
-        match self {
-            Self::UntilGiven(asked) => asked.on_done(hook),
-            Self::Now(asked) => asked.on_done(hook),
-        }
-    }
-
-    /// What was answered, `None` if nothing was or will be: the token, if there is one.
-    fn answer(self) -> Option<Result<Option<Token>, GlobalError>> {
-        match self {
-            Self::UntilGiven(asked) => Some(asked.try_take().ok()?.ok()?.map(Some)),
-            Self::Now(asked) => asked.try_take().ok()?.ok(),
-        }
-    }
 }
 
 /// A lock that a call holds at this moment, as far as this host knows.
@@ -131,33 +102,25 @@ impl GlobalLocks {
         Self { inner: Arc::new(Inner { tier, namespace, lease, most, table, keeper }) }
     }
 
-    /// Takes the lock, now or when its turn comes.
-    pub(crate) fn lock(&self, key: &Key, call: CallId, mode: Mode) -> Op<()> {
-        self.ask(key, call, mode, Wait::UntilThere)
-    }
-
-    /// Takes the lock if that can be now; else [`LockError::Taken`].
-    pub(crate) fn try_lock(&self, key: &Key, call: CallId, mode: Mode) -> Op<()> {
-        self.ask(key, call, mode, Wait::Not)
-    }
-
-    fn ask(&self, key: &Key, call: CallId, mode: Mode, wait: Wait) -> Op<()> {
+    /// Takes the lock, now or when its turn comes; [`LockError::Taken`] if that is not within `patience`.
+    pub(crate) fn lock(
+        &self,
+        key: &Key,
+        call: CallId,
+        mode: Mode,
+        patience: Option<Duration>,
+    ) -> Op<()> {
         let ticket = match self.inner.may_ask(key, call) {
             Ok(ticket) => ticket,
             Err(error) => return Pending::ready(Err(error)),
         };
         let (tier, address, lease) = (&self.inner.tier, self.inner.address(key), self.inner.lease);
-        let asked = match wait {
-            Wait::UntilThere => Asked::UntilGiven(tier.lock(&address, mode, lease)),
-            Wait::Not => Asked::Now(tier.try_lock(&address, mode, lease)),
-        };
+        let asked = tier.lock(&address, mode, lease, patience);
         let (told, waiting) = pending();
-        let (inner, its_key) = (Arc::downgrade(&self.inner), key.clone());
-        let settle = move || {
-            inner.upgrade().into_iter().for_each(|inner| inner.settle(&its_key, call, ticket));
-        };
         // Called before the entry is there, it finds nothing; so it is asked for once more below.
-        asked.on_done(Box::new(settle));
+        let settle = move |inner: &Arc<Inner>, key: &Key| inner.settle(key, call, ticket);
+        asked.on_done(self.inner.hook(key, settle));
+        told.on_unwanted(self.inner.hook(key, move |inner, key| inner.leave(key, call, ticket)));
         let entry = Entry { ticket, mode, state: State::Waiting { asked, told } };
         let refused = self.inner.insert(key, call, entry);
         drop(refused);
@@ -216,13 +179,6 @@ impl GlobalLocks {
         if let Some(State::Held { token, verified, .. }) = entry.map(|entry| &mut entry.state) {
             *verified |= *token == under;
         }
-    }
-
-    /// Gives up waiting, if nobody waits any more: the tier need not give the lock.
-    pub(crate) fn stop_waiting(&self, key: &Key, call: CallId) {
-        let unwanted = |entry: &Entry| matches!(&entry.state, State::Waiting { told, .. } if !told.is_wanted());
-        let entry = self.inner.table().remove_if(key, call, unwanted);
-        drop(entry);
     }
 
     /// Takes the entry out, if it is of this token.
@@ -298,6 +254,26 @@ impl Inner {
             }
             Settled::Abandoned(told) => drop(told),
         }
+    }
+
+    /// Nobody waits any more: the tier need not give the lock.
+    fn leave(&self, key: &Key, call: CallId, ticket: Ticket) {
+        let left = |entry: &Entry| entry.ticket == ticket && entry.waits();
+        let entry = self.table().remove_if(key, call, left);
+        drop(entry);
+    }
+
+    fn hook(
+        self: &Arc<Self>,
+        key: &Key,
+        then: impl FnOnce(&Arc<Self>, &Key) + Send + 'static,
+    ) -> Hook {
+        let (inner, key) = (Arc::downgrade(self), key.clone());
+        Box::new(move || {
+            if let Some(inner) = inner.upgrade() {
+                then(&inner, &key);
+            }
+        })
     }
 
     /// Has the lock renewed after `pause`.
@@ -389,12 +365,12 @@ impl Table {
         self.entry(key, call, ticket).filter(|entry| waits(entry))?;
         let entry = self.remove(key, call)?;
         let State::Waiting { asked, told } = entry.state else { return None };
-        let given = match asked.answer() {
-            Some(Ok(Some(token))) if told.is_wanted() => token,
-            Some(Ok(Some(token))) => return Some(Settled::Unwanted(told, token)),
-            Some(Ok(None)) => return Some(Settled::Taken(told)),
-            Some(Err(error)) => return Some(Settled::Refused(told, error)),
-            None => return Some(Settled::Abandoned(told)),
+        let given = match asked.try_take() {
+            Ok(Ok(Ok(Some(token)))) if told.is_wanted() => token,
+            Ok(Ok(Ok(Some(token)))) => return Some(Settled::Unwanted(told, token)),
+            Ok(Ok(Ok(None))) => return Some(Settled::Taken(told)),
+            Ok(Ok(Err(error))) => return Some(Settled::Refused(told, error)),
+            Ok(Err(_)) | Err(_) => return Some(Settled::Abandoned(told)),
         };
         let state = State::Held { token: given, ends: Instant::now() + lease, verified: false };
         self.calls.entry(call).or_default().insert(key.clone(), Entry { state, ..entry });

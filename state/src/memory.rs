@@ -409,8 +409,14 @@ impl GlobalTier for MemoryTier {
         Pending::ready(Ok(self.inner.list(namespace, prefix, after, most)))
     }
 
-    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
-        self.inner.arbiter.lock(at, mode, lease)
+    fn lock(
+        &self,
+        at: &Address,
+        mode: Mode,
+        lease: Duration,
+        patience: Option<Duration>,
+    ) -> GlobalOp<Option<Token>> {
+        self.inner.arbiter.lock(at, mode, lease, patience)
     }
 
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {

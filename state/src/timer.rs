@@ -31,11 +31,15 @@ struct State {
     closed: bool,
 }
 
+/// One hook of a timer.
+#[derive(Clone, Copy, Debug)]
+pub struct Alarm((Instant, u64));
+
 impl Timer {
     /// Has `hook` called at `time`, or soon after. It returns quickly. At once, on this thread, if the system has no
     /// thread left for it: too early is better than never. Hooks whose time has not come when the timer is dropped are
     /// dropped.
-    pub fn at(&self, time: Instant, hook: Hook) {
+    pub fn at(&self, time: Instant, hook: Hook) -> Alarm {
         let mut state = self.shared.lock();
         state.last += 1;
         let key = (time, state.last);
@@ -49,6 +53,19 @@ impl Timer {
         drop(state);
         self.shared.changed.notify_one();
         unserved.into_iter().for_each(|hook| hook());
+        Alarm(key)
+    }
+
+    /// How many hooks are to be called.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.shared.lock().hooks.len()
+    }
+
+    /// Drops the hook, if it has not been called.
+    pub fn forget(&self, Alarm(key): Alarm) {
+        let hook = self.shared.lock().hooks.remove(&key);
+        drop(hook);
     }
 }
 

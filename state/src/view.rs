@@ -24,6 +24,8 @@ mod push;
 mod read;
 mod write;
 
+use std::time::Duration;
+
 use faasm_sfi::pending::Pending;
 
 use crate::consistency::{Consistency, MergeKind, PointerWrites};
@@ -135,29 +137,15 @@ impl View {
         &self.stamps
     }
 
-    /// Takes the global lock of this key, now or when its turn comes. It is kept up until the call gives it up or ends.
+    /// Takes the global lock of this key, now or when its turn comes, within `patience`; of zero: if it can be had now;
+    /// without one: however long that takes. It is kept up until the call gives it up or ends.
     ///
     /// # Errors
     ///
-    /// What [`Key::new`] says; [`StateError::Lock`] where the call would wait for itself; [`StateError::LockLost`];
-    /// [`StateError::Global`].
-    pub fn lock_global(&self, key: &[u8], mode: Mode) -> Op<()> {
-        self.namespace.lock_global(key, self.call, mode)
-    }
-
-    /// The same, only if it can be had now.
-    ///
-    /// # Errors
-    ///
-    /// As of [`View::lock_global`]; [`StateError::Lock`] with [`crate::LockError::Taken`] where others have it.
-    pub fn try_lock_global(&self, key: &[u8], mode: Mode) -> Op<()> {
-        self.namespace.try_lock_global(key, self.call, mode)
-    }
-
-    /// Leaves the queue for the global lock of this key, after a wait for it was dropped. Without this the call leaves it
-    /// when its turn comes, or when it ends.
-    pub fn stop_waiting(&self, key: &[u8]) {
-        self.namespace.stop_waiting(key, self.call);
+    /// What [`Key::new`] says; [`StateError::Lock`] where the call would wait for itself, and with
+    /// [`crate::LockError::Taken`] where others had it for so long; [`StateError::LockLost`]; [`StateError::Global`].
+    pub fn lock_global(&self, key: &[u8], mode: Mode, patience: Option<Duration>) -> Op<()> {
+        self.namespace.lock_global(key, self.call, mode, patience)
     }
 
     /// Gives the global lock of this key up. What is dirty of a `strong` value is pushed first, if it is the write lock.

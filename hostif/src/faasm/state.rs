@@ -235,7 +235,7 @@ pub(crate) fn lock_state_global(guest: &mut Guest<'_>, key: u32) -> Result<(), P
     let key = read_key(guest, "key", key)?;
     let view = view(guest)?;
     guest.host_mut().will_lock();
-    settle(guest, view.lock_global(&key, Mode::Write))
+    settle(guest, view.lock_global(&key, Mode::Write, None))
 }
 
 /// `__faasm_unlock_state_global`.

@@ -223,19 +223,11 @@ pub(crate) fn lock(
     let key = read_key(guest, "key", key)?;
     let view = view(guest)?;
     guest.host_mut().will_lock();
-    // Who does not wait for others waits for the tier's answer.
-    let (asked, patience) = match timeout {
-        0 => (view.try_lock_global(&key, mode), FOR_EVER),
-        _ => (view.lock_global(&key, mode), if timeout < 0 { FOR_EVER } else { timeout.max(TRY) }),
-    };
-    match guest.wait(asked, deadline(patience)) {
-        Ok(Err(StateError::Lock { source: LockError::Taken, .. })) => Ok(0),
-        Ok(given) => Ok(given.map(|()| 1)?),
-        Err(Unfinished::Deadline) => {
-            view.stop_waiting(&key);
-            Ok(0)
-        }
-        Err(unfinished) => Err(unfinished.into()),
+    let patience = u64::try_from(timeout).ok().map(Duration::from_millis);
+    // However little patience there is, the tier's answer is waited for: who gives up has left the queue then.
+    match guest.wait(view.lock_global(&key, mode, patience), None)? {
+        Err(StateError::Lock { source: LockError::Taken, .. }) => Ok(0),
+        given => Ok(given.map(|()| 1)?),
     }
 }
 
@@ -283,9 +275,6 @@ fn within<T: Send + 'static>(
 
 /// A time without end.
 const FOR_EVER: i32 = -1;
-
-/// So many milliseconds a lock is waited for at least: a tier that is elsewhere must have the time to answer.
-const TRY: i32 = 100;
 
 /// A negative time has no end.
 fn deadline(timeout: i32) -> Option<Instant> {

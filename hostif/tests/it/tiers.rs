@@ -97,7 +97,7 @@ fn global_locks_hold_off_other_hosts_and_end_with_their_call() {
     assert_eq!(two.give("lock", args![KEY, 0, 0]), 0);
     assert_eq!(two.give("lock", args![KEY, 1, 20]), 0);
     assert!(one.refusal("lock_global", args![KEY]).contains("the call already holds it, in Write"));
-    let waits = far.lock_global(b"k", CallId(u64::MAX), Mode::Read);
+    let waits = far.lock_global(b"k", CallId(u64::MAX), Mode::Read, None);
     assert!(!waits.is_done());
     drop(one);
     waits.block(None).unwrap().unwrap();
@@ -118,7 +118,7 @@ fn global_locks_hold_off_other_hosts_and_end_with_their_call() {
 fn a_trap_gives_its_lock_up() {
     let ([_, far], [mut one, _]) = guests();
     one.call("lock_and_trap", &[]).unwrap_err();
-    let waits = far.lock_global(b"k", CallId(u64::MAX), Mode::Write);
+    let waits = far.lock_global(b"k", CallId(u64::MAX), Mode::Write, None);
     assert!(!waits.is_done(), "until its state is gone");
     drop(one);
     waits.block(None).unwrap().unwrap();
@@ -127,7 +127,7 @@ fn a_trap_gives_its_lock_up() {
 #[test]
 fn waiting_for_a_lock_an_element_and_a_change_suspends() {
     let ([host, far], [guest, _]) = guests();
-    far.lock_global(b"k", CallId(7), Mode::Write).block(None).unwrap().unwrap();
+    far.lock_global(b"k", CallId(7), Mode::Write, None).block(None).unwrap().unwrap();
     let mut waits = 0;
     let ended = guest.run_suspending(|| {
         waits += 1;
@@ -135,7 +135,7 @@ fn waiting_for_a_lock_an_element_and_a_change_suspends() {
             1 => far.release_call(CallId(7)),
             2 => drop(far.append(b"q", b"element")),
             _ => {
-                assert!(host.lock_global(b"k", CallId(8), Mode::Read).try_take().is_err());
+                assert!(host.lock_global(b"k", CallId(8), Mode::Read, None).try_take().is_err());
                 drop(far.put(b"k", vec![1], faasm_state::Condition::ALWAYS));
             }
         }

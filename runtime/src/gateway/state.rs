@@ -17,8 +17,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use faasm_sfi::pending::Pending;
 use faasm_state::{
-    Blame, CallId, Consistency, Entry, GlobalError, Key, Mode, Namespace, Op, Rule, Stamps, Stat,
-    StateError, Version, View, Written,
+    Blame, CallId, Consistency, Entry, GlobalError, Key, LockError, Mode, Namespace, Op, Rule,
+    Stamps, Stat, StateError, Version, View, Written,
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -232,13 +232,14 @@ impl Writer {
         }
         let lock = Lock { namespace, call };
         let (at, asked) = (key.clone(), view.clone());
-        let given = begin(move || asked.lock_global(&at, Mode::Write));
-        let too_long = |_| {
-            let detail = format!("The lock of the value was not given within {WAIT:?}.");
-            Failure::new(ProblemType::StateUnavailable, detail)
-        };
-        tokio::time::timeout(WAIT, given).await.map_err(too_long)??;
-        Ok(Self { view, key, _lock: Some(lock) })
+        match outcome(move || asked.lock_global(&at, Mode::Write, Some(WAIT))).await? {
+            Ok(()) => Ok(Self { view, key, _lock: Some(lock) }),
+            Err(StateError::Lock { source: LockError::Taken, .. }) => {
+                let detail = format!("The lock of the value was not given within {WAIT:?}.");
+                Err(Failure::new(ProblemType::StateUnavailable, detail))
+            }
+            Err(error) => Err(failure(&error)),
+        }
     }
 
     async fn write<T: Send + 'static>(

@@ -284,8 +284,14 @@ impl GlobalTier for DurableTier {
         }))
     }
 
-    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
-        self.handle.store.arbiter.lock(at, mode, lease)
+    fn lock(
+        &self,
+        at: &Address,
+        mode: Mode,
+        lease: Duration,
+        patience: Option<Duration>,
+    ) -> GlobalOp<Option<Token>> {
+        self.handle.store.arbiter.lock(at, mode, lease, patience)
     }
 
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use faasm_sfi::pending::{Completer, pending};
+use faasm_sfi::pending::pending;
 use faasm_state::{
     Address, Combine, Condition, Copied, Entry, Fetched, Gathered, GlobalError, GlobalOp,
     GlobalTier, Key, Merge, MergeError, Merged, Mode, Number, Outgoing, Patch, Sink, Source, Stat,
@@ -58,7 +58,7 @@ use self::link::Link;
 use self::listing::Listing;
 use self::script::{Args, Reply};
 use self::store::{Change, Made, STEP, Store, Via};
-use self::waiting::Take;
+use self::waiting::{Asker, Take, Waiter};
 
 /// The size of a chunk: large enough that what is done for each is little against its bytes, small enough that the server
 /// is soon done with it.
@@ -165,13 +165,13 @@ impl RedisTier {
 
     fn wait<T: Send + 'static, W>(
         &self,
-        work: impl FnOnce(Arc<Store>, Completer<Result<T, GlobalError>>) -> W,
+        work: impl FnOnce(Arc<Store>, Waiter<T>) -> W,
     ) -> GlobalOp<T>
     where
         W: Future<Output = ()> + Send + 'static,
     {
         let (completer, waiting) = pending();
-        self.spawn(work(Arc::clone(&self.store), completer));
+        self.spawn(work(Arc::clone(&self.store), Waiter::new(completer)));
         waiting
     }
 }
@@ -305,9 +305,7 @@ impl GlobalTier for RedisTier {
 
     fn watch(&self, at: &Address, seen: Version) -> GlobalOp<Option<Stat>> {
         let at = at.clone();
-        self.wait(
-            |store, completer| async move { waiting::watch(&store, &at, seen, completer).await },
-        )
+        self.wait(|store, waiter| async move { waiting::watch(&store, &at, seen, waiter).await })
     }
 
     fn list(
@@ -326,18 +324,16 @@ impl GlobalTier for RedisTier {
         self.begin(|store| async move { listing.run(&store).await.map_err(Fault::of_read) })
     }
 
-    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
-        let at = at.clone();
-        self.wait(|store, completer| async move {
-            waiting::lock(&store, &at, mode, lease, completer).await;
-        })
-    }
-
-    fn try_lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Option<Token>> {
-        let at = at.clone();
-        self.wait(|store, completer| async move {
-            waiting::try_lock(&store, &at, mode, lease, completer).await;
-        })
+    fn lock(
+        &self,
+        at: &Address,
+        mode: Mode,
+        lease: Duration,
+        patience: Option<Duration>,
+    ) -> GlobalOp<Option<Token>> {
+        let (at, until) = (at.clone(), patience.map(|patience| Instant::now() + short(patience)));
+        let asker = Asker { at, mode, lease };
+        self.wait(|store, waiter| async move { asker.lock(&store, until, waiter).await })
     }
 
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {
@@ -374,8 +370,12 @@ fn clamp(number: usize) -> usize {
 }
 
 /// A century is as good as never.
+fn short(time: Duration) -> Duration {
+    time.min(Duration::from_secs(100 * 365 * 24 * 3600))
+}
+
 fn micros(lease: Duration) -> u128 {
-    lease.as_micros().min(100 * 365 * 24 * 3_600_000_000)
+    short(lease).as_micros()
 }
 
 async fn stat(store: &Store, at: &Address, waits: bool) -> Result<(Option<Stat>, usize), Fault> {

@@ -1,10 +1,9 @@
 //! The bytes of values on their way, and what asks for an answer at once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use faasm_state::{
-    Address, Condition, GlobalOp, GlobalTier, Key, Limits, LocalTier, Mode, Namespace, Patch, Wait,
+    Address, Condition, GlobalOp, GlobalTier, Key, Limits, LocalTier, Namespace, Patch, Wait,
 };
 
 use crate::proxy::Proxy;
@@ -102,21 +101,4 @@ fn an_element_that_nobody_waits_for_stays() {
             taken == [vec![round]]
         });
     }
-}
-
-#[test]
-fn who_does_not_wait_for_a_lock_is_not_in_its_queue() {
-    let server = Server::start(&[]);
-    let tier = tier(&server.url(""));
-    let lease = Duration::from_secs(60);
-    let held = done(tier.lock(&at("k"), Mode::Write, lease)).unwrap();
-    assert_eq!(done(tier.try_lock(&at("k"), Mode::Read, lease)).unwrap(), None);
-    assert_eq!(done(tier.try_lock(&at("k"), Mode::Write, lease)).unwrap(), None);
-    let waits = tier.lock(&at("k"), Mode::Write, lease);
-    done(tier.unlock(&at("k"), held)).unwrap();
-    let next = done(waits).unwrap();
-    done(tier.unlock(&at("k"), next)).unwrap();
-    let now = done(tier.try_lock(&at("k"), Mode::Write, lease)).unwrap().unwrap();
-    assert!(now > next);
-    done(tier.set(&at("k"), vec![1], Condition::ALWAYS.under(Some(now)))).unwrap();
 }

@@ -137,8 +137,8 @@ fn locks_and_waiters_outlast_connections() {
     let proxy = Proxy::before(server.port);
     let (shaky, sound) = (tier(&proxy.url("?timeout=30s")), tier(&server.url("")));
     let (locked, list) = (at("locked"), at("list"));
-    let holder = done(sound.lock(&locked, Mode::Write, LONG)).unwrap();
-    let waiting = shaky.lock(&locked, Mode::Write, LONG);
+    let holder = done(sound.lock(&locked, Mode::Write, LONG, None)).unwrap().unwrap();
+    let waiting = shaky.lock(&locked, Mode::Write, LONG, None);
     let taking = shaky.take_appended(&list, 1, 99, Wait::UntilThere, None);
     let watching = shaky.watch(&list, Version::ABSENT);
     eventually("somebody listens", || server.ask("PUBSUB CHANNELS").contains("{u:list}"));
@@ -150,7 +150,7 @@ fn locks_and_waiters_outlast_connections() {
     assert_eq!(done(watching).unwrap().unwrap().version, after);
     proxy.cut();
     done(sound.unlock(&locked, holder)).unwrap();
-    let token = done(waiting).unwrap();
+    let token = done(waiting).unwrap().unwrap();
     assert!(token > holder);
     done(sound.set(&locked, b"z".to_vec(), Condition::ALWAYS.under(Some(token)))).unwrap();
 }
@@ -167,7 +167,7 @@ fn operations_end_by_their_deadline() {
     let write = tier.set(&value, b"maybe".to_vec(), Condition::ALWAYS);
     let append = tier.append(&at("list"), b"maybe".to_vec(), None);
     let read = tier.get(&value, std::slice::from_ref(&(0..9)));
-    let lock = tier.lock(&value, Mode::Write, LONG);
+    let lock = tier.lock(&value, Mode::Write, LONG, None);
     let listing = tier.list("u", b"", None, 9);
     assert!(matches!(done(write), Err(GlobalError::Unknown(_) | GlobalError::Unavailable(_))));
     assert!(matches!(done(append), Err(GlobalError::Unknown(_) | GlobalError::Unavailable(_))));
@@ -194,7 +194,7 @@ fn what_is_on_disk_outlasts_the_server() {
     for round in 0..3 {
         done(tier.merge(&small, numbers(Combine::Sum, 0, &[1]), Condition::ALWAYS, false)).unwrap();
         let version = done(tier.stat(&small)).unwrap().unwrap().version;
-        let token = done(tier.lock(&small, Mode::Write, LONG)).unwrap();
+        let token = done(tier.lock(&small, Mode::Write, LONG, None)).unwrap().unwrap();
         server.kill();
         server.start_again();
         let stat = done(tier.stat(&small)).unwrap().unwrap();

@@ -66,6 +66,33 @@ fn hooks_run_though_nobody_wants_the_value() {
 }
 
 #[test]
+fn who_drops_it_tells_the_other_side_once() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let (completer, waiting) = pending::<u8>();
+    completer.on_unwanted(counting(&count));
+    let waiting = waiting.try_take().unwrap_err();
+    assert_eq!(count.load(Ordering::SeqCst), 0, "it only looked");
+    drop(waiting);
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    completer.on_unwanted(counting(&count));
+    assert_eq!(count.load(Ordering::SeqCst), 2, "it was dropped before");
+    drop(completer);
+
+    let (completer, waiting) = pending();
+    completer.on_unwanted(counting(&count));
+    let mapped = waiting.map(|value: u8| value + 1);
+    completer.complete(1);
+    assert_eq!(mapped.block(None).unwrap(), 2);
+    assert_eq!(count.load(Ordering::SeqCst), 2, "it was taken");
+
+    let (completer, waiting) = pending::<u8>();
+    completer.on_unwanted(counting(&count));
+    assert!(waiting.block(Some(Instant::now())).is_err());
+    assert_eq!(count.load(Ordering::SeqCst), 3, "its time was over");
+    assert!(!completer.is_wanted());
+}
+
+#[test]
 fn a_dropped_completer_is_news_and_not_silence() {
     let count = Arc::new(AtomicUsize::new(0));
     let (completer, waiting) = pending::<u8>();

@@ -94,6 +94,7 @@ macro_rules! conformance {
             locks::nothing_is_written_under_a_readers_token,
             locks::nothing_is_written_under_a_token_of_another_address,
             locks::who_gave_up_waiting_is_passed_over,
+            locks::who_gave_up_waiting_is_in_nobodys_way,
             locks::locks_are_apart_from_what_is_kept,
             watching::a_change_that_was_there_before_is_told_at_once,
             watching::every_kind_of_change_is_told,

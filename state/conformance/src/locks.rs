@@ -15,12 +15,16 @@ use crate::subject::{DEADLINE, done, numbers, patch};
 /// Longer than any check takes.
 const LONG: Duration = Duration::from_secs(600);
 
+fn given(op: GlobalOp<Option<Token>>) -> Token {
+    done(op).unwrap().expect("it is waited for")
+}
+
 fn lock(tier: &dyn GlobalTier, at: &Address, mode: Mode) -> Token {
-    done(tier.lock(at, mode, LONG)).unwrap()
+    given(tier.lock(at, mode, LONG, None))
 }
 
 /// Which of them is done first.
-fn first_done(ops: &[GlobalOp<Token>]) -> usize {
+fn first_done(ops: &[GlobalOp<Option<Token>>]) -> usize {
     let (sender, done) = mpsc::channel();
     for (n, op) in ops.iter().enumerate() {
         let sender = sender.clone();
@@ -41,15 +45,17 @@ pub fn a_writer_is_alone_and_readers_are_together(subject: &Subject) {
     let at = subject.at("k");
     let first = lock(subject.tier(), &at, Mode::Read);
     let second = lock(subject.other(), &at, Mode::Read);
-    let writer = subject.other().lock(&at, Mode::Write, LONG);
+    let writer = subject.other().lock(&at, Mode::Write, LONG, None);
     done(subject.tier().unlock(&at, first)).unwrap();
     // The second one still reads: the writer waits as long as that.
     done(subject.tier().set(&at, b"1".to_vec(), Condition::ALWAYS)).unwrap();
     assert!(!writer.is_done());
     done(subject.other().unlock(&at, second)).unwrap();
-    let writer = done(writer).unwrap();
-    let others =
-        [subject.tier().lock(&at, Mode::Write, LONG), subject.other().lock(&at, Mode::Read, LONG)];
+    let writer = given(writer);
+    let others = [
+        subject.tier().lock(&at, Mode::Write, LONG, None),
+        subject.other().lock(&at, Mode::Read, LONG, None),
+    ];
     let under = Condition::ALWAYS.under(Some(writer));
     done(subject.tier().set(&at, b"2".to_vec(), under)).unwrap();
     assert!(others.iter().all(|other| !other.is_done()));
@@ -58,7 +64,7 @@ pub fn a_writer_is_alone_and_readers_are_together(subject: &Subject) {
     let mut others = Vec::from(others);
     while !others.is_empty() {
         let turn = first_done(&others);
-        let next = done(others.swap_remove(turn)).unwrap();
+        let next = given(others.swap_remove(turn));
         assert!(next > writer);
         done(subject.tier().unlock(&at, next)).unwrap();
     }
@@ -127,13 +133,13 @@ pub fn an_ended_lease_is_good_for_nothing(subject: &Subject) {
     subject.set(&at, b"12345678");
     done(subject.tier().append(&at, b"element".to_vec(), None)).unwrap();
     let short = Duration::from_millis(200);
-    let token = done(subject.tier().lock(&at, Mode::Write, short)).unwrap();
+    let token = given(subject.tier().lock(&at, Mode::Write, short, None));
     until_ended(subject.tier(), &at, token);
     all_refused(subject, &at, token);
     assert!(fenced(done(subject.tier().renew(&at, token, LONG))));
     assert!(fenced(done(subject.tier().unlock(&at, token))));
     // And when somebody has it.
-    let token = done(subject.tier().lock(&at, Mode::Write, short)).unwrap();
+    let token = given(subject.tier().lock(&at, Mode::Write, short, None));
     let next = lock(subject.other(), &at, Mode::Write);
     assert!(next > token);
     all_refused(subject, &at, token);
@@ -162,13 +168,13 @@ fn until_ended(tier: &dyn GlobalTier, at: &Address, token: Token) {
 pub fn a_lease_that_is_renewed_lasts(subject: &Subject) {
     let at = subject.at("k");
     // Long enough that this machine gets round to renewing it.
-    let token = done(subject.tier().lock(&at, Mode::Write, Duration::from_secs(20))).unwrap();
+    let token = given(subject.tier().lock(&at, Mode::Write, Duration::from_secs(20), None));
     done(subject.other().renew(&at, token, LONG)).unwrap();
     let under = Condition::ALWAYS.under(Some(token));
     done(subject.tier().set(&at, b"1".to_vec(), under)).unwrap();
     done(subject.tier().renew(&at, token, Duration::from_millis(1))).unwrap();
     until_ended(subject.tier(), &at, token);
-    let reader = done(subject.tier().lock(&at, Mode::Read, LONG)).unwrap();
+    let reader = given(subject.tier().lock(&at, Mode::Read, LONG, None));
     done(subject.tier().renew(&at, reader, LONG)).unwrap();
     done(subject.tier().unlock(&at, reader)).unwrap();
 }
@@ -178,14 +184,14 @@ pub fn a_lock_whose_holder_is_gone_is_given_on(subject: &Subject) {
     for mode in [Mode::Write, Mode::Read] {
         let at = subject.at(format!("{mode:?}"));
         let short = Duration::from_millis(300);
-        let gone = done(subject.tier().lock(&at, mode, short)).unwrap();
+        let gone = given(subject.tier().lock(&at, mode, short, None));
         // None of these gives it up either.
         let waiting = [
-            subject.other().lock(&at, Mode::Write, short),
-            subject.tier().lock(&at, Mode::Read, short),
-            subject.other().lock(&at, Mode::Write, short),
+            subject.other().lock(&at, Mode::Write, short, None),
+            subject.tier().lock(&at, Mode::Read, short, None),
+            subject.other().lock(&at, Mode::Write, short, None),
         ];
-        let mut given: Vec<_> = waiting.into_iter().map(|op| done(op).unwrap()).collect();
+        let mut given: Vec<_> = waiting.into_iter().map(given).collect();
         given.sort();
         // A reader may have been let in beside one.
         assert!(given[0].epoch > gone.epoch && given.is_sorted_by(|a, b| a.epoch < b.epoch));
@@ -217,15 +223,48 @@ pub fn who_gave_up_waiting_is_passed_over(subject: &Subject) {
     for mode in [Mode::Write, Mode::Read] {
         let holder = lock(subject.tier(), &at, Mode::Write);
         let short = Duration::from_millis(500);
-        let given_up: Vec<_> = (0..4).map(|n| subject.either(n).lock(&at, mode, short)).collect();
+        let given_up: Vec<_> =
+            (0..4).map(|n| subject.either(n).lock(&at, mode, short, None)).collect();
         done(subject.tier().stat(&at)).unwrap();
         drop(given_up);
-        let next = subject.other().lock(&at, Mode::Write, LONG);
+        let next = subject.other().lock(&at, Mode::Write, LONG, None);
         done(subject.tier().unlock(&at, holder)).unwrap();
-        let next = done(next).unwrap();
+        let next = given(next);
         done(subject.tier().set(&at, b"x".to_vec(), Condition::ALWAYS.under(Some(next)))).unwrap();
         done(subject.tier().unlock(&at, next)).unwrap();
     }
+}
+
+/// As soon as whoever waited has been told that its time is over, or has dropped the operation, the lock is had as if it
+/// had never been asked for.
+pub fn who_gave_up_waiting_is_in_nobodys_way(subject: &Subject) {
+    let at = subject.at("k");
+    let reader = lock(subject.tier(), &at, Mode::Read);
+    let at_once = |tier: &dyn GlobalTier, mode| {
+        done(tier.lock(&at, mode, LONG, Some(Duration::ZERO))).unwrap()
+    };
+    for n in 0..6 {
+        let patience = Some(Duration::from_millis([0, 1, 30][n % 3]));
+        let writer = subject.either(n).lock(&at, Mode::Write, LONG, patience);
+        assert_eq!(done(writer).unwrap(), None, "there is a reader");
+        let beside = at_once(subject.either(n / 3), Mode::Read).expect("the writer has left");
+        done(subject.tier().unlock(&at, beside)).unwrap();
+    }
+    let writer = subject.tier().lock(&at, Mode::Write, LONG, None);
+    let begin = Instant::now();
+    // Its place in the queue is what holds this one off, from when it has one.
+    while let Some(beside) = at_once(subject.other(), Mode::Read) {
+        done(subject.other().unlock(&at, beside)).unwrap();
+        assert!(begin.elapsed() < DEADLINE, "the writer does not wait");
+    }
+    drop(writer);
+    let beside = lock(subject.other(), &at, Mode::Read);
+    for token in [reader, beside] {
+        done(subject.tier().unlock(&at, token)).unwrap();
+    }
+    let patient = subject.other().lock(&at, Mode::Write, LONG, Some(DEADLINE));
+    let writer = given(patient);
+    done(subject.tier().unlock(&at, writer)).unwrap();
 }
 
 /// A lock makes no value, is not listed, holds off nobody who does not ask, and outlasts deletion.

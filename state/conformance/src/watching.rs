@@ -52,7 +52,8 @@ pub fn what_changes_no_value_is_not_told(subject: &Subject) {
     let watching = subject.other().watch(&at, seen);
     done(tier.append(&at, b"y".to_vec(), None)).unwrap();
     done(tier.clear_appended(&at, None)).unwrap();
-    let token = done(tier.lock(&at, faasm_state::Mode::Write, crate::DEADLINE)).unwrap();
+    let lock = tier.lock(&at, faasm_state::Mode::Write, crate::DEADLINE, None);
+    let token = done(lock).unwrap().unwrap();
     done(tier.unlock(&at, token)).unwrap();
     assert!(done(tier.set(&at, b"z".to_vec(), Condition::at(Version(u64::MAX)))).is_err());
     assert!(!watching.is_done());

@@ -246,11 +246,13 @@ impl<'a> Client<'a> {
             Op::Lock { lease_ms } => {
                 let patience = Duration::from_millis(self.rng.u64(..200));
                 let lease = Duration::from_millis(lease_ms);
-                wait(tier.lock(&at, Mode::Write, lease), patience, granted)
+                wait(tier.lock(&at, Mode::Write, lease, None), patience, granted)
             }
             Op::TryLock { lease_ms } => {
-                let done = tier.try_lock(&at, Mode::Write, Duration::from_millis(lease_ms));
-                self.end(done, |given| given.map_or(Outcome::Taken, granted))
+                let patience = if self.rng.bool() { 0 } else { self.rng.u64(..100) };
+                let [lease, patience] = [lease_ms, patience].map(Duration::from_millis);
+                let done = tier.lock(&at, Mode::Write, lease, Some(patience));
+                self.end(done, granted)
             }
             Op::Renew { token: held, lease_ms } => {
                 let done = tier.renew(&at, token(held), Duration::from_millis(lease_ms));
@@ -332,8 +334,8 @@ fn told(error: &GlobalError) -> String {
     text
 }
 
-fn granted(it: Token) -> Outcome {
-    Outcome::Granted { epoch: it.epoch, nonce: it.nonce }
+fn granted(it: Option<Token>) -> Outcome {
+    it.map_or(Outcome::Taken, |it| Outcome::Granted { epoch: it.epoch, nonce: it.nonce })
 }
 
 fn written(before: Version, after: Version) -> Outcome {

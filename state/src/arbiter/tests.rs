@@ -9,17 +9,21 @@ fn at() -> Address {
     Address { namespace: Arc::from("u"), key: Key::new(b"k").unwrap() }
 }
 
-fn now(op: GlobalOp<Token>) -> Token {
+fn now_or_never(op: GlobalOp<Option<Token>>) -> Option<Token> {
     op.try_take().unwrap().unwrap().unwrap()
+}
+
+fn now(op: GlobalOp<Option<Token>>) -> Token {
+    now_or_never(op).unwrap()
 }
 
 #[test]
 fn a_writer_is_alone_and_readers_are_together() {
     let (arbiter, at) = (Arbiter::default(), at());
-    let first = now(arbiter.lock(&at, Mode::Read, LONG));
-    let second = now(arbiter.lock(&at, Mode::Read, LONG));
-    let writer = arbiter.lock(&at, Mode::Write, LONG);
-    let late = arbiter.lock(&at, Mode::Read, LONG);
+    let first = now(arbiter.lock(&at, Mode::Read, LONG, None));
+    let second = now(arbiter.lock(&at, Mode::Read, LONG, None));
+    let writer = arbiter.lock(&at, Mode::Write, LONG, None);
+    let late = arbiter.lock(&at, Mode::Read, LONG, None);
     arbiter.unlock(&at, first).unwrap();
     assert!(!writer.is_done() && !late.is_done(), "a reader behind a writer waits too");
     assert!(matches!(arbiter.check(&at, Some(second)), Err(GlobalError::Fenced)), "of a reader");
@@ -41,9 +45,9 @@ fn a_writer_is_alone_and_readers_are_together() {
 #[test]
 fn an_ended_lease_is_good_for_nothing_and_the_next_one_gets_the_lock() {
     let (arbiter, at) = (Arbiter::default(), at());
-    let short = now(arbiter.lock(&at, Mode::Write, Duration::from_millis(10)));
-    let next = arbiter.lock(&at, Mode::Write, LONG);
-    let next = next.block(None).unwrap().unwrap();
+    let short = now(arbiter.lock(&at, Mode::Write, Duration::from_millis(10), None));
+    let next = arbiter.lock(&at, Mode::Write, LONG, None);
+    let next = next.block(None).unwrap().unwrap().unwrap();
     assert!(matches!(arbiter.check(&at, Some(short)), Err(GlobalError::Fenced)));
     assert!(matches!(arbiter.renew(&at, short, LONG), Err(GlobalError::Fenced)));
     arbiter.renew(&at, next, LONG).unwrap();
@@ -56,17 +60,52 @@ fn an_ended_lease_is_good_for_nothing_and_the_next_one_gets_the_lock() {
 #[test]
 fn who_gave_up_waiting_does_not_get_it() {
     let (arbiter, at) = (Arbiter::default(), at());
-    let holder = now(arbiter.lock(&at, Mode::Write, LONG));
-    drop(arbiter.lock(&at, Mode::Write, LONG));
-    let reader = arbiter.lock(&at, Mode::Read, LONG);
+    let holder = now(arbiter.lock(&at, Mode::Write, LONG, None));
+    drop(arbiter.lock(&at, Mode::Write, LONG, None));
+    let reader = arbiter.lock(&at, Mode::Read, LONG, None);
     arbiter.unlock(&at, holder).unwrap();
     assert!(reader.is_done());
 }
 
 #[test]
+fn who_is_behind_one_that_gives_up_has_its_turn_at_once() {
+    let (arbiter, at) = (Arbiter::default(), at());
+    let first = now(arbiter.lock(&at, Mode::Read, LONG, None));
+    let given_up = arbiter.lock(&at, Mode::Write, LONG, None);
+    let second = arbiter.lock(&at, Mode::Read, LONG, None);
+    assert!(!second.is_done());
+    drop(given_up);
+    let second = now(second);
+    // The same where it is told that its time is over.
+    let most = Some(Duration::from_millis(5));
+    let impatient = arbiter.lock(&at, Mode::Write, LONG, most);
+    let third = arbiter.lock(&at, Mode::Read, LONG, None);
+    assert_eq!(impatient.block(None).unwrap().unwrap(), None);
+    let tokens = [first, second, now(third)];
+    let refused = now_or_never(arbiter.lock(&at, Mode::Write, LONG, Some(Duration::ZERO)));
+    assert_eq!(refused, None);
+    tokens.iter().for_each(|token| arbiter.unlock(&at, *token).unwrap());
+    assert!(arbiter.leases.table().locks.is_empty());
+}
+
+#[test]
+fn nothing_is_left_of_the_patience_of_who_had_its_turn() {
+    let (arbiter, at) = (Arbiter::default(), at());
+    let holder = now(arbiter.lock(&at, Mode::Write, LONG, Some(LONG)));
+    let [next, last] = [(); 2].map(|()| arbiter.lock(&at, Mode::Write, LONG, Some(LONG)));
+    // Each one's patience, and the end of the lease.
+    assert_eq!(arbiter.leases.timer.len(), 3);
+    arbiter.unlock(&at, holder).unwrap();
+    let next = now(next);
+    drop(last);
+    arbiter.unlock(&at, next).unwrap();
+    assert!(arbiter.leases.timer.len() <= 1, "the end of a lease may be looked for");
+}
+
+#[test]
 fn epochs_go_on_after_those_of_another_life() {
     let arbiter = Arbiter::after(41);
-    assert_eq!(now(arbiter.lock(&at(), Mode::Write, LONG)).epoch, 42);
+    assert_eq!(now(arbiter.lock(&at(), Mode::Write, LONG, None)).epoch, 42);
 }
 
 #[test]
@@ -84,9 +123,9 @@ fn changes_are_told_to_all_who_asked_before() {
 #[test]
 fn a_pinned_lock_changes_hands_when_the_last_pin_is_gone() {
     let (arbiter, at) = (Arbiter::default(), at());
-    let token = now(arbiter.lock(&at, Mode::Write, LONG));
+    let token = now(arbiter.lock(&at, Mode::Write, LONG, None));
     let pins = [(); 2].map(|()| arbiter.pin(&at, token).unwrap());
-    let next = arbiter.lock(&at, Mode::Write, LONG);
+    let next = arbiter.lock(&at, Mode::Write, LONG, None);
     arbiter.unlock(&at, token).unwrap();
     assert!(matches!(arbiter.pin(&at, token), Err(GlobalError::Fenced)), "it was given up");
     assert!(!next.is_done());
@@ -97,7 +136,7 @@ fn a_pinned_lock_changes_hands_when_the_last_pin_is_gone() {
     let next = now(next);
     let pin = arbiter.pin(&at, next).unwrap();
     arbiter.unlock(&at, next).unwrap();
-    let third = arbiter.lock(&at, Mode::Read, LONG);
+    let third = arbiter.lock(&at, Mode::Read, LONG, None);
     assert!(!third.is_done());
     drop(pin);
     arbiter.unlock(&at, now(third)).unwrap();

@@ -1,5 +1,7 @@
 //! The locks that calls ask for, by key.
 
+use std::time::Duration;
+
 use faasm_sfi::pending::Pending;
 
 use super::Namespace;
@@ -31,29 +33,25 @@ impl Namespace {
         self.inner.locks.unlock(&key, call, mode).map_err(|source| StateError::Lock { key, source })
     }
 
-    /// Takes the global lock of this key for `call`, now or when its turn comes. It holds off others who ask for it, on
-    /// any host, and is a lease that is renewed until the call gives it up or is released. A wait that is dropped leaves
-    /// nothing behind; one of a call that is released ends as abandoned.
+    /// Takes the global lock of this key for `call`, now or when its turn comes, within `patience`; of zero: if it can be
+    /// had now; without one: however long that takes. It holds off others who ask for it, on any host, and is a lease that
+    /// is renewed until the call gives it up or is released. A wait that is dropped leaves nothing behind; one of a call
+    /// that is released ends as abandoned.
     ///
     /// # Errors
     ///
     /// What [`Key::new`] says; [`StateError::Lock`]: a call that asks for what it has is told so, and does not wait for
-    /// itself; [`StateError::LockLost`]: it had it, and lost it; [`StateError::Global`].
-    pub fn lock_global(&self, key: &[u8], call: CallId, mode: Mode) -> Op<()> {
+    /// itself, and with [`crate::LockError::Taken`] that others had it for so long; [`StateError::LockLost`]: it had it,
+    /// and lost it; [`StateError::Global`].
+    pub fn lock_global(
+        &self,
+        key: &[u8],
+        call: CallId,
+        mode: Mode,
+        patience: Option<Duration>,
+    ) -> Op<()> {
         match Key::new(key) {
-            Ok(key) => self.inner.global_locks.lock(&key, call, mode),
-            Err(error) => Pending::ready(Err(error)),
-        }
-    }
-
-    /// The same, only if it can be had now.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Namespace::lock_global`]; [`StateError::Lock`] with [`crate::LockError::Taken`] where others have it.
-    pub fn try_lock_global(&self, key: &[u8], call: CallId, mode: Mode) -> Op<()> {
-        match Key::new(key) {
-            Ok(key) => self.inner.global_locks.try_lock(&key, call, mode),
+            Ok(key) => self.inner.global_locks.lock(&key, call, mode, patience),
             Err(error) => Pending::ready(Err(error)),
         }
     }
@@ -68,13 +66,6 @@ impl Namespace {
         match Key::new(key) {
             Ok(key) => self.inner.global_locks.unlock(&key, call),
             Err(error) => Pending::ready(Err(error)),
-        }
-    }
-
-    /// Leaves the queue for the global lock of this key, after a wait for it was dropped.
-    pub(crate) fn stop_waiting(&self, key: &[u8], call: CallId) {
-        if let Ok(key) = Key::new(key) {
-            self.inner.global_locks.stop_waiting(&key, call);
         }
     }
 

@@ -55,7 +55,7 @@ fn a_full_tier_refuses_and_gives_room_back() {
 fn who_waits_under_a_lock_is_served_by_who_appends_under_it() {
     let tier = MemoryTier::default();
     let list = at("t", b"queue");
-    let token = now(tier.lock(&list, Mode::Write, Duration::from_secs(60))).unwrap();
+    let token = now(tier.lock(&list, Mode::Write, Duration::from_secs(60), None)).unwrap().unwrap();
     let take = tier.take_appended(&list, 1, 9, Wait::UntilThere, Some(token));
     now(tier.append(&list, b"one".to_vec(), Some(token))).unwrap();
     assert_eq!(now(take).unwrap(), [b"one"]);

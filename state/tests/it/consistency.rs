@@ -48,7 +48,7 @@ fn set_of(members: &[&str]) -> Vec<u8> {
 fn a_push_of_who_holds_the_lock_is_under_its_token() {
     let (tier, host, other) = two_hosts();
     let (one, two) = (call(&host, ONE), call(&other, TWO));
-    now(one.lock_global(b"k", Mode::Write));
+    now(one.lock_global(b"k", Mode::Write, None));
     set(&one, b"first");
     assert!(now(one.push(b"k", Extent::Full)).version.is_some());
     // The tier gives the lock away: the host of the first holder could not renew it.
@@ -59,7 +59,7 @@ fn a_push_of_who_holds_the_lock_is_under_its_token() {
     };
     use faasm_state::GlobalTier;
     tier.unlock(&at, token).try_take().unwrap().unwrap().unwrap();
-    now(two.lock_global(b"k", Mode::Write));
+    now(two.lock_global(b"k", Mode::Write, None));
     set(&two, b"second");
     now(two.push(b"k", Extent::Full));
     set(&one, b"late");
@@ -77,9 +77,9 @@ fn a_push_of_who_holds_the_lock_is_under_its_token() {
 fn locks_of_a_call_end_with_it_on_both_tiers() {
     let (_tier, host, other) = two_hosts();
     let one = call(&host, ONE);
-    now(one.lock_global(b"k", Mode::Write));
+    now(one.lock_global(b"k", Mode::Write, None));
     assert!(host.lock(b"k", ONE, Mode::Write).unwrap().is_done());
-    let waits = call(&other, TWO).lock_global(b"k", Mode::Read);
+    let waits = call(&other, TWO).lock_global(b"k", Mode::Read, None);
     let local = host.lock(b"k", TWO, Mode::Read).unwrap();
     host.release_call(ONE);
     assert!(local.is_done());
@@ -170,11 +170,11 @@ fn a_strong_value_is_written_under_its_lock_alone() {
     assert!(needs(outcome(one.delete(b"k")).unwrap_err()));
     assert!(needs(outcome(one.map(b"k", 1, (0, 1), Access::Write)).unwrap_err()));
     assert!(needs(outcome(one.map(b"k", 1, (0, 1), Access::Read)).unwrap_err()));
-    now(one.lock_global(b"k", Mode::Read));
+    now(one.lock_global(b"k", Mode::Read, None));
     assert!(needs(outcome(one.set(b"k", vec![1])).unwrap_err()));
     now(one.map(b"k", 1, (0, 1), Access::Read));
     now(one.unlock_global(b"k"));
-    now(one.lock_global(b"k", Mode::Write));
+    now(one.lock_global(b"k", Mode::Write, None));
     set(&one, b"x");
     now(one.unlock_global(b"k"));
     assert_eq!(now(one.read_whole(b"k", 9)).unwrap(), b"x");
@@ -188,7 +188,7 @@ fn a_strong_read_answers_what_was_pushed_last_and_nothing_else() {
     }
     let (writer, beside, far) = (call(&host, ONE), call(&host, TWO), call(&other, TWO));
     assert_eq!(now(far.read_whole(b"k", 9)), None);
-    now(writer.lock_global(b"k", Mode::Write));
+    now(writer.lock_global(b"k", Mode::Write, None));
     set(&writer, b"first");
     assert_eq!(now(beside.read_whole(b"k", 9)), None, "not pushed yet");
     assert_eq!(now(beside.read(b"k", 5, 0, 5)), [0; 5]);
@@ -205,7 +205,7 @@ fn a_strong_read_answers_what_was_pushed_last_and_nothing_else() {
     for reader in [&beside, &far] {
         assert_eq!(now(reader.read_whole(b"k", 9)).unwrap(), b"First");
     }
-    now(far.lock_global(b"k", Mode::Write));
+    now(far.lock_global(b"k", Mode::Write, None));
     now(far.write(b"k", 6, 5, b"!".to_vec()));
     now(far.push(b"k", Extent::Dirty));
     assert_eq!(read(&beside, 6), b"First!");
@@ -219,22 +219,22 @@ fn what_a_strong_writer_left_unpushed_is_dropped() {
     let (_tier, host, _) = two_hosts();
     keep(&host, "strong");
     let one = call(&host, ONE);
-    now(one.lock_global(b"k", Mode::Write));
+    now(one.lock_global(b"k", Mode::Write, None));
     set(&one, b"good");
     now(one.push(b"k", Extent::Full));
     set(&one, b"half done");
     host.release_call(ONE);
     let two = call(&host, TWO);
     assert_eq!(now(two.read_whole(b"k", 99)).unwrap(), b"good");
-    now(two.lock_global(b"k", Mode::Write));
+    now(two.lock_global(b"k", Mode::Write, None));
     assert_eq!(now(two.read_whole(b"k", 99)).unwrap(), b"good");
     now(two.unlock_global(b"k"));
     // The same of a value that was never pushed.
     let other = call(&host, CallId(3));
-    now(other.lock_global(b"l", Mode::Write));
+    now(other.lock_global(b"l", Mode::Write, None));
     now(other.set(b"l", b"half done".to_vec()));
     host.release_call(CallId(3));
-    now(two.lock_global(b"l", Mode::Write));
+    now(two.lock_global(b"l", Mode::Write, None));
     assert_eq!(now(two.read_whole(b"l", 99)), None);
 }
 
@@ -430,7 +430,7 @@ fn what_is_put_into_the_global_tier_follows_the_same_rules() {
     assert!(not(put(b"", None).unwrap_err()));
     keep(&host, "strong");
     assert!(matches!(put(b"x", None).unwrap_err(), StateError::NeedsLock { .. }));
-    now(one.lock_global(b"k", Mode::Write));
+    now(one.lock_global(b"k", Mode::Write, None));
     put(b"x", None).unwrap();
     assert_eq!(pushed(&tier, b"k").unwrap(), b"x");
 }

@@ -247,9 +247,15 @@ impl GlobalTier for TestTier {
         self.run(Seen::Other, move |tier| tier.list(&namespace, &prefix, after.as_ref(), most))
     }
 
-    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
+    fn lock(
+        &self,
+        at: &Address,
+        mode: Mode,
+        lease: Duration,
+        patience: Option<Duration>,
+    ) -> GlobalOp<Option<Token>> {
         let at = at.clone();
-        self.run(Seen::Other, move |tier| tier.lock(&at, mode, lease))
+        self.run(Seen::Other, move |tier| tier.lock(&at, mode, lease, patience))
     }
 
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {

@@ -145,7 +145,7 @@ fn what_was_there_is_there_after_a_restart_but_for_locks() {
     let gone = end(first.stat(&at("gone"))).unwrap().unwrap().version;
     end(first.delete(&at("gone"), Condition::ALWAYS)).unwrap();
     end(first.append(&at("l"), b"one".to_vec(), None)).unwrap();
-    let token = end(first.lock(&at("v"), Mode::Write, LONG)).unwrap();
+    let token = end(first.lock(&at("v"), Mode::Write, LONG, None)).unwrap().unwrap();
     let used = first.used();
     drop(first);
 
@@ -158,7 +158,7 @@ fn what_was_there_is_there_after_a_restart_but_for_locks() {
     assert_eq!(list, [b"one"]);
     let under = Condition::ALWAYS.under(Some(token));
     assert!(matches!(end(second.set(&at("v"), vec![], under)), Err(GlobalError::Fenced)));
-    let next = end(second.lock(&at("v"), Mode::Write, LONG)).unwrap();
+    let next = end(second.lock(&at("v"), Mode::Write, LONG, None)).unwrap().unwrap();
     assert!(next.epoch > token.epoch);
     let again = end(second.set(&at("gone"), vec![1], Condition::ALWAYS)).unwrap();
     assert!(again.before == Version::ABSENT && again.after > gone && again.after > written.after);
@@ -206,16 +206,16 @@ fn writes_that_come_while_the_disk_works_share_a_commit() {
 fn a_lock_does_not_change_hands_while_a_write_under_it_is_on_its_way_to_the_disk() {
     let disk = Disk::default();
     let tier = on(&disk).unwrap();
-    let token = end(tier.lock(&at("v"), Mode::Write, LONG)).unwrap();
+    let token = end(tier.lock(&at("v"), Mode::Write, LONG, None)).unwrap().unwrap();
     disk.hold();
     let write = tier.set(&at("v"), vec![1], Condition::ALWAYS.under(Some(token)));
     disk.wait_until_held();
     end(tier.unlock(&at("v"), token)).unwrap();
-    let next = tier.lock(&at("v"), Mode::Write, LONG);
+    let next = tier.lock(&at("v"), Mode::Write, LONG, None);
     assert!(!write.is_done() && !next.is_done());
     disk.release();
     end(write).unwrap();
-    let next = end(next).unwrap();
+    let next = end(next).unwrap().unwrap();
     assert_eq!(whole(&tier, &at("v")).unwrap(), [1]);
     let late = tier.set(&at("v"), vec![2], Condition::ALWAYS.under(Some(token)));
     assert!(matches!(end(late), Err(GlobalError::Fenced)));

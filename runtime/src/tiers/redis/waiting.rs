@@ -6,7 +6,10 @@ use std::time::Duration;
 use faasm_sfi::pending::Completer;
 use faasm_state::{Address, Condition, GlobalError, Mode, Stat, Token, Version, Wait};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
+use super::notices::Notice;
 use super::script::Args;
 use super::store::{Store, Via};
 use super::{clamp, micros, odd, stat};
@@ -18,6 +21,53 @@ const LOOK: Duration = Duration::from_secs(15);
 const ALIVE: Duration = Duration::from_secs(10);
 const SAY_ALIVE: Duration = Duration::from_secs(3);
 
+/// Who waits.
+pub(super) struct Waiter<T> {
+    completer: Completer<Result<T, GlobalError>>,
+    /// Notified when nobody wants the answer any more.
+    gone: Arc<Notify>,
+}
+
+impl<T: Send + 'static> Waiter<T> {
+    pub(super) fn new(completer: Completer<Result<T, GlobalError>>) -> Self {
+        let gone = Arc::new(Notify::new());
+        let told = Arc::clone(&gone);
+        completer.on_unwanted(Box::new(move || told.notify_one()));
+        Self { completer, gone }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.completer.is_wanted()
+    }
+
+    fn complete(self, answer: Result<T, GlobalError>) {
+        self.completer.complete(answer);
+    }
+
+    /// Listens for changes at the address, and from then on waits for one, or this long, or until it is not wanted.
+    async fn changed(
+        &self,
+        store: &Store,
+        at: &Address,
+        notice: &mut Option<Notice>,
+        at_most: Duration,
+    ) {
+        let changed = async {
+            match notice {
+                None => {
+                    let channel = channel(store, at);
+                    *notice = Some(store.notices.listen(&channel, store.link.patience).await);
+                }
+                Some(notice) => notice.changed(at_most).await,
+            }
+        };
+        tokio::select! {
+            () = changed => {}
+            () = self.gone.notified() => {}
+        }
+    }
+}
+
 /// Elements to be taken from a list.
 pub(super) struct Take {
     pub(super) at: Address,
@@ -28,30 +78,18 @@ pub(super) struct Take {
 }
 
 impl Take {
-    pub(super) async fn run(
-        self,
-        store: &Arc<Store>,
-        completer: Completer<Result<Vec<Vec<u8>>, GlobalError>>,
-    ) {
+    pub(super) async fn run(self, store: &Arc<Store>, waiter: Waiter<Vec<Vec<u8>>>) {
         let mut notice = None;
-        while completer.is_wanted() {
+        while waiter.is_wanted() {
             let waits = notice.is_some();
             match self.once(store, waits).await {
-                Ok(Some(taken)) if completer.is_wanted() => {
-                    return self.give(store, completer, taken);
+                Ok(Some(taken)) if waiter.is_wanted() => {
+                    return self.give(store, waiter.completer, taken);
                 }
                 Ok(Some(taken)) => return self.give_back(store, taken).await,
-                Err(error) => return completer.complete(Err(error)),
-                Ok(None) if self.wait == Wait::Not => return completer.complete(Ok(Vec::new())),
-                Ok(None) => {}
-            }
-            match &mut notice {
-                None => {
-                    notice = Some(
-                        store.notices.listen(&channel(store, &self.at), store.link.patience).await,
-                    )
-                }
-                Some(notice) => notice.changed(LOOK).await,
+                Err(error) => return waiter.complete(Err(error)),
+                Ok(None) if self.wait == Wait::Not => return waiter.complete(Ok(Vec::new())),
+                Ok(None) => waiter.changed(store, &self.at, &mut notice, LOOK).await,
             }
         }
     }
@@ -109,87 +147,67 @@ pub(super) async fn watch(
     store: &Store,
     at: &Address,
     seen: Version,
-    completer: Completer<Result<Option<Stat>, GlobalError>>,
+    waiter: Waiter<Option<Stat>>,
 ) {
     let mut notice = None;
-    while completer.is_wanted() {
+    while waiter.is_wanted() {
         match stat(store, at, notice.is_some()).await {
             Ok((stat, _)) if stat.map_or(Version::ABSENT, |stat| stat.version) != seen => {
-                return completer.complete(Ok(stat));
+                return waiter.complete(Ok(stat));
             }
-            Ok(_) => {}
-            Err(fault) => return completer.complete(Err(fault.of_read())),
-        }
-        match &mut notice {
-            None => {
-                notice = Some(store.notices.listen(&channel(store, at), store.link.patience).await)
-            }
-            Some(notice) => notice.changed(LOOK).await,
+            Ok(_) => waiter.changed(store, at, &mut notice, LOOK).await,
+            Err(fault) => return waiter.complete(Err(fault.of_read())),
         }
     }
 }
 
-/// Takes a lock when its turn comes.
-pub(super) async fn lock(
-    store: &Store,
-    at: &Address,
-    mode: Mode,
-    lease: Duration,
-    completer: Completer<Result<Token, GlobalError>>,
-) {
-    let (nonce, key) = (store.nonce(), store.stem(at) + "m");
-    let word = if mode == Mode::Write { "w" } else { "r" };
-    let args = Args::new().text(word).number(nonce).number(micros(lease)).number(ALIVE.as_micros());
-    let mut notice = None;
-    while completer.is_wanted() {
-        let deadline = store.deadline(0);
-        let asked = store.ask(Via::Durably, (&store.scripts.lock, &key), &args, deadline).await;
-        let answer = asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?)));
-        let until = match answer {
-            Ok((true, epoch)) if completer.is_wanted() => {
-                return completer.complete(Ok(Token { epoch, nonce }));
+/// Who asks for a lock.
+pub(super) struct Asker {
+    pub(super) at: Address,
+    pub(super) mode: Mode,
+    pub(super) lease: Duration,
+}
+
+impl Asker {
+    /// Takes it when its turn comes. Behind the time `until` it is not waited for, and asked for once however late it is.
+    pub(super) async fn lock(
+        self,
+        store: &Store,
+        until: Option<Instant>,
+        waiter: Waiter<Option<Token>>,
+    ) {
+        let Self { at, mode, lease } = self;
+        let (nonce, key) = (store.nonce(), store.stem(&at) + "m");
+        let word = if mode == Mode::Write { "w" } else { "r" };
+        let left =
+            || until.map_or(SAY_ALIVE, |until| until.saturating_duration_since(Instant::now()));
+        let (waits, mut notice) = (!left().is_zero(), None);
+        let alive = if waits { ALIVE } else { Duration::ZERO };
+        let args = Args::new().text(word).number(nonce);
+        let args = args.number(micros(lease)).number(alive.as_micros());
+        let answer = loop {
+            if !waiter.is_wanted() {
+                break Ok(None);
             }
-            Ok((true, _)) => break,
-            Ok((false, until)) => Duration::from_micros(until + 1_000).min(SAY_ALIVE),
-            Err(fault) => {
-                completer.complete(Err(fault.of_change(false, 0, 0)));
-                return leave(store, at, word, nonce).await;
+            let deadline = store.deadline(0);
+            let asked = store.ask(Via::Durably, (&store.scripts.lock, &key), &args, deadline).await;
+            match asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?))) {
+                Ok((true, epoch)) if waiter.is_wanted() => {
+                    return waiter.complete(Ok(Some(Token { epoch, nonce })));
+                }
+                Ok((true, _)) => break Ok(None),
+                Ok((false, _)) if !waits => return waiter.complete(Ok(None)),
+                Ok((false, _)) if left().is_zero() => break Ok(None),
+                Ok((false, look)) => {
+                    let look = Duration::from_micros(look + 1_000).min(SAY_ALIVE);
+                    let changed = waiter.changed(store, &at, &mut notice, look);
+                    let _ = timeout(left(), changed).await;
+                }
+                Err(fault) => break Err(fault.of_change(false, 0, 0)),
             }
         };
-        match &mut notice {
-            None => {
-                notice = Some(store.notices.listen(&channel(store, at), store.link.patience).await)
-            }
-            Some(notice) => notice.changed(until).await,
-        }
-    }
-    leave(store, at, word, nonce).await;
-}
-
-/// Takes a lock if it is free.
-pub(super) async fn try_lock(
-    store: &Store,
-    at: &Address,
-    mode: Mode,
-    lease: Duration,
-    completer: Completer<Result<Option<Token>, GlobalError>>,
-) {
-    let (nonce, key) = (store.nonce(), store.stem(at) + "m");
-    let word = if mode == Mode::Write { "w" } else { "r" };
-    let args = Args::new().text(word).number(nonce).number(micros(lease)).number(0);
-    let deadline = store.deadline(0);
-    let asked = store.ask(Via::Durably, (&store.scripts.lock, &key), &args, deadline).await;
-    let answer = asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?)));
-    match answer {
-        Ok((true, epoch)) if completer.is_wanted() => {
-            completer.complete(Ok(Some(Token { epoch, nonce })));
-        }
-        Ok((true, _)) => leave(store, at, word, nonce).await,
-        Ok((false, _)) => completer.complete(Ok(None)),
-        Err(fault) => {
-            completer.complete(Err(fault.of_change(false, 0, 0)));
-            leave(store, at, word, nonce).await;
-        }
+        leave(store, &at, word, nonce).await;
+        waiter.complete(answer);
     }
 }
 

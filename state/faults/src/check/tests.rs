@@ -171,8 +171,14 @@ impl GlobalTier for Liar {
         self.tier.list(namespace, prefix, after, most)
     }
 
-    fn lock(&self, at: &Address, mode: Mode, lease: Duration) -> GlobalOp<Token> {
-        self.tier.lock(at, mode, lease)
+    fn lock(
+        &self,
+        at: &Address,
+        mode: Mode,
+        lease: Duration,
+        patience: Option<Duration>,
+    ) -> GlobalOp<Option<Token>> {
+        self.tier.lock(at, mode, lease, patience)
     }
 
     fn renew(&self, at: &Address, token: Token, lease: Duration) -> GlobalOp<()> {
