@@ -179,7 +179,12 @@ static void names(void)
     CHECK(faasmDictSetIf("ddo.dict", last, "new", 3, version + 1) == 0);
     CHECK(faasmDictSetIf("ddo.dict", last, "new", 3, version) == 1);
     CHECK(faasmDictSetIf("ddo.dict", last, "late", 4, version) == 0);
+    CHECK(faasmDictRemoveIf("ddo.dict", last, version) == 0);
     CHECK(faasmDictRemove("ddo.dict", last) == 1 && faasmDictRemove("ddo.dict", last) == 0);
+    CHECK(faasmDictSetIf("ddo.dict", last, "again", 5, 0) == 1);
+    CHECK(faasmDictGetVersion("ddo.dict", last, &value, &version) == 1);
+    free(value.data);
+    CHECK(faasmDictRemoveIf("ddo.dict", last, version) == 1);
     CHECK(faasmDictGet("ddo.dict", last, &value) == 0 && value.data == NULL);
     /* An empty value is there. */
     CHECK(faasmDictSet("ddo.dict", "empty", "", 0) == 0);

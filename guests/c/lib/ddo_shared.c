@@ -276,6 +276,13 @@ int faasmDictRemove(const char* key, const char* name)
     return entry != NULL && __faasm_state_delete(entry) != 0;
 }
 
+int faasmDictRemoveIf(const char* key, const char* name, int64_t version)
+{
+    char room[KEY_ROOM];
+    const char* entry = entry_key(room, key, name);
+    return entry != NULL && __faasm_state_delete_if(entry, version) > 0;
+}
+
 struct FaasmBytes faasmDictNames(const char* key, const char* after)
 {
     char prefix[KEY_ROOM], last[KEY_ROOM];

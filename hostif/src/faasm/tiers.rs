@@ -169,6 +169,13 @@ pub(crate) fn delete(guest: &mut Guest<'_>, key: u32) -> Result<u32, Problem> {
     Ok(u32::from(settle(guest, deleted)?))
 }
 
+/// `__faasm_state_delete_if`.
+pub(crate) fn delete_if(guest: &mut Guest<'_>, key: u32, version: i64) -> Result<i32, Problem> {
+    let key = read_key(guest, "key", key)?;
+    let deleted = view(guest)?.delete_at(&key, Some(Version(version.cast_unsigned())));
+    Ok(unless_conflict(settle(guest, deleted))?.map_or(-1, i32::from))
+}
+
 /// `__faasm_state_append`.
 pub(crate) fn append(guest: &mut Guest<'_>, key: u32, data: Slice) -> Result<u32, Problem> {
     let key = read_key(guest, "key", key)?;

@@ -25,6 +25,7 @@ const GUEST: &str = r#"(module
   (import "env" "__faasm_state_watch" (func $watch (param i32 i64 i32) (result i64)))
   (import "env" "__faasm_state_list" (func $list (param i32 i32 i32 i32 i32 i32) (result i32)))
   (import "env" "__faasm_state_delete" (func $delete (param i32) (result i32)))
+  (import "env" "__faasm_state_delete_if" (func $delete_if (param i32 i64) (result i32)))
   (import "env" "__faasm_state_append" (func $append (param i32 i32 i32) (result i32)))
   (import "env" "__faasm_state_appended" (func $appended (param i32) (result i32)))
   (import "env" "__faasm_state_take" (func $take (param i32 i32 i32 i32) (result i32)))
@@ -42,7 +43,7 @@ const GUEST: &str = r#"(module
   (export "lock_global" (func $lock_global)) (export "unlock_global" (func $unlock_global))
   (export "version" (func $version)) (export "write_if" (func $write_if)) (export "push_if" (func $push_if))
   (export "merge" (func $merge)) (export "map" (func $map)) (export "watch" (func $watch))
-  (export "list" (func $list)) (export "delete" (func $delete)) (export "append" (func $append))
+  (export "list" (func $list)) (export "delete" (func $delete)) (export "delete_if" (func $delete_if)) (export "append" (func $append))
   (export "appended" (func $appended)) (export "take" (func $take)) (export "lock" (func $lock))
   (export "chain" (func $chain)) (export "await" (func $await))
   (export "unlock" (func $unlock)) (export "token" (func $token)) (export "resident" (func $resident))
@@ -159,6 +160,12 @@ fn versions_make_writes_conditional() {
     assert_eq!(two.give("push_if", args![KEY, second]), 0);
     assert_eq!(one.give("watch", args![KEY, first, 0]), second);
     assert_eq!(one.give("watch", args![KEY, second, 1]), -1);
+    assert_eq!(one.give("delete_if", args![KEY, first]), -1);
+    assert_eq!(one.give("version", args![KEY]), second);
+    assert_eq!(one.give("delete_if", args![KEY, second]), 1);
+    assert_eq!(one.give("delete_if", args![KEY, second]), -1);
+    assert_eq!(one.give("delete_if", args![KEY, 0_i64]), 0);
+    assert!(two.give("write_if", args![KEY, 64, 4, 0_i64]) > second);
     assert_eq!(one.give("delete", args![KEY]), 1);
     assert_eq!(one.give("delete", args![KEY]), 0);
     assert_eq!(two.give("watch", args![KEY, second, -1]), 0);

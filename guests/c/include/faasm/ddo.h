@@ -170,7 +170,8 @@ uint32_t faasmQueueSize(const char* key);
 /* 1 if there is such an entry; its bytes. -1 where the name is empty or too long. */
 int faasmDictGet(const char* key, const char* name, struct FaasmBytes* value);
 
-/* The same, and the entry's version for faasmDictSetIf: 0 where there is none. */
+/* The same, and the entry's version for faasmDictSetIf and faasmDictRemoveIf: 0
+ * where there is none. */
 int faasmDictGetVersion(const char* key,
                         const char* name,
                         struct FaasmBytes* value,
@@ -189,6 +190,9 @@ int faasmDictSetIf(const char* key,
 
 /* 1 if there was such an entry. */
 int faasmDictRemove(const char* key, const char* name);
+
+/* Removes the entry if it is at this version still: 1 if it was. */
+int faasmDictRemoveIf(const char* key, const char* name, int64_t version);
 
 /* The names that come after `after` ("": from the first), in the order of their
  * bytes, each with a NUL behind it: some of them, none if those were all. */

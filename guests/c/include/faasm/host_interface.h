@@ -195,6 +195,10 @@ int FAASM_IMPORT(__faasm_state_list)(const char* prefix,
 /* Deletes value and list in both tiers. Returns whether there was one. */
 unsigned int FAASM_IMPORT(__faasm_state_delete)(const char* key);
 
+/* The same, if the value is at this version (0: if there is none). Returns 1
+ * where there was something, 0 where not, -1 where it is at another. */
+int FAASM_IMPORT(__faasm_state_delete_if)(const char* key, long long version);
+
 /* Adds an element to the key's list; returns its new length. */
 unsigned int FAASM_IMPORT(__faasm_state_append)(const char* key,
                                                 const unsigned char* data,

@@ -94,6 +94,7 @@ unsafe extern "C" {
         len: usize,
     ) -> i32;
     pub(crate) fn __faasm_state_delete(key: *const c_char) -> u32;
+    pub(crate) fn __faasm_state_delete_if(key: *const c_char, version: i64) -> i32;
     pub(crate) fn __faasm_state_append(key: *const c_char, data: *const u8, len: usize) -> u32;
     pub(crate) fn __faasm_state_appended(key: *const c_char) -> u32;
     pub(crate) fn __faasm_state_take(

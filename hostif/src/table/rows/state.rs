@@ -33,6 +33,9 @@ functions!(STATE_FUNCTIONS, FAASM, faasm::answer, {
     /// Deletes a key's value and list in both tiers; whether there was one.
     "__faasm_state_delete" = tiers::delete(key):
         (key: u32) -> u32, State;
+    /// Deletes them if the value is at `version`, which is 0 where there is none; 1 if there was something, 0 if not, -1 if it is at another.
+    "__faasm_state_delete_if" = tiers::delete_if(key, version):
+        (key: u32, version: i64) -> i32, State;
     /// Adds an element to a key's list; the list's new length.
     "__faasm_state_append" = tiers::append(key, Slice::new(data, data_len)):
         (key: u32, data: u32, data_len: u32) -> u32, State;

@@ -228,7 +228,7 @@ impl Dict {
         Ok(CString::new(format!("{}/{name}", self.key))?)
     }
 
-    /// An entry, for [`set_if`](Self::set_if).
+    /// An entry, for [`set_if`](Self::set_if) and [`remove_if`](Self::remove_if).
     ///
     /// # Errors
     ///
@@ -313,6 +313,17 @@ impl Dict {
         let key = self.entry_key(name)?;
         // SAFETY: the key ends with NUL.
         Ok(unsafe { raw::__faasm_state_delete(key.as_ptr()) } != 0)
+    }
+
+    /// Removes an entry if it is still as it was found; whether it was.
+    ///
+    /// # Errors
+    ///
+    /// As of [`entry`](Self::entry).
+    pub fn remove_if(&self, name: &str, found: &Entry) -> Result<bool> {
+        let key = self.entry_key(name)?;
+        // SAFETY: the key ends with NUL.
+        Ok(unsafe { raw::__faasm_state_delete_if(key.as_ptr(), found.version) } > 0)
     }
 
     /// The names of all entries, in the order of their bytes.

@@ -100,7 +100,10 @@ fn write_shared(key: &str) -> faasm::Result {
     dict.set("one", "1")?;
     dict.set("gone", "2")?;
     dict.set("zwei", b"\0\xff")?;
-    dict.remove("gone")?;
+    let gone = dict.entry("gone")?;
+    dict.set("gone", "3")?;
+    assert!(!dict.remove_if("gone", &gone)?, "it was set since");
+    assert!(dict.remove_if("gone", &dict.entry("gone")?)?);
     let (list, queue) = (List::new(&format!("{key}.list"))?, Queue::new(&format!("{key}.queue"))?);
     list.clear();
     queue.clear();
