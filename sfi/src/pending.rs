@@ -229,7 +229,8 @@ impl<T> Completer<T> {
     }
 
     /// Has `hook` called, once, when the [`Pending`] is dropped before it is done: by the thread that drops it, or here and
-    /// now if it has been. One that was given before is replaced.
+    /// now if it has been. Not as long as a `map` or `then` hangs on it, even one whose result nobody holds. One that was
+    /// given before is replaced.
     pub fn on_unwanted(&self, hook: Hook) {
         let Some(shared) = &self.shared else { return };
         let mut cell = shared.lock();

@@ -93,17 +93,16 @@ impl Arbiter {
         patience: Option<Duration>,
     ) -> GlobalOp<Option<Token>> {
         let (completer, waiting) = pending();
-        completer.on_unwanted(self.leases.hook(at, |leases, at| leases.settle(leases.table(), at)));
         let mut table = self.leases.table();
         table.last_waiter += 1;
         let id = table.last_waiter;
+        completer.on_unwanted(self.leases.hook(at, move |leases, at| leases.refuse(at, id)));
         let lock = table.locks.entry(at.clone()).or_insert_with(|| Lock::held_by_nobody(mode));
         lock.queue.push_back(Waiter { id, mode, lease, alarm: None, completer });
-        self.leases.settle(table, at);
-        match patience {
-            Some(Duration::ZERO) => self.leases.refuse(at, id),
-            Some(patience) if !waiting.is_done() => self.leases.limit(at, id, patience),
-            _ => {}
+        let impatient = (patience == Some(Duration::ZERO)).then_some(id);
+        self.leases.settle(table, at, impatient);
+        if let Some(patience) = patience.filter(|_| !waiting.is_done()) {
+            self.leases.limit(at, id, patience);
         }
         waiting
     }
@@ -128,13 +127,7 @@ impl Arbiter {
     ///
     /// [`GlobalError::Fenced`].
     pub fn unlock(&self, at: &Address, token: Token) -> Result<(), GlobalError> {
-        let now = Instant::now();
-        let mut table = self.leases.table();
-        let lock = table.locks.get_mut(at).ok_or(GlobalError::Fenced)?;
-        let held = lock.holders.iter().position(|holder| holder.token == token);
-        let holder = lock.holders.swap_remove(held.ok_or(GlobalError::Fenced)?);
-        self.leases.settle(table, at);
-        if now < holder.ends { Ok(()) } else { Err(GlobalError::Fenced) }
+        self.leases.unlock(at, token)
     }
 
     /// Whether a write under `token` may happen now. The tier asks where writes to `at` are ordered, so that a lock
@@ -214,49 +207,72 @@ impl Drop for Pin {
         if let Some(lock) = table.locks.get_mut(&self.at) {
             lock.pins -= 1;
         }
-        self.leases.settle(table, &self.at);
+        self.leases.settle(table, &self.at, None);
     }
 }
 
 impl Leases {
     /// Takes ended leases off, gives the lock to those whose turn it is, and looks again when the next lease ends if
     /// somebody still waits.
-    fn settle(self: &Arc<Self>, mut table: MutexGuard<'_, Table>, at: &Address) {
+    /// Whoever is `impatient` is refused if its turn has not come by then.
+    fn settle(
+        self: &Arc<Self>,
+        mut table: MutexGuard<'_, Table>,
+        at: &Address,
+        impatient: Option<u64>,
+    ) {
         let now = Instant::now();
         let (granted, given_up, next) = table.settle(at, now);
+        let refused = impatient.and_then(|id| table.take_out(at, id));
         drop(table);
         given_up.into_iter().for_each(|waiter| drop(self.end(waiter)));
         for (waiter, token) in granted {
-            self.end(waiter).complete(Ok(Some(token)));
+            // It may be given up in this moment, by somebody who has not seen it.
+            let give_up = self.hook(at, move |leases, at| {
+                let _ = leases.unlock(at, token);
+            });
+            self.end(waiter).complete_or(Ok(Some(token)), |_| give_up());
         }
-        if let Some(next) = next {
-            self.timer.at(next, self.hook(at, |leases, at| leases.settle(leases.table(), at)));
+        refused.into_iter().for_each(|waiter| self.end(waiter).complete(Ok(None)));
+        let Some(next) = next else { return };
+        let look = self.hook(at, |leases, at| leases.settle(leases.table(), at, None));
+        if self.timer.at(next, look).is_none()
+            && let Some(lock) = self.table().locks.get_mut(at)
+        {
+            lock.looks_at = None;
         }
+    }
+
+    fn unlock(self: &Arc<Self>, at: &Address, token: Token) -> Result<(), GlobalError> {
+        let now = Instant::now();
+        let mut table = self.table();
+        let lock = table.locks.get_mut(at).ok_or(GlobalError::Fenced)?;
+        let held = lock.holders.iter().position(|holder| holder.token == token);
+        let holder = lock.holders.swap_remove(held.ok_or(GlobalError::Fenced)?);
+        self.settle(table, at, None);
+        if now < holder.ends { Ok(()) } else { Err(GlobalError::Fenced) }
     }
 
     /// Has the waiter told after `patience` that its turn has not come.
     fn limit(self: &Arc<Self>, at: &Address, id: u64, patience: Duration) {
         let due = end(Instant::now(), patience);
-        let alarm = self.timer.at(due, self.hook(at, move |leases, at| leases.refuse(at, id)));
+        let hook = self.hook(at, move |leases, at| leases.refuse(at, id));
+        let Some(alarm) = self.timer.at(due, hook) else { return };
         let mut table = self.table();
-        match table.waiter(at, id) {
-            Some((lock, place)) => lock.queue[place].alarm = Some(alarm),
-            None => {
-                drop(table);
-                self.timer.forget(alarm);
-            }
+        if let Some((lock, place)) = table.waiter(at, id) {
+            lock.queue[place].alarm = Some(alarm);
+        } else {
+            drop(table);
+            self.timer.forget(alarm);
         }
     }
 
-    /// Takes the waiter out of the queue, if it is still there, and tells it.
+    /// Takes the waiter out of the queue, if it is still there, and tells it when those behind it have been let in.
     fn refuse(self: &Arc<Self>, at: &Address, id: u64) {
         let mut table = self.table();
-        let waiter = table.waiter(at, id).and_then(|(lock, place)| lock.queue.remove(place));
-        // It was in the way of those behind it.
-        self.settle(table, at);
-        if let Some(waiter) = waiter {
-            self.end(waiter).complete(Ok(None));
-        }
+        let Some(waiter) = table.take_out(at, id) else { return };
+        self.settle(table, at, None);
+        self.end(waiter).complete(Ok(None));
     }
 
     /// What is left to do for one that does not wait any more.
@@ -289,6 +305,11 @@ impl Table {
         let lock = self.locks.get_mut(at)?;
         let place = lock.queue.iter().rposition(|waiter| waiter.id == id)?;
         Some((lock, place))
+    }
+
+    fn take_out(&mut self, at: &Address, id: u64) -> Option<Waiter> {
+        let (lock, place) = self.waiter(at, id)?;
+        lock.queue.remove(place)
     }
 
     fn settle(&mut self, at: &Address, now: Instant) -> (Granted, Vec<Waiter>, Option<Instant>) {

@@ -239,7 +239,8 @@ impl Inner {
         match settled {
             Settled::Given(told) => {
                 self.keep(key, call, ticket, self.lease / 3);
-                told.complete(Ok(()));
+                let unseen = self.hook(key, move |inner, key| inner.give_back(key, call, ticket));
+                told.complete_or(Ok(()), |_| unseen());
             }
             Settled::Refused(told, source) => {
                 told.complete(Err(StateError::Global { key: key.clone(), source }));
@@ -253,6 +254,15 @@ impl Inner {
                 told.complete(Err(StateError::Lock { key, source }));
             }
             Settled::Abandoned(told) => drop(told),
+        }
+    }
+
+    /// It was given to somebody who does not know it.
+    fn give_back(&self, key: &Key, call: CallId, ticket: Ticket) {
+        let given = |entry: &Entry| entry.ticket == ticket && !entry.waits();
+        let entry = self.table().remove_if(key, call, given);
+        if let Some(Entry { state: State::Held { token, .. }, .. }) = entry {
+            self.give_up(key, token);
         }
     }
 

@@ -37,9 +37,9 @@ pub struct Alarm((Instant, u64));
 
 impl Timer {
     /// Has `hook` called at `time`, or soon after. It returns quickly. At once, on this thread, if the system has no
-    /// thread left for it: too early is better than never. Hooks whose time has not come when the timer is dropped are
-    /// dropped.
-    pub fn at(&self, time: Instant, hook: Hook) -> Alarm {
+    /// thread left for it: too early is better than never; `None` then. Hooks whose time has not come when the timer is
+    /// dropped are dropped.
+    pub fn at(&self, time: Instant, hook: Hook) -> Option<Alarm> {
         let mut state = self.shared.lock();
         state.last += 1;
         let key = (time, state.last);
@@ -52,8 +52,9 @@ impl Timer {
         let unserved = if state.running { None } else { state.hooks.remove(&key) };
         drop(state);
         self.shared.changed.notify_one();
+        let alarm = unserved.is_none().then_some(Alarm(key));
         unserved.into_iter().for_each(|hook| hook());
-        Alarm(key)
+        alarm
     }
 
     /// How many hooks are to be called.

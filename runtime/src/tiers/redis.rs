@@ -332,7 +332,7 @@ impl GlobalTier for RedisTier {
         patience: Option<Duration>,
     ) -> GlobalOp<Option<Token>> {
         let (at, until) = (at.clone(), patience.map(|patience| Instant::now() + short(patience)));
-        let asker = Asker { at, mode, lease };
+        let asker = Asker { at, mode, lease, nonce: self.store.nonce() };
         self.wait(|store, waiter| async move { asker.lock(&store, until, waiter).await })
     }
 

@@ -262,6 +262,10 @@ pub fn who_gave_up_waiting_is_in_nobodys_way(subject: &Subject) {
     for token in [reader, beside] {
         done(subject.tier().unlock(&at, token)).unwrap();
     }
+    // Whether it was given in that moment or not.
+    for n in 0..4 {
+        drop(subject.either(n).lock(&at, Mode::Write, LONG, None));
+    }
     let patient = subject.other().lock(&at, Mode::Write, LONG, Some(DEADLINE));
     let writer = given(patient);
     done(subject.tier().unlock(&at, writer)).unwrap();

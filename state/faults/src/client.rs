@@ -246,7 +246,9 @@ impl<'a> Client<'a> {
             Op::Lock { lease_ms } => {
                 let patience = Duration::from_millis(self.rng.u64(..200));
                 let lease = Duration::from_millis(lease_ms);
-                wait(tier.lock(&at, Mode::Write, lease, None), patience, granted)
+                let given =
+                    |it: Option<Token>| granted(Some(it.expect("no end was set to the wait")));
+                wait(tier.lock(&at, Mode::Write, lease, None), patience, given)
             }
             Op::TryLock { lease_ms } => {
                 let patience = if self.rng.bool() { 0 } else { self.rng.u64(..100) };

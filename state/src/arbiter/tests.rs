@@ -89,6 +89,32 @@ fn who_is_behind_one_that_gives_up_has_its_turn_at_once() {
 }
 
 #[test]
+fn who_has_not_seen_that_it_was_given_does_not_hold_it() {
+    let (arbiter, at) = (Arbiter::default(), at());
+    let unseen = arbiter.lock(&at, Mode::Write, LONG, None);
+    assert!(unseen.is_done());
+    let next = arbiter.lock(&at, Mode::Write, LONG, None);
+    drop(unseen);
+    arbiter.unlock(&at, now(next)).unwrap();
+    assert!(arbiter.leases.table().locks.is_empty());
+}
+
+#[test]
+fn who_gives_up_leaves_the_middle_of_the_queue() {
+    let (arbiter, at) = (Arbiter::default(), at());
+    let holder = now(arbiter.lock(&at, Mode::Write, LONG, None));
+    let first = arbiter.lock(&at, Mode::Write, LONG, None);
+    let middle = arbiter.lock(&at, Mode::Write, LONG, Some(LONG));
+    let last = arbiter.lock(&at, Mode::Write, LONG, None);
+    drop(middle);
+    assert_eq!(arbiter.leases.table().locks[&at].queue.len(), 2);
+    assert_eq!(arbiter.leases.timer.len(), 1, "the end of the lease");
+    arbiter.unlock(&at, holder).unwrap();
+    arbiter.unlock(&at, now(first)).unwrap();
+    arbiter.unlock(&at, now(last)).unwrap();
+}
+
+#[test]
 fn nothing_is_left_of_the_patience_of_who_had_its_turn() {
     let (arbiter, at) = (Arbiter::default(), at());
     let holder = now(arbiter.lock(&at, Mode::Write, LONG, Some(LONG)));

@@ -125,6 +125,19 @@ fn who_gives_up_waiting_does_not_get_it() {
 }
 
 #[test]
+fn who_has_not_seen_that_it_was_given_does_not_hold_it() {
+    let Bench { tier, locks } = bench(LONG);
+    drop(locks.lock(&key("k"), ONE, Mode::Write, None));
+    assert!(is_empty(&locks));
+    let other = host(&tier, LONG);
+    done(other.lock(&key("k"), TWO, Mode::Write, Some(Duration::ZERO))).unwrap();
+    let waits = locks.lock(&key("k"), ONE, Mode::Write, None);
+    done(other.unlock(&key("k"), TWO)).unwrap();
+    drop(waits);
+    done(other.lock(&key("k"), TWO, Mode::Write, Some(Duration::ZERO))).unwrap();
+}
+
+#[test]
 fn a_lease_is_kept_up_for_longer_than_it_lasts() {
     // Long enough that a machine that is busy renews in time.
     let Bench { tier, locks } = bench(Duration::from_secs(3));

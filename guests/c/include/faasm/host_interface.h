@@ -216,8 +216,9 @@ int FAASM_IMPORT(__faasm_state_take)(const char* key,
                                      int timeoutMs);
 
 /* Waits for the key's global lock, to read (mode 0, together with other
- * readers) or to write (mode 1, alone), as __faasm_state_watch does. Returns 1
- * where it was given. */
+ * readers) or to write (mode 1, alone), as __faasm_state_watch does; with a time
+ * of 0 it asks and does not wait for others. Returns 1 where it was given. Where
+ * it was not, the call has left the queue and holds nobody off. */
 unsigned int FAASM_IMPORT(__faasm_state_lock)(const char* key,
                                               unsigned int mode,
                                               int timeoutMs);

@@ -45,7 +45,7 @@ functions!(STATE_FUNCTIONS, FAASM, faasm::answer, {
     /// Takes the first element out of a key's list, and waits for one for `timeout_ms` at most if that is not negative; its length, -1 if there was none, -2 if it does not fit and stays.
     "__faasm_state_take" = tiers::take(key, Slice::new(buffer, buffer_len), timeout_ms):
         (key: u32, buffer: u32, buffer_len: u32, timeout_ms: i32) -> i32, State;
-    /// Waits for a key's global lock, to read (`mode` 0) or write (1), for `timeout_ms` at most if that is not negative; 1 if it was given, else 0. With 0 it asks and does not wait for others. Who got 0 has left the queue: what anybody asks afterwards finds nothing of it.
+    /// Waits for a key's global lock, to read (`mode` 0) or write (1), for `timeout_ms` at most if that is not negative; 1 if it was given, else 0. With 0 it asks and does not wait for others. Who got 0 has left the queue: what anybody asks afterwards finds nothing of it. The tier's answer is waited for beyond that; if there is none, the call fails.
     "__faasm_state_lock" = tiers::lock(key, mode, timeout_ms):
         (key: u32, mode: u32, timeout_ms: i32) -> u32, State;
     /// Gives it up, in either mode.

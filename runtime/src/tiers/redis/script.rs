@@ -46,7 +46,7 @@ scripts! {
     clear: "address" "change" "clear";
     forget: "address" "forget";
     lock: "address" "lock";
-    leave: "address" "change" "leave";
+    leave: "address" "leave";
     renew: "address" "renew";
     unlock: "address" "change" "unlock";
     index: "index";

@@ -7,8 +7,9 @@ use faasm_sfi::pending::Completer;
 use faasm_state::{Address, Condition, GlobalError, Mode, Stat, Token, Version, Wait};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::error::Fault;
 use super::notices::Notice;
 use super::script::Args;
 use super::store::{Store, Via};
@@ -44,19 +45,20 @@ impl<T: Send + 'static> Waiter<T> {
         self.completer.complete(answer);
     }
 
-    /// Listens for changes at the address, and from then on waits for one, or this long, or until it is not wanted.
+    /// Begins to listen for changes at the address, which the server knows within the first of these times; from then on
+    /// waits for a change, for the second one at most. Neither for longer than this is wanted.
     async fn changed(
         &self,
         store: &Store,
         at: &Address,
         notice: &mut Option<Notice>,
-        at_most: Duration,
+        (listening, at_most): (Duration, Duration),
     ) {
         let changed = async {
             match notice {
                 None => {
-                    let channel = channel(store, at);
-                    *notice = Some(store.notices.listen(&channel, store.link.patience).await);
+                    let (channel, patience) = (channel(store, at), store.link.patience);
+                    *notice = Some(store.notices.listen(&channel, patience.min(listening)).await);
                 }
                 Some(notice) => notice.changed(at_most).await,
             }
@@ -89,7 +91,7 @@ impl Take {
                 Ok(Some(taken)) => return self.give_back(store, taken).await,
                 Err(error) => return waiter.complete(Err(error)),
                 Ok(None) if self.wait == Wait::Not => return waiter.complete(Ok(Vec::new())),
-                Ok(None) => waiter.changed(store, &self.at, &mut notice, LOOK).await,
+                Ok(None) => waiter.changed(store, &self.at, &mut notice, (LOOK, LOOK)).await,
             }
         }
     }
@@ -155,7 +157,7 @@ pub(super) async fn watch(
             Ok((stat, _)) if stat.map_or(Version::ABSENT, |stat| stat.version) != seen => {
                 return waiter.complete(Ok(stat));
             }
-            Ok(_) => waiter.changed(store, at, &mut notice, LOOK).await,
+            Ok(_) => waiter.changed(store, at, &mut notice, (LOOK, LOOK)).await,
             Err(fault) => return waiter.complete(Err(fault.of_read())),
         }
     }
@@ -166,55 +168,64 @@ pub(super) struct Asker {
     pub(super) at: Address,
     pub(super) mode: Mode,
     pub(super) lease: Duration,
+    pub(super) nonce: u64,
 }
 
 impl Asker {
     /// Takes it when its turn comes. Behind the time `until` it is not waited for, and asked for once however late it is.
     pub(super) async fn lock(
         self,
-        store: &Store,
+        store: &Arc<Store>,
         until: Option<Instant>,
         waiter: Waiter<Option<Token>>,
     ) {
-        let Self { at, mode, lease } = self;
-        let (nonce, key) = (store.nonce(), store.stem(&at) + "m");
-        let word = if mode == Mode::Write { "w" } else { "r" };
-        let left =
-            || until.map_or(SAY_ALIVE, |until| until.saturating_duration_since(Instant::now()));
+        let (nonce, key) = (self.nonce, store.stem(&self.at) + "m");
+        let left = || {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            left.unwrap_or(SAY_ALIVE).min(SAY_ALIVE)
+        };
         let (waits, mut notice) = (!left().is_zero(), None);
         let alive = if waits { ALIVE } else { Duration::ZERO };
-        let args = Args::new().text(word).number(nonce);
-        let args = args.number(micros(lease)).number(alive.as_micros());
-        let answer = loop {
-            if !waiter.is_wanted() {
-                break Ok(None);
-            }
+        let args = Args::new().text(self.word()).number(nonce);
+        let args = args.number(micros(self.lease)).number(alive.as_micros());
+        while waiter.is_wanted() {
             let deadline = store.deadline(0);
             let asked = store.ask(Via::Durably, (&store.scripts.lock, &key), &args, deadline).await;
             match asked.and_then(|reply| Ok((reply.word() == b"ok", reply.number(1)?))) {
-                Ok((true, epoch)) if waiter.is_wanted() => {
-                    return waiter.complete(Ok(Some(Token { epoch, nonce })));
+                Ok((true, epoch)) => {
+                    let (store, runtime) = (Arc::clone(store), Handle::current());
+                    let given_up = move |_| {
+                        runtime.spawn(async move { self.leave(&store).await });
+                    };
+                    let token = Token { epoch, nonce };
+                    return waiter.completer.complete_or(Ok(Some(token)), given_up);
                 }
-                Ok((true, _)) => break Ok(None),
                 Ok((false, _)) if !waits => return waiter.complete(Ok(None)),
-                Ok((false, _)) if left().is_zero() => break Ok(None),
+                Ok((false, _)) if left().is_zero() => break,
                 Ok((false, look)) => {
-                    let look = Duration::from_micros(look + 1_000).min(SAY_ALIVE);
-                    let changed = waiter.changed(store, &at, &mut notice, look);
-                    let _ = timeout(left(), changed).await;
+                    let look = Duration::from_micros(look + 1_000).min(left());
+                    waiter.changed(store, &self.at, &mut notice, (left(), look)).await;
                 }
-                Err(fault) => break Err(fault.of_change(false, 0, 0)),
+                Err(fault) => {
+                    waiter.complete(Err(fault.of_change(false, 0, 0)));
+                    let _ = self.leave(store).await;
+                    return;
+                }
             }
-        };
-        leave(store, &at, word, nonce).await;
-        waiter.complete(answer);
+        }
+        let left = self.leave(store).await;
+        waiter.complete(left.map(|()| None).map_err(Fault::of_read));
     }
-}
 
-/// Nobody waits for the lock any more. Should this not reach the server, the waiter is not taken to be alive for long, and
-/// a lock that it was given ends with its lease.
-async fn leave(store: &Store, at: &Address, mode: &'static str, nonce: u64) {
-    let args = Args::new().text(mode).number(nonce);
-    let (args, deadline) = ((&args, 0), store.deadline(0));
-    let _ = store.change(&store.scripts.leave, at, Condition::ALWAYS, args, deadline).await;
+    /// Nobody waits for the lock any more. Should this not reach the server, the waiter is not taken to be alive for long,
+    /// and a lock that it was given ends with its lease.
+    async fn leave(&self, store: &Store) -> Result<(), Fault> {
+        let args = Args::new().text(self.word()).number(self.nonce);
+        let (key, deadline) = (store.stem(&self.at) + "m", store.deadline(0));
+        store.ask(Via::Control, (&store.scripts.leave, &key), &args, deadline).await.map(drop)
+    }
+
+    fn word(&self) -> &'static str {
+        if self.mode == Mode::Write { "w" } else { "r" }
+    }
 }

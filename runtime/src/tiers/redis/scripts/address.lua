@@ -21,3 +21,9 @@ local found = size and version or '0'
 local function text(number)
   return string.format('%.0f', number)
 end
+
+local function tell()
+  if redis.call('EXISTS', pre .. 'i') == 1 then
+    redis.call('PUBLISH', pre .. 'i', '')
+  end
+end

@@ -48,9 +48,3 @@ local function refusal()
   end
   return nil
 end
-
-local function tell()
-  if redis.call('EXISTS', pre .. 'i') == 1 then
-    redis.call('PUBLISH', pre .. 'i', '')
-  end
-end

@@ -11,8 +11,8 @@ for _, mode in ipairs({'w', 'r'}) do
       redis.call('PEXPIRE', lock, text(keep))
     end
     -- Those who wait look when it would have ended: only if that is too late they are told.
-    if tonumber(ends) > now + lease and redis.call('EXISTS', pre .. 'i') == 1 then
-      redis.call('PUBLISH', pre .. 'i', '')
+    if tonumber(ends) > now + lease then
+      tell()
     end
     return {'ok'}
   end
