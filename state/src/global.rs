@@ -228,8 +228,8 @@ pub trait GlobalTier: Send + Sync {
     /// within `patience` (of zero: if it can't be had now); without a `patience` it waits for as long as it takes. Who is
     /// answered `None` has left the queue: what is asked behind the answer, by anybody, finds nothing of it.
     ///
-    /// Who drops the operation leaves the queue too, soon after. If the lock is given in that moment, it ends with its
-    /// lease.
+    /// Who drops the operation leaves the queue too, soon after. If the lock is given in that moment, it is given up then,
+    /// and ends with its lease at the latest.
     fn lock(
         &self,
         at: &Address,
